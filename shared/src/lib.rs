@@ -1,1 +1,39 @@
-//! Placeholder.
+//! What at least two functions use. Rooms in order of dependency: each imports only rooms above it.
+//!
+//! | room | one sentence |
+//! |---|---|
+//! | [`env`] | reads the configuration, once |
+//! | [`telemetry`] | starts the log |
+//! | `freeze` | tells when a connection may have died while the process was frozen |
+//! | [`postgres`], [`redis`] | lazy connections that are doubted after a pause |
+//! | [`cache`] | list pages in Redis under one version |
+//! | [`limiter`] | at most N requests in any window |
+//! | [`lockout`] | a few wrong guesses lock the door |
+//! | [`tokens`] | access and refresh tokens |
+//! | [`passwords`] | how passwords are kept |
+//! | [`sessions`] | who is signed in, as the database sees it |
+//! | [`fields`] | named values from outside become domain types |
+//! | [`function`] | what a function of the bundle is |
+//! | [`http`] | requests, callers, errors and answers |
+//! | [`event`] | API Gateway's events, checked |
+//! | [`lambda`] | a function under the Lambda runtime |
+//! | `testing` | in-process clients; feature `testing` only |
+
+pub mod cache;
+pub mod env;
+pub mod event;
+pub mod fields;
+mod freeze;
+pub mod function;
+pub mod http;
+pub mod lambda;
+pub mod limiter;
+pub mod lockout;
+pub mod passwords;
+pub mod postgres;
+pub mod redis;
+pub mod sessions;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod tokens;

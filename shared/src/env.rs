@@ -1,0 +1,109 @@
+//! Configuration: the one place that reads the environment.
+//!
+//! Each room takes what it needs in a `from_env`, once, at the start. [`Env`] remembers which names
+//! were asked for, so that a test can hold them against what a function is given in deployment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Mutex;
+
+/// The variables a process was started with.
+#[derive(Debug, Default)]
+pub struct Env {
+    values: BTreeMap<String, String>,
+    asked: Mutex<BTreeSet<String>>,
+}
+
+/// Why a process can't start. Names the variable, never its value.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A variable that has no default is not set, or is empty.
+    #[error("{0} is not set")]
+    Missing(String),
+    /// A variable is set to something that can't be used.
+    #[error("{name} {problem}")]
+    Invalid {
+        /// The variable.
+        name: String,
+        /// What is wrong with it, as the rest of a sentence that begins with the name.
+        problem: String,
+    },
+}
+
+impl Error {
+    /// An unusable value: `problem` continues the sentence "`NAME` …" and must not quote the value.
+    pub fn invalid(name: &str, problem: impl Display) -> Self {
+        Self::Invalid { name: name.to_owned(), problem: problem.to_string() }
+    }
+}
+
+impl Env {
+    /// What this process was started with.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn of_process() -> Self {
+        Self::from_iter(std::env::vars())
+    }
+
+    /// The value of `name`, if it is set and not empty.
+    pub fn optional(&self, name: &str) -> Option<&str> {
+        if let Ok(mut asked) = self.asked.lock() {
+            asked.insert(name.to_owned());
+        }
+        self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The value of `name`.
+    pub fn required(&self, name: &str) -> Result<&str, Error> {
+        self.optional(name).ok_or_else(|| Error::Missing(name.to_owned()))
+    }
+
+    /// The value of `name` as a `T`, or `default` when it is not set.
+    pub fn parsed<T: FromStr>(&self, name: &str, default: T) -> Result<T, Error> {
+        match self.optional(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| {
+                Error::invalid(name, format_args!("is not a valid {}", std::any::type_name::<T>()))
+            }),
+        }
+    }
+
+    /// Every name that was asked for so far.
+    #[must_use]
+    pub fn asked(&self) -> BTreeSet<String> {
+        self.asked.lock().map(|asked| asked.clone()).unwrap_or_default()
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let values = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { values, asked: Mutex::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_variable_counts_as_missing() {
+        let env = Env::from_iter([("REDIS_URL", "")]);
+        assert_eq!(env.required("REDIS_URL"), Err(Error::Missing("REDIS_URL".into())));
+    }
+
+    #[test]
+    fn an_error_names_the_variable_and_not_its_value() {
+        let env = Env::from_iter([("BCRYPT_COST", "hunter2")]);
+        let error = env.parsed("BCRYPT_COST", 12_u32).unwrap_err().to_string();
+        assert!(error.contains("BCRYPT_COST") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn every_name_asked_for_is_remembered() {
+        let env = Env::default();
+        let _ = (env.optional("B"), env.required("A"));
+        assert_eq!(env.asked().into_iter().collect::<Vec<_>>(), ["A", "B"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! The guarded boundary: an API Gateway event, however broken, becomes a request that says what the event
+//! said, or a clear refusal.
+//!
+//! `lambda_http` builds a URL from the event and parses it again, so that a decoded `?` in a path would become
+//! a query, `..` would climb, and bad base64 would panic. Here every part is checked and brought into a form
+//! that means the same to the parser as it did in the event.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
+use lambda_http::aws_lambda_events::query_map::QueryMap;
+use lambda_http::http::HeaderMap;
+use lambda_http::http::header::HOST;
+use lambda_http::request::LambdaRequest;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::value::RawValue;
+
+use crate::http::Error;
+
+/// The longest path or query, in bytes after encoding. API Gateway itself stops at 10 KiB for everything.
+const LONGEST: usize = 16 * 1024;
+
+/// What a path segment may hold unencoded (RFC 3986 §3.3, without the sub-delimiters).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What a query may hold unencoded (RFC 3986 §3.4): everything that may stand in one, `%` included.
+const QUERY: &AsciiSet = &SEGMENT
+    .remove(b'%').remove(b'&').remove(b'=').remove(b'+').remove(b'/').remove(b'?').remove(b':').remove(b'@')
+    .remove(b'!').remove(b'$').remove(b'(').remove(b')').remove(b'*').remove(b',').remove(b';');
+
+/// An event that is safe to convert, and whether to serve or to refuse it.
+pub struct Guarded {
+    /// What `lambda_http` may convert.
+    pub event: LambdaRequest,
+    /// `Err` when the request must be answered with this instead of being routed.
+    pub verdict: Result<(), Error>,
+}
+
+/// The event is not from API Gateway or a Function URL.
+#[derive(Debug, thiserror::Error)]
+#[error("this function serves API Gateway and Function URL events only")]
+pub struct NotHttp;
+
+/// Checks an event and brings it into safe form. `stage_prefix` (`/prod`) is cut off the path.
+pub fn guard(event: &RawValue, stage_prefix: Option<&str>) -> Result<Guarded, NotHttp> {
+    match serde_json::from_str(event.get()).map_err(|_| NotHttp)? {
+        LambdaRequest::ApiGatewayV2(event) => Ok(guard_v2(event, stage_prefix)),
+        LambdaRequest::ApiGatewayV1(event) => Ok(guard_v1(event, stage_prefix)),
+        _ => Err(NotHttp),
+    }
+}
+
+fn guard_v2(mut event: ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> Guarded {
+    let path = safe_path(event.raw_path.as_deref().unwrap_or_default(), stage_prefix);
+    let query = safe_query(event.raw_query_string.as_deref().unwrap_or_default());
+    let body = check_body(event.body.as_deref(), event.is_base64_encoded);
+    event.request_context.stage = None;
+    event.request_context.domain_name = None;
+    forget_host(&mut event.headers);
+    let verdict = match (path, query, body) {
+        (Ok(path), Ok(query), Ok(())) => {
+            event.raw_path = Some(path);
+            event.raw_query_string = Some(query);
+            Ok(())
+        }
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+            event.raw_path = None;
+            event.raw_query_string = None;
+            event.body = None;
+            Err(error)
+        }
+    };
+    Guarded { event: LambdaRequest::ApiGatewayV2(event), verdict }
+}
+
+fn guard_v1(mut event: ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Guarded {
+    let path = safe_path(event.path.as_deref().unwrap_or_default(), stage_prefix);
+    let body = check_body(event.body.as_deref(), event.is_base64_encoded);
+    event.request_context.stage = None;
+    event.request_context.domain_name = None;
+    // Headers come twice, single and multiple; the multiple ones are complete.
+    if !event.multi_value_headers.is_empty() {
+        event.headers = HeaderMap::new();
+    }
+    forget_host(&mut event.headers);
+    forget_host(&mut event.multi_value_headers);
+    let verdict = match (path, body) {
+        (Ok(path), Ok(())) => {
+            event.path = Some(path);
+            Ok(())
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            event.path = None;
+            event.body = None;
+            event.query_string_parameters = QueryMap::default();
+            event.multi_value_query_string_parameters = QueryMap::default();
+            Err(error)
+        }
+    };
+    Guarded { event: LambdaRequest::ApiGatewayV1(event), verdict }
+}
+
+/// `path`, which arrives decoded, encoded again segment by segment, without the stage and without a final `/`.
+fn safe_path(path: &str, stage_prefix: Option<&str>) -> Result<String, Error> {
+    let path = match stage_prefix {
+        Some(prefix) => path.strip_prefix(prefix).filter(|rest| rest.starts_with('/') || rest.is_empty()),
+        None => None,
+    }
+    .unwrap_or(path);
+    let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
+    let Some(segments) = path.strip_prefix('/') else {
+        return if path.is_empty() { Ok("/".to_owned()) } else { Err(Error::NotFound) };
+    };
+    if path.chars().any(|character| character.is_control() || character == '\\') {
+        return Err(Error::Malformed("The path holds characters that no path here has."));
+    }
+    let mut safe = String::with_capacity(path.len());
+    for segment in segments.split('/') {
+        if matches!(segment, "." | "..") || (segment.is_empty() && path != "/") {
+            return Err(Error::NotFound);
+        }
+        safe.push('/');
+        safe.extend(utf8_percent_encode(segment, SEGMENT));
+    }
+    if safe.len() > LONGEST { Err(Error::NotFound) } else { Ok(safe) }
+}
+
+/// `query`, which arrives encoded, with whatever may not stand in a URI encoded as well.
+fn safe_query(query: &str) -> Result<String, Error> {
+    let safe = utf8_percent_encode(query, QUERY).to_string();
+    if safe.len() > LONGEST { Err(Error::Malformed("The query is too long.")) } else { Ok(safe) }
+}
+
+fn check_body(body: Option<&str>, is_base64_encoded: bool) -> Result<(), Error> {
+    match body {
+        Some(body) if is_base64_encoded && STANDARD.decode(body).is_err() => {
+            Err(Error::Malformed("The body is not valid base64."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// No answer depends on the name that a caller used for us.
+fn forget_host(headers: &mut HeaderMap) {
+    headers.remove(HOST);
+    headers.remove("x-forwarded-proto");
+}
+
+#[cfg(test)]
+mod tests;

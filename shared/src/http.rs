@@ -1,0 +1,15 @@
+//! HTTP: what a request may look like, who sends it, and what every answer looks like.
+
+pub mod caller;
+pub mod client_ip;
+pub mod edge;
+pub mod error;
+pub mod extract;
+pub mod problem;
+pub mod throttle;
+
+pub use caller::{Admin, Caller};
+pub use client_ip::ClientIp;
+pub use error::{Error, Result};
+pub use extract::{Form, FormOrJson, Json, NumericId, Query};
+pub use throttle::throttle;

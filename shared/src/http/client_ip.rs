@@ -1,0 +1,69 @@
+//! Where a request came from, as the gateway saw it. Headers are never asked: a caller writes those.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use lambda_http::request::RequestContext;
+
+/// The identity of a caller's network: an IPv4 address, or the /64 that an IPv6 address is in (one
+/// subscriber has all of it). Callers without an address share one identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientIp(Option<IpAddr>);
+
+impl ClientIp {
+    fn from_text(text: &str) -> Self {
+        Self(text.parse::<IpAddr>().ok().map(|address| match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+            v4 @ IpAddr::V4(_) => v4,
+        }))
+    }
+}
+
+impl fmt::Display for ClientIp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(IpAddr::V6(network)) => write!(formatter, "{network}/64"),
+            Some(IpAddr::V4(address)) => write!(formatter, "{address}"),
+            None => formatter.write_str("unknown"),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ClientIp {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let source = match parts.extensions.get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
+            _ => None,
+        };
+        Ok(Self::from_text(source.unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        ClientIp::from_text(text).to_string()
+    }
+
+    #[test]
+    fn one_subscriber_is_one_identity() {
+        assert_eq!(shown("2001:db8:1:2::1"), shown("2001:db8:1:2:ffff::9"));
+        assert_ne!(shown("2001:db8:1:2::1"), shown("2001:db8:1:3::1"));
+        assert_eq!(shown("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_unknown() {
+        for text in ["", "example", "192.0.2.1:80", "192.0.2.1, 192.0.2.2", "fe80::1%eth0"] {
+            assert_eq!(shown(text), "unknown");
+        }
+    }
+}

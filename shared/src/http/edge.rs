@@ -1,0 +1,78 @@
+//! The outermost layers, the same for every function: the request's id and log line, caught panics, errors
+//! written out.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::HeaderValue;
+use axum::http::header::X_CONTENT_TYPE_OPTIONS;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use lambda_http::RequestExt as _;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tracing::Instrument as _;
+
+use super::error::Error;
+use super::problem;
+use crate::function::Function;
+
+/// Names one request, in its answer and in every log line about it: Lambda's own request id.
+#[derive(Debug, Clone, Default)]
+pub struct RequestId(String);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The whole function as a router: its routes, between the layers that all functions share.
+pub fn router<F: Function>(function: F) -> Router {
+    let limiter = function.limiter().clone();
+    let routes: Router<F> = F::routes().into();
+    let nosniff = HeaderValue::from_static("nosniff");
+    // The last layer added sees a request first.
+    routes
+        .with_state(function)
+        .layer(Extension(limiter))
+        .layer(from_fn(refuse_what_the_guard_refused))
+        .layer(CatchPanicLayer::custom(on_panic))
+        .layer(from_fn(problem::write_out))
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
+        .layer(from_fn(identify_and_log))
+}
+
+async fn identify_and_log(mut request: Request, next: Next) -> Response {
+    static COLD: AtomicBool = AtomicBool::new(true);
+    let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+    let span = tracing::info_span!("request", request_id = %id, cold_start = COLD.swap(false, Ordering::Relaxed));
+    request.extensions_mut().insert(RequestId(id));
+    async move {
+        let (method, began) = (request.method().clone(), Instant::now());
+        let response = next.run(request).await;
+        let route = response.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let (status, ms) = (response.status().as_u16(), began.elapsed().as_secs_f64() * 1e3);
+        tracing::info!(%method, route, status, ms, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+async fn refuse_what_the_guard_refused(mut request: Request, next: Next) -> Response {
+    match request.extensions_mut().remove::<Result<(), Error>>() {
+        Some(Err(error)) => error.into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+fn on_panic(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    Error::Internal(format!("a handler panicked: {message}")).into_response()
+}

@@ -1,0 +1,189 @@
+//! Bodies, queries and ids, read into domain types or refused with a clear error.
+
+use std::collections::BTreeMap;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::error::Error;
+use crate::fields::{FieldError, Fields, FromFields, Raw};
+
+/// The largest body, in bytes.
+pub const LARGEST_BODY: usize = 64 * 1024;
+
+/// A JSON object as the body.
+pub struct Json<T>(pub T);
+
+/// The parameters of an OAuth request: a form (RFC 6749 §3.2).
+pub struct Form<T>(pub T);
+
+/// The parameters of an OAuth request, as a form or as a JSON object.
+pub struct FormOrJson<T>(pub T);
+
+/// The query string.
+pub struct Query<T>(pub T);
+
+/// The numeric `{id}` of the path, 1 or more.
+#[derive(Debug, Clone, Copy)]
+pub struct NumericId(pub i64);
+
+impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let body = read_body(request, JSON).await?;
+        Fields::read(json_object(&body)?).map(Self).map_err(Error::Invalid)
+    }
+}
+
+impl<S: Send + Sync, T: FromFields> FromRequest<S> for Form<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let body = read_body(request, FORM).await?;
+        Fields::read_oauth(form(&body)?).map(Self).map_err(Error::InvalidRequest)
+    }
+}
+
+impl<S: Send + Sync, T: FromFields> FromRequest<S> for FormOrJson<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let values = if is_sent_as(request.headers(), JSON) {
+            json_object(&read_body(request, JSON).await?)?
+        } else {
+            form(&read_body(request, FORM).await?)?
+        };
+        Fields::read_oauth(values).map(Self).map_err(Error::InvalidRequest)
+    }
+}
+
+impl<S: Send + Sync, T: FromFields> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Self::from_uri(&parts.uri)
+    }
+}
+
+impl<T: FromFields> Query<T> {
+    fn from_uri(uri: &Uri) -> Result<Self, Error> {
+        let (values, repeated) = pairs(uri.query().unwrap_or_default())?;
+        let twice = |field| FieldError { field, detail: "was sent twice".to_owned() };
+        match (Fields::read(values), repeated) {
+            (Ok(query), repeated) if repeated.is_empty() => Ok(Self(query)),
+            (read, repeated) => {
+                let mut errors = read.err().unwrap_or_default();
+                errors.extend(repeated.into_iter().map(twice));
+                Err(Error::Invalid(errors))
+            }
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NumericId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let path = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound)?;
+        let text = path.iter().find_map(|(name, text)| (name == "id").then_some(text)).ok_or(Error::NotFound)?;
+        if text.is_empty() || text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Error::invalid("id", "must be a whole number, 1 or more"));
+        }
+        // A number past the last possible id is well-formed; there is just nothing there.
+        text.parse().map(Self).map_err(|_| Error::NotFound)
+    }
+}
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+const NOT_UTF8: Error = Error::Malformed("The request is not valid UTF-8.");
+
+async fn read_body(request: Request, media_type: &'static str) -> Result<Bytes, Error> {
+    if !is_sent_as(request.headers(), media_type) {
+        return Err(Error::UnsupportedMediaType(media_type));
+    }
+    to_bytes(request.into_body(), LARGEST_BODY).await.map_err(|_| Error::TooLarge(LARGEST_BODY))
+}
+
+/// Whether the headers announce `media_type`, in UTF-8 and not compressed.
+fn is_sent_as(headers: &HeaderMap, media_type: &str) -> bool {
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return false;
+    }
+    let Some(Ok(announced)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
+    let mut parts = announced.split(';').map(str::trim);
+    let matches = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(media_type));
+    matches && parts.all(|parameter| is_utf8_charset(parameter) || !parameter.to_lowercase().starts_with("charset"))
+}
+
+fn is_utf8_charset(parameter: &str) -> bool {
+    parameter.split_once('=').is_some_and(|(_, charset)| {
+        charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
+    })
+}
+
+fn form(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {
+    let text = std::str::from_utf8(body).map_err(|_| NOT_UTF8)?;
+    let (values, repeated) = pairs(text)?;
+    if repeated.is_empty() { Ok(values) } else { Err(Error::Malformed("A parameter was sent twice.")) }
+}
+
+fn json_object(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {
+    let text = std::str::from_utf8(body).map_err(|_| NOT_UTF8)?;
+    let Object(entries) = serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Error::Malformed("The body must be a JSON object."),
+        _ => Error::Malformed("The body is not valid JSON."),
+    })?;
+    let count = entries.len();
+    let object: BTreeMap<_, _> = entries.into_iter().map(|(name, value)| (name, Raw::Json(value))).collect();
+    if object.len() < count {
+        return Err(Error::Malformed("A field was sent twice."));
+    }
+    Ok(object)
+}
+
+/// A JSON object with all its entries, in case a name stands twice.
+struct Object(Vec<(String, Value)>);
+
+impl<'de> serde::Deserialize<'de> for Object {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Object(entries))
+    }
+}
+
+/// The names and values of a form or query, and the names that stand in it more than once.
+fn pairs(text: &str) -> Result<(BTreeMap<String, Raw>, Vec<String>), Error> {
+    let decoded = text.replace('+', "%20");
+    percent_decode_str(&decoded).decode_utf8().map_err(|_| NOT_UTF8)?;
+    let (mut values, mut repeated) = (BTreeMap::new(), Vec::new());
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        if values.insert(name.to_string(), Raw::Text(value.into_owned())).is_some() {
+            repeated.push(name.into_owned());
+        }
+    }
+    Ok((values, repeated))
+}

@@ -1,0 +1,61 @@
+//! A quota on a route: refuses with 429, and tells every caller what is left.
+//!
+//! `RateLimit-Policy` and `RateLimit` follow draft-ietf-httpapi-ratelimit-headers (Structured Fields, RFC 9651).
+
+use std::future::Future;
+use std::pin::Pin;
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::{HeaderValue, response};
+use axum::middleware::{FromFnLayer, Next, from_fn};
+use axum::response::{IntoResponse, Response};
+
+use super::client_ip::ClientIp;
+use super::error::Error;
+use super::problem::whole_seconds;
+use crate::limiter::{Limiter, Outage, Quota, Verdict};
+
+type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// A layer that counts each request of a client's network against `quota`. The limiter itself is put into
+/// the request at the edge.
+#[must_use]
+pub fn throttle(
+    quota: Quota,
+) -> FromFnLayer<impl Fn(Request, Next) -> Answer + Clone + Send + Sync + 'static, (), (Request,)> {
+    from_fn(move |request, next| -> Answer { Box::pin(limit(quota, request, next)) })
+}
+
+async fn limit(quota: Quota, request: Request, next: Next) -> Response {
+    let Some(limiter) = request.extensions().get::<Limiter>().cloned() else {
+        return Error::Internal("the edge put no limiter into the request".to_owned()).into_response();
+    };
+    let (mut parts, body) = request.into_parts();
+    let Ok(client) = ClientIp::from_request_parts(&mut parts, &()).await;
+    let verdict = limiter.admit(quota, &client.to_string()).await;
+    let request = Request::from_parts(parts, body);
+    match verdict {
+        Ok(verdict) if verdict.admitted => with_headers(next.run(request).await, verdict),
+        Ok(verdict) => with_headers(Error::TooManyRequests(verdict.reset).into_response(), verdict),
+        Err(error) if quota.outage == Outage::Refuse => Error::from(error).into_response(),
+        Err(error) => {
+            tracing::warn!(quota = quota.name, %error, "admitted uncounted");
+            next.run(request).await
+        }
+    }
+}
+
+fn with_headers(response: Response, verdict: Verdict) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let Quota { name, limit, window, .. } = verdict.quota;
+    insert(&mut parts, "ratelimit-policy", format!("\"{name}\";q={limit};w={}", window.as_secs()));
+    let reset = whole_seconds(verdict.reset);
+    insert(&mut parts, "ratelimit", format!("\"{name}\";r={};t={reset}", verdict.remaining));
+    Response::from_parts(parts, body)
+}
+
+fn insert(parts: &mut response::Parts, name: &'static str, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        parts.headers.insert(name, value);
+    }
+}

@@ -1,0 +1,100 @@
+//! A function under the Lambda runtime: from the start of the process to the answer of one event.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use axum::Router;
+use lambda_http::lambda_runtime::{self, LambdaEvent, tower::Service as _};
+use lambda_http::{Request, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tower::ServiceExt as _;
+
+use crate::env::{self, Env};
+use crate::event::{self, NotHttp};
+use crate::function::Function;
+use crate::http::edge;
+use crate::telemetry;
+
+/// A function that answers events.
+#[derive(Clone)]
+pub struct Gateway {
+    router: Router,
+    stage_prefix: Option<String>,
+}
+
+impl Gateway {
+    /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) beside what the function itself reads.
+    pub fn from_env<F: Function>(env: &Env) -> Result<Self, env::Error> {
+        let stage_prefix = env.optional("STAGE_PREFIX").map(str::to_owned);
+        if stage_prefix.as_ref().is_some_and(|prefix| !prefix.starts_with('/') || prefix.ends_with('/')) {
+            return Err(env::Error::invalid("STAGE_PREFIX", "does not look like /prod"));
+        }
+        Ok(Self { router: edge::router(F::from_env(env)?), stage_prefix })
+    }
+
+    /// Answers one event in the form that its sender expects.
+    pub async fn answer(
+        &self,
+        event: LambdaEvent<Box<RawValue>>,
+    ) -> Result<impl Serialize + use<>, NotHttp> {
+        let guarded = event::guard(&event.payload, self.stage_prefix.as_deref())?;
+        let router = self.router.clone();
+        let mut adapter = lambda_http::Adapter::from(service_fn(move |mut request: Request| {
+            // A refusal goes the same way as a request, so that it is written out and logged like any other.
+            request.extensions_mut().insert(guarded.verdict.clone());
+            router.clone().oneshot(request)
+        }));
+        let answer = adapter.call(LambdaEvent { payload: guarded.event, context: event.context }).await;
+        Ok(answer.unwrap_or_else(|never| match never {}))
+    }
+}
+
+/// The whole `main` of a function that serves HTTP.
+#[must_use]
+pub fn serve<F: Function>() -> ExitCode {
+    run(|env| {
+        let gateway = Gateway::from_env::<F>(env)?;
+        Ok(move |event| {
+            let gateway = gateway.clone();
+            async move { gateway.answer(event).await }
+        })
+    })
+}
+
+/// The whole `main` of a function: prepares a handler and gives it one event after another.
+///
+/// A configuration that can't be used ends the process with one line that names the variable.
+pub fn run<Event, Answer, Failure, Handler, Handling>(
+    prepare: impl FnOnce(&Env) -> Result<Handler, env::Error>,
+) -> ExitCode
+where
+    Event: DeserializeOwned,
+    Answer: Serialize,
+    Failure: std::error::Error + Send + Sync + 'static,
+    Handler: Fn(LambdaEvent<Event>) -> Handling,
+    Handling: Future<Output = Result<Answer, Failure>>,
+{
+    let env = Env::of_process();
+    let handler = match telemetry::start(&env).and_then(|()| prepare(&env)) {
+        Ok(handler) => handler,
+        Err(error) => {
+            eprintln!("can not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let serving = lambda_runtime::run(service_fn(|event| {
+        let handling = handler(event);
+        async { handling.await.map_err(lambda_runtime::Error::from) }
+    }));
+    // One request at a time needs one thread; password hashing goes to the blocking pool.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(lambda_runtime::Error::from).and_then(|runtime| runtime.block_on(serving)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stopped: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

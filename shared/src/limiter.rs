@@ -1,0 +1,144 @@
+//! The rate limiter: at most N requests in any window, exactly, over all execution environments.
+//!
+//! Redis keeps the times of the last admitted requests (a sliding log). Of any number of parallel requests N
+//! pass at once, and no window, wherever it begins, holds more than N.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use redis::Script;
+
+use crate::env::{self, Env};
+use crate::redis::Redis;
+
+/// One second, to read quotas aloud.
+pub const SECOND: Duration = Duration::from_secs(1);
+/// One minute.
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limiter/admit.lua")));
+
+/// How many requests one caller may make in a window of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Names the quota in headers, keys and, in upper case, in the variable `RATE_LIMIT_<NAME>`.
+    pub name: &'static str,
+    /// Requests per window, 1 to 10,000.
+    pub limit: u32,
+    /// The window, whole seconds from 1 s to a day.
+    pub window: Duration,
+    /// What happens while Redis gives no answer.
+    pub outage: Outage,
+}
+
+/// What a quota does while Redis gives no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// Requests pass uncounted: being open matters more than being exact.
+    Admit,
+    /// Requests are answered 503: what stands behind is worth more than being open.
+    Refuse,
+}
+
+impl Quota {
+    /// A quota of `limit` requests per minute that admits during an outage.
+    #[must_use]
+    pub const fn new(name: &'static str, limit: u32) -> Self {
+        Self { name, limit, window: MINUTE, outage: Outage::Admit }
+    }
+
+    /// Sets the window.
+    #[must_use]
+    pub const fn per(self, window: Duration) -> Self {
+        Self { window, ..self }
+    }
+
+    /// Sets what happens while Redis gives no answer.
+    #[must_use]
+    pub const fn on_outage(self, outage: Outage) -> Self {
+        Self { outage, ..self }
+    }
+
+    /// The quota as `RATE_LIMIT_<NAME>=n/seconds` has it, or as it stands.
+    fn overridden(self, env: &Env) -> Result<Self, env::Error> {
+        let name = format!("RATE_LIMIT_{}", self.name.to_uppercase());
+        let Some(text) = env.optional(&name) else { return Ok(self) };
+        let parts = text.split_once('/').map(|(n, seconds)| (n.parse::<u32>(), seconds.parse::<u32>()));
+        match parts {
+            Some((Ok(limit @ 1..=10_000), Ok(seconds @ 1..=86_400))) => {
+                Ok(Self { limit, ..self.per(SECOND * seconds) })
+            }
+            _ => Err(env::Error::invalid(&name, "must be n/seconds, as in 100/60: 1 to 10000 in 1 to 86400")),
+        }
+    }
+}
+
+/// What the limiter says of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// The quota that was applied.
+    pub quota: Quota,
+    /// Whether the request may pass.
+    pub admitted: bool,
+    /// How many more would pass now.
+    pub remaining: u32,
+    /// Until one more may pass: the oldest counted request leaves the window then.
+    pub reset: Duration,
+}
+
+/// Redis gave no answer; [`Quota::outage`] decides.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Unavailable(#[from] crate::redis::Unavailable);
+
+/// Counts requests against quotas.
+#[derive(Clone)]
+pub struct Limiter {
+    redis: Redis,
+    quotas: Arc<HashMap<&'static str, Quota>>,
+}
+
+impl Limiter {
+    /// Reads the override of each of `quotas` from its variable.
+    pub fn from_env(env: &Env, redis: Redis, quotas: &[Quota]) -> Result<Self, env::Error> {
+        let overridden = quotas.iter().map(|quota| Ok((quota.name, quota.overridden(env)?)));
+        Ok(Self { redis, quotas: Arc::new(overridden.collect::<Result<_, _>>()?) })
+    }
+
+    /// Counts one request of `identity` against `quota`, in one round trip.
+    pub async fn admit(&self, quota: Quota, identity: &str) -> Result<Verdict, Unavailable> {
+        let quota = self.quotas.get(quota.name).copied().unwrap_or(quota);
+        let key = &self.redis.key(&format!("limit:{}:{identity}", quota.name));
+        let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
+        let (admitted, remaining, reset): (bool, u32, u64) = self
+            .redis
+            .run(|mut connection| async move {
+                ADMIT.key(key).arg(quota.limit).arg(window).invoke_async(&mut connection).await
+            })
+            .await?;
+        Ok(Verdict { quota, admitted, remaining, reset: Duration::from_micros(reset) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGIN: Quota = Quota::new("login", 10).per(MINUTE).on_outage(Outage::Refuse);
+
+    #[test]
+    fn a_variable_overrides_count_and_window_only() {
+        let env = Env::from_iter([("RATE_LIMIT_LOGIN", "3/5")]);
+        let quota = LOGIN.overridden(&env).unwrap();
+        assert_eq!(quota, Quota { limit: 3, window: 5 * SECOND, ..LOGIN });
+    }
+
+    #[test]
+    fn an_unreadable_override_ends_the_start() {
+        for text in ["10", "0/60", "10/0", "10/60/1", "-1/60", "10/1.5", "99999999999/60"] {
+            let env = Env::from_iter([("RATE_LIMIT_LOGIN", text)]);
+            assert!(LOGIN.overridden(&env).is_err(), "{text}");
+        }
+    }
+}

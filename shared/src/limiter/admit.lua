@@ -1,0 +1,33 @@
+-- KEYS[1] a caller's log; ARGV: the limit, the window in µs.
+-- Answers {admitted, remaining, µs until one more may pass}.
+local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+
+-- The log is a list of admission times, newest first. Anything else under this name is not ours.
+local function oldest()
+  local entry = redis.pcall('LINDEX', KEYS[1], -1)
+  if not entry then return nil end
+  local at = type(entry) == 'string' and tonumber(entry)
+  if not at or at > now then
+    redis.call('DEL', KEYS[1])
+    return nil
+  end
+  return at
+end
+
+local first = oldest()
+while first and first <= now - window do
+  redis.call('RPOP', KEYS[1])
+  first = oldest()
+end
+
+local used = redis.call('LLEN', KEYS[1])
+local admitted = used < limit
+if admitted then
+  redis.call('LPUSH', KEYS[1], string.format('%.0f', now))
+  used = used + 1
+  first = first or now
+end
+redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
+return {admitted and 1 or 0, math.max(limit - used, 0), first + window - now}

@@ -1,0 +1,27 @@
+-- KEYS: one per guard, a sorted set of guesses by the time they stop counting; `<key>:lock` beside it.
+-- ARGV: the attempt, per guard {limit, window ms, lock ms, cleared by success}, a reservation's life in ms.
+-- Members are 'r<attempt>' (reserved) or 'f<attempt>' (failed). Answers {1, 0}, or {0, ms to wait}.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local attempt, life = ARGV[1], tonumber(ARGV[#ARGV])
+
+local wait = 0
+for i, key in ipairs(KEYS) do
+  local locked = redis.call('PTTL', key .. ':lock')
+  if locked == -1 then redis.call('DEL', key .. ':lock') end
+  wait = math.max(wait, locked)
+
+  local count = redis.pcall('ZREMRANGEBYSCORE', key, '-inf', now)
+  if type(count) == 'table' then redis.call('DEL', key) end
+  if redis.call('ZCARD', key) >= tonumber(ARGV[4 * i - 2]) then
+    -- Full of guesses in flight: their outcome decides, so ask again soon.
+    wait = math.max(wait, 1000)
+  end
+end
+if wait > 0 then return {0, wait} end
+
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + life, 'r' .. attempt)
+  redis.call('PEXPIRE', key, math.max(tonumber(ARGV[4 * i - 1]), life))
+end
+return {1, 0}

@@ -1,0 +1,12 @@
+-- KEYS and ARGV as in begin.lua, without the reservation's life. Forgets the failures of every guard that a
+-- success clears; guesses still in flight keep their reservations.
+local attempt = ARGV[1]
+for i, key in ipairs(KEYS) do
+  redis.call('ZREM', key, 'r' .. attempt)
+  if ARGV[4 * i + 1] == '1' then
+    for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      if member:sub(1, 1) == 'f' then redis.call('ZREM', key, member) end
+    end
+  end
+end
+return redis.status_reply('OK')

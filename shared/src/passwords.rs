@@ -1,0 +1,143 @@
+//! Passwords: what is accepted, and how it is kept.
+//!
+//! Kept as bcrypt over base64(HMAC-SHA-384(pepper, password)): bcrypt alone stops at 71 bytes and repeats a
+//! key that holds a NUL. The MAC is 64 characters without NUL, and useless without the pepper.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha384;
+
+use crate::env::{self, Env};
+
+/// bcrypt's cost where `BCRYPT_COST` is not set: about a quarter of a second on a full core.
+const DEFAULT_COST: u32 = 12;
+const COSTS: std::ops::RangeInclusive<u32> = 10..=15;
+
+/// The fewest bytes of pepper.
+const SHORTEST_PEPPER: usize = 32;
+
+/// A correct hash of cost 10 that no password matches; only its cost is replaced.
+const DUMMY: &str = "$2b$10$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzABCDC";
+
+/// Hashes and checks passwords, away from the threads that serve requests.
+#[derive(Clone)]
+pub struct Hasher {
+    pepper: Arc<[u8]>,
+    cost: u32,
+}
+
+/// The outcome of checking a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Not the password.
+    Wrong,
+    /// The password.
+    Right,
+    /// The password, kept at a lower cost than today's: hash it again.
+    RightButCheap,
+}
+
+/// Hashing was cut short; the process is ending.
+#[derive(Debug, thiserror::Error)]
+#[error("hashing did not finish")]
+pub struct Unfinished;
+
+impl Hasher {
+    /// Reads `PASSWORD_PEPPER` (base64, 32 bytes or more) and `BCRYPT_COST` (10 to 15, default 12).
+    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let pepper = STANDARD.decode(env.required("PASSWORD_PEPPER")?);
+        let pepper = pepper.ok().filter(|pepper| pepper.len() >= SHORTEST_PEPPER).ok_or_else(|| {
+            env::Error::invalid("PASSWORD_PEPPER", "is not base64 of 32 bytes or more")
+        })?;
+        let cost = env.parsed("BCRYPT_COST", DEFAULT_COST)?;
+        if !COSTS.contains(&cost) {
+            return Err(env::Error::invalid("BCRYPT_COST", "is not from 10 to 15"));
+        }
+        Ok(Self { pepper: pepper.into(), cost })
+    }
+
+    /// The hash to keep.
+    pub async fn hash(&self, password: &str) -> Result<String, Unfinished> {
+        let (peppered, cost) = (self.peppered(password), self.cost);
+        run(move || bcrypt::hash(peppered, cost).map_err(|_| Unfinished)).await?
+    }
+
+    /// Checks `password` against what is kept. Without anything kept (no such user) it takes the same time
+    /// and answers [`Check::Wrong`].
+    pub async fn check(&self, password: &str, kept: Option<String>) -> Result<Check, Unfinished> {
+        let peppered = self.peppered(password);
+        let exists = kept.is_some();
+        let kept = kept.unwrap_or_else(|| self.dummy());
+        let cheap = cost_of(&kept).is_some_and(|cost| cost < self.cost);
+        let matches = run(move || bcrypt::verify(peppered, &kept).unwrap_or(false)).await?;
+        Ok(match matches && exists {
+            false => Check::Wrong,
+            true if cheap => Check::RightButCheap,
+            true => Check::Right,
+        })
+    }
+
+    fn dummy(&self) -> String {
+        DUMMY.replacen("10", &self.cost.to_string(), 1)
+    }
+
+    fn peppered(&self, password: &str) -> String {
+        let mut mac = Hmac::<Sha384>::new_from_slice(&self.pepper).expect("HMAC takes a key of any length");
+        mac.update(password.as_bytes());
+        STANDARD.encode(mac.finalize().into_bytes())
+    }
+}
+
+async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Unfinished> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Unfinished)
+}
+
+fn cost_of(hash: &str) -> Option<u32> {
+    hash.split('$').nth(2)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher(cost: u32) -> Hasher {
+        Hasher { pepper: [7; 32].into(), cost }
+    }
+
+    #[tokio::test]
+    async fn long_passwords_and_nul_make_a_difference() {
+        let hasher = hasher(4);
+        for (kept, tried) in [("x".repeat(72), "x".repeat(73)), ("a".into(), "a\0a".into())] {
+            let hash = hasher.hash(&kept).await.unwrap();
+            assert_eq!(hasher.check(&kept, Some(hash.clone())).await.unwrap(), Check::Right);
+            assert_eq!(hasher.check(&tried, Some(hash)).await.unwrap(), Check::Wrong);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_lower_cost_is_right_but_cheap() {
+        let hash = hasher(4).hash("password").await.unwrap();
+        assert_eq!(hasher(5).check("password", Some(hash)).await.unwrap(), Check::RightButCheap);
+    }
+
+    #[test]
+    fn the_dummy_is_a_real_hash_of_the_configured_cost() {
+        for cost in COSTS {
+            let parts: bcrypt::HashParts = hasher(cost).dummy().parse().unwrap();
+            assert_eq!(parts.get_cost(), cost);
+            assert_eq!(parts.to_string(), hasher(cost).dummy());
+        }
+    }
+
+    #[test]
+    fn a_cheap_cost_or_a_short_pepper_ends_the_start() {
+        let pepper = STANDARD.encode([7; 32]);
+        for (pepper, cost) in [(pepper.as_str(), "9"), (&pepper, "16"), (&pepper, "x"), ("c2hvcnQ=", "12")] {
+            let env = Env::from_iter([("PASSWORD_PEPPER", pepper), ("BCRYPT_COST", cost)]);
+            assert!(Hasher::from_env(&env).is_err(), "{cost}");
+        }
+    }
+}

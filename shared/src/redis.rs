@@ -1,0 +1,129 @@
+//! Redis: one multiplexed connection that lives with the execution environment and is doubted after a pause.
+//!
+//! Redis makes answers faster and limits exact; nothing is kept there alone. So every trip is short
+//! ([`PATIENCE`]) and a failure is an ordinary outcome that each caller has a policy for.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{Client, RedisError, RedisResult};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::env::{self, Env};
+use crate::freeze::LastUse;
+
+/// The longest that one trip may take, connecting and one retry included.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A connection unused for longer than this is pinged before it is trusted.
+const DOUBT_AFTER: Duration = Duration::from_secs(5);
+const PING_PATIENCE: Duration = Duration::from_millis(40);
+
+/// After a trip that took all its patience, the next ones fail at once for this long: one request makes
+/// several trips and shall not pay for each.
+const REST_AFTER_SILENCE: Duration = Duration::from_millis(50);
+
+/// A lazy handle to Redis; cloning shares the connection.
+#[derive(Clone)]
+pub struct Redis {
+    client: Client,
+    prefix: Arc<str>,
+    state: Arc<Mutex<State>>,
+}
+
+/// Redis gave no usable answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("redis is unavailable: {0}")]
+pub struct Unavailable(String);
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Closed,
+    Open(MultiplexedConnection, LastUse),
+    Silent(LastUse),
+}
+
+impl Redis {
+    /// Reads `REDIS_URL` and `REDIS_KEY_PREFIX` (default `bookshelf:`). Opens no connection.
+    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let client = Client::open(env.required("REDIS_URL")?)
+            .map_err(|_| env::Error::invalid("REDIS_URL", "is not a Redis URL"))?;
+        let prefix = env.optional("REDIS_KEY_PREFIX").unwrap_or("bookshelf:").into();
+        Ok(Self { client, prefix, state: Arc::default() })
+    }
+
+    /// The full name of a key, the prefix of this deployment included.
+    #[must_use]
+    pub fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Runs `trip` on the connection. It runs a second time when the connection turns out to be dead, so
+    /// doing it twice must do no harm.
+    pub async fn run<T, F, Fut>(&self, trip: F) -> Result<T, Unavailable>
+    where
+        F: Fn(MultiplexedConnection) -> Fut,
+        Fut: Future<Output = RedisResult<T>>,
+    {
+        let twice = async {
+            match self.once(&trip).await {
+                Err(error) if lost_connection(&error) => self.once(&trip).await,
+                answer => answer,
+            }
+        };
+        match timeout(PATIENCE, twice).await {
+            Ok(answer) => answer.map_err(|error| Unavailable(error.to_string())),
+            Err(_) => {
+                *self.state.lock().await = State::Silent(LastUse::now());
+                Err(Unavailable("no answer in time".to_owned()))
+            }
+        }
+    }
+
+    async fn once<T, F, Fut>(&self, trip: &F) -> RedisResult<T>
+    where
+        F: Fn(MultiplexedConnection) -> Fut,
+        Fut: Future<Output = RedisResult<T>>,
+    {
+        let answer = trip(self.connection().await?).await;
+        let mut state = self.state.lock().await;
+        match (&answer, &mut *state) {
+            (Err(error), _) if lost_connection(error) => *state = State::Closed,
+            (_, State::Open(_, last_use)) => *last_use = LastUse::now(),
+            _ => {}
+        }
+        answer
+    }
+
+    async fn connection(&self) -> RedisResult<MultiplexedConnection> {
+        let mut state = self.state.lock().await;
+        match &mut *state {
+            State::Open(connection, last_use) => {
+                if !last_use.is_older_than(DOUBT_AFTER) || answers(connection).await {
+                    *last_use = LastUse::now();
+                    return Ok(connection.clone());
+                }
+            }
+            State::Silent(since) if !since.is_older_than(REST_AFTER_SILENCE) => {
+                return Err(RedisError::from((::redis::ErrorKind::Client, "gave no answer a moment ago")));
+            }
+            State::Silent(_) | State::Closed => {}
+        }
+        let connection = self.client.get_multiplexed_async_connection().await?;
+        *state = State::Open(connection.clone(), LastUse::now());
+        Ok(connection)
+    }
+}
+
+async fn answers(connection: &mut MultiplexedConnection) -> bool {
+    let ping = ::redis::cmd("PING");
+    timeout(PING_PATIENCE, ping.query_async::<()>(connection)).await.is_ok_and(|answer| answer.is_ok())
+}
+
+fn lost_connection(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error()
+}
