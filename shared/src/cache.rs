@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use redis::Script;
-use sha2::{Digest, Sha256};
 
 use crate::redis::{Redis, Unavailable};
 
@@ -47,12 +46,13 @@ impl Cache {
         Self { redis, space }
     }
 
-    /// Looks a page up, in one round trip.
-    pub async fn read(&self, key: &Key) -> Result<Lookup, Unavailable> {
+    /// Looks a page up, in one round trip. `key` is a [`fingerprint`](crate::fingerprint::fingerprint) of all that
+    /// determines it.
+    pub async fn read(&self, key: &str) -> Result<Lookup, Unavailable> {
         let answer: (u64, Option<Vec<u8>>) = self
             .redis
             .run(|mut connection| async move {
-                READ.key(&self.space).arg(&key.0).invoke_async(&mut connection).await
+                READ.key(&self.space).arg(key).invoke_async(&mut connection).await
             })
             .await?;
         Ok(match answer {
@@ -62,11 +62,11 @@ impl Cache {
     }
 
     /// Stores a page that was queried after `version` was read, unless the version has been raised since.
-    pub async fn store(&self, key: &Key, version: Version, page: &Bytes) -> Result<(), Unavailable> {
+    pub async fn store(&self, key: &str, version: Version, page: &Bytes) -> Result<(), Unavailable> {
         self.redis
             .run(|mut connection| async move {
                 let mut call = STORE.key(&self.space);
-                call.arg(&key.0).arg(version.0).arg(page.as_ref()).arg(PAGE_LIFE_MS);
+                call.arg(key).arg(version.0).arg(page.as_ref()).arg(PAGE_LIFE_MS);
                 call.invoke_async(&mut connection).await
             })
             .await
@@ -77,45 +77,5 @@ impl Cache {
         self.redis
             .run(|mut connection| async move { FORGET.key(&self.space).invoke_async(&mut connection).await })
             .await
-    }
-}
-
-/// Names a page: a hash over the fields that determine it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Key([u8; 32]);
-
-impl Key {
-    /// Hashes `fields` in the order given. Each goes in with its length, and an absent one as a mark of its
-    /// own, so that absent, empty and `0` are three keys and no value can imitate a boundary.
-    pub fn of<'a>(fields: impl IntoIterator<Item = Option<&'a str>>) -> Self {
-        let mut hash = Sha256::new();
-        for field in fields {
-            match field {
-                None => hash.update([0]),
-                Some(text) => {
-                    hash.update([1]);
-                    hash.update((text.len() as u64).to_be_bytes());
-                    hash.update(text);
-                }
-            }
-        }
-        Self(hash.finalize().into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn absent_empty_and_zero_are_three_keys() {
-        let keys = [None, Some(""), Some("0")].map(|field| Key::of([field]));
-        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
-    }
-
-    #[test]
-    fn a_boundary_can_not_be_imitated() {
-        assert_ne!(Key::of([Some("ab"), Some("c")]), Key::of([Some("a"), Some("bc")]));
-        assert_ne!(Key::of([Some("a"), None]), Key::of([Some("a\0")]));
     }
 }

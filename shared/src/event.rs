@@ -25,8 +25,21 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// What a query may hold unencoded (RFC 3986 §3.4): everything that may stand in one, `%` included.
 const QUERY: &AsciiSet = &SEGMENT
-    .remove(b'%').remove(b'&').remove(b'=').remove(b'+').remove(b'/').remove(b'?').remove(b':').remove(b'@')
-    .remove(b'!').remove(b'$').remove(b'(').remove(b')').remove(b'*').remove(b',').remove(b';');
+    .remove(b'%')
+    .remove(b'&')
+    .remove(b'=')
+    .remove(b'+')
+    .remove(b'/')
+    .remove(b'?')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b',')
+    .remove(b';');
 
 /// An event that is safe to convert, and whether to serve or to refuse it.
 pub struct Guarded {

@@ -19,7 +19,8 @@ impl LastUse {
 
     /// Whether more than `limit` has passed by either clock, or the wall clock went backwards.
     pub(crate) fn is_older_than(self, limit: Duration) -> bool {
-        self.monotonic.elapsed() > limit || self.wall.elapsed().is_ok_and(|elapsed| elapsed > limit)
+        self.monotonic.elapsed() > limit
+            || self.wall.elapsed().is_ok_and(|elapsed| elapsed > limit)
             || self.wall.elapsed().is_err()
     }
 }

@@ -1,13 +1,16 @@
 //! HTTP: what a request may look like, who sends it, and what every answer looks like.
 
+pub mod answer;
 pub mod caller;
 pub mod client_ip;
+pub mod documented;
 pub mod edge;
 pub mod error;
 pub mod extract;
 pub mod problem;
 pub mod throttle;
 
+pub use answer::Answer;
 pub use caller::{Admin, Caller};
 pub use client_ip::ClientIp;
 pub use error::{Error, Result};

@@ -35,19 +35,17 @@ impl Gateway {
     }
 
     /// Answers one event in the form that its sender expects.
-    pub async fn answer(
-        &self,
-        event: LambdaEvent<Box<RawValue>>,
-    ) -> Result<impl Serialize + use<>, NotHttp> {
+    pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
         let guarded = event::guard(&event.payload, self.stage_prefix.as_deref())?;
         let router = self.router.clone();
-        let mut adapter = lambda_http::Adapter::from(service_fn(move |mut request: Request| {
+        let service = service_fn(move |mut request: Request| {
             // A refusal goes the same way as a request, so that it is written out and logged like any other.
             request.extensions_mut().insert(guarded.verdict.clone());
             router.clone().oneshot(request)
-        }));
-        let answer = adapter.call(LambdaEvent { payload: guarded.event, context: event.context }).await;
-        Ok(answer.unwrap_or_else(|never| match never {}))
+        });
+        let event = LambdaEvent { payload: guarded.event, context: event.context };
+        let answering = lambda_http::Adapter::from(service).call(event);
+        Ok(answering.await.unwrap_or_else(|never| match never {}))
     }
 }
 

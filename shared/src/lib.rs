@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`env`] | reads the configuration, once |
 //! | [`telemetry`] | starts the log |
+//! | [`fingerprint`] | one name for several values |
 //! | `freeze` | tells when a connection may have died while the process was frozen |
 //! | [`postgres`], [`redis`] | lazy connections that are doubted after a pause |
 //! | [`cache`] | list pages in Redis under one version |
@@ -13,6 +14,7 @@
 //! | [`passwords`] | how passwords are kept |
 //! | [`sessions`] | who is signed in, as the database sees it |
 //! | [`fields`] | named values from outside become domain types |
+//! | [`usernames`] | when two names are the same |
 //! | [`function`] | what a function of the bundle is |
 //! | [`http`] | requests, callers, errors and answers |
 //! | [`event`] | API Gateway's events, checked |
@@ -23,6 +25,7 @@ pub mod cache;
 pub mod env;
 pub mod event;
 pub mod fields;
+pub mod fingerprint;
 mod freeze;
 pub mod function;
 pub mod http;
@@ -37,3 +40,4 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
+pub mod usernames;

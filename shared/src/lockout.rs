@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::Script;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::fingerprint::fingerprint;
 use crate::redis::{Redis, Unavailable};
 
 /// How long a reservation stands whose request died before it was settled.
@@ -83,12 +83,7 @@ impl Lockout {
     /// delimiter inside a part can imitate another subject.
     #[must_use]
     pub fn guard(&self, rule: Rule, parts: &[&str]) -> Guard {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let subject = base16(&hash.finalize());
+        let subject = fingerprint(parts.iter().map(|part| Some(*part)));
         // One hash tag for all: a cluster runs a script only on keys of one node.
         Guard { rule, key: self.redis.key(&format!("{{lockout}}:{}:{subject}", rule.name)) }
     }
@@ -143,8 +138,4 @@ fn invocation<'a>(script: &'a Script, guards: &[Guard], id: &str) -> redis::Scri
         call.arg(rule.lock.as_millis()).arg(u8::from(rule.cleared_by_success));
     }
     call
-}
-
-fn base16(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -49,9 +49,10 @@ impl Hasher {
     /// Reads `PASSWORD_PEPPER` (base64, 32 bytes or more) and `BCRYPT_COST` (10 to 15, default 12).
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
         let pepper = STANDARD.decode(env.required("PASSWORD_PEPPER")?);
-        let pepper = pepper.ok().filter(|pepper| pepper.len() >= SHORTEST_PEPPER).ok_or_else(|| {
-            env::Error::invalid("PASSWORD_PEPPER", "is not base64 of 32 bytes or more")
-        })?;
+        let pepper = pepper
+            .ok()
+            .filter(|pepper| pepper.len() >= SHORTEST_PEPPER)
+            .ok_or_else(|| env::Error::invalid("PASSWORD_PEPPER", "is not base64 of 32 bytes or more"))?;
         let cost = env.parsed("BCRYPT_COST", DEFAULT_COST)?;
         if !COSTS.contains(&cost) {
             return Err(env::Error::invalid("BCRYPT_COST", "is not from 10 to 15"));

@@ -75,6 +75,11 @@ impl Postgres {
         timeout(PATIENCE, self.once(sql, parameters)).await.unwrap_or_else(|_| Err(too_slow()))
     }
 
+    /// Whether the server answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read("select 1", &[]).await.map(drop)
+    }
+
     /// Begins a transaction. It is undone unless [`Transaction::commit`] answers `Ok`.
     pub async fn begin(&self) -> Result<Transaction, Error> {
         let begun = async {

@@ -84,6 +84,12 @@ impl Redis {
         }
     }
 
+    /// Whether the server answers.
+    pub async fn ping(&self) -> Result<(), Unavailable> {
+        self.run(|mut connection| async move { ::redis::cmd("PING").query_async(&mut connection).await })
+            .await
+    }
+
     async fn once<T, F, Fut>(&self, trip: &F) -> RedisResult<T>
     where
         F: Fn(MultiplexedConnection) -> Fut,

@@ -12,9 +12,9 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::env::{self, Env};
+pub use keys::PublicKeys;
 #[cfg(any(test, feature = "testing"))]
 pub use keys::{GeneratedKeys, generate};
-pub use keys::PublicKeys;
 
 /// How long an access token lives.
 pub const ACCESS_LIFE: Duration = Duration::minutes(10);
@@ -97,9 +97,9 @@ impl Issuer {
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
         provider::install();
         let (key, public) = keys::private_key(env)?;
-        let kid = PublicKeys::from_env(env)?
-            .kid_of(&public)
-            .ok_or_else(|| env::Error::invalid("JWT_PUBLIC_KEYS", "lacks the public half of JWT_PRIVATE_KEY"))?;
+        let kid = PublicKeys::from_env(env)?.kid_of(&public).ok_or_else(|| {
+            env::Error::invalid("JWT_PUBLIC_KEYS", "lacks the public half of JWT_PRIVATE_KEY")
+        })?;
         let (issuer, audience) = issuer_and_audience(env)?;
         Ok(Self { key, kid, issuer, audience })
     }

@@ -1,1 +1,109 @@
-//! Placeholder.
+//! Accounts and sign-in: OAuth 2.0's password grant (RFC 6749 §4.3) with rotating refresh tokens.
+
+mod admin_only;
+mod grant;
+mod jwks;
+mod login;
+mod logout;
+mod me;
+mod new_password;
+mod refresh;
+mod register;
+mod security_log;
+mod store;
+
+use axum::extract::FromRef;
+use axum::http::{HeaderValue, header};
+use axum::middleware::from_fn;
+use shared::env::{self, Env};
+use shared::function::Function;
+use shared::http::problem::for_oauth_clients;
+use shared::http::throttle;
+use shared::limiter::{Limiter, MINUTE, Outage, Quota};
+use shared::lockout::Lockout;
+use shared::passwords::Hasher;
+use shared::postgres::Postgres;
+use shared::redis::Redis;
+use shared::tokens::{Issuer, Verifier};
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+use grant::Grants;
+use new_password::Policy;
+use store::Store;
+
+/// Routes here without a stricter quota: 100 requests per minute and address.
+pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
+
+/// Sign-ins: 20 per minute and address, since each may cost a password hash. Refused while Redis is away,
+/// because then nobody would count wrong guesses.
+pub const LOGIN: Quota = Quota::new("login", 20).per(MINUTE).on_outage(Outage::Refuse);
+
+/// Registrations: 10 per minute and address; each costs a password hash and a row.
+pub const REGISTER: Quota = Quota::new("register", 10).per(MINUTE).on_outage(Outage::Refuse);
+
+/// The function's state.
+#[derive(Clone)]
+pub struct App {
+    store: Store,
+    postgres: Postgres,
+    verifier: Verifier,
+    grants: Grants,
+    hasher: Hasher,
+    policy: Policy,
+    lockout: Lockout,
+    limiter: Limiter,
+}
+
+impl Function for App {
+    const NAME: &'static str = "auth";
+
+    fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let postgres = Postgres::from_env(env)?;
+        let redis = Redis::from_env(env)?;
+        let store = Store::new(postgres.clone());
+        Ok(Self {
+            grants: Grants::from_env(env, Issuer::from_env(env)?)?,
+            store,
+            postgres,
+            verifier: Verifier::from_env(env)?,
+            hasher: Hasher::from_env(env)?,
+            policy: Policy::from_env(env)?,
+            lockout: Lockout::new(redis.clone()),
+            limiter: Limiter::from_env(env, redis, &[DEFAULT, LOGIN, REGISTER])?,
+        })
+    }
+
+    fn routes() -> OpenApiRouter<Self> {
+        let no_store = HeaderValue::from_static("no-store");
+        let accounts = OpenApiRouter::new()
+            .routes(routes!(register::register).layer(throttle(REGISTER)))
+            .routes(routes!(login::log_in).layer(throttle(LOGIN)).layer(from_fn(for_oauth_clients)))
+            .routes(
+                routes!(refresh::refresh_tokens).layer(throttle(DEFAULT)).layer(from_fn(for_oauth_clients)),
+            )
+            .routes(routes!(logout::log_out).layer(throttle(DEFAULT)))
+            .routes(routes!(logout::log_out_everywhere).layer(throttle(DEFAULT)))
+            .routes(routes!(me::show_me).layer(throttle(DEFAULT)))
+            .routes(routes!(admin_only::greet_admin).layer(throttle(DEFAULT)))
+            .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, no_store));
+        OpenApiRouter::new().routes(routes!(jwks::list_public_keys).layer(throttle(DEFAULT))).merge(accounts)
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+}
+
+impl FromRef<App> for Postgres {
+    fn from_ref(app: &App) -> Self {
+        app.postgres.clone()
+    }
+}
+
+impl FromRef<App> for Verifier {
+    fn from_ref(app: &App) -> Self {
+        app.verifier.clone()
+    }
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `auth` function.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::serve::<auth::App>()
+}

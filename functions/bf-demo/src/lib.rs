@@ -1,1 +1,108 @@
-//! Placeholder.
+//! A playground for brute-force protection: one door, one right password (`letmein`), no account.
+
+use axum::extract::{FromRef, State};
+use serde::Serialize;
+use shared::env::{self, Env};
+use shared::fields::{Fields, FromFields, Paragraph};
+use shared::function::Function;
+use shared::http::documented::{Stored, Throttled, WithJson};
+use shared::http::{Answer, ClientIp, Error, Json, Result, throttle};
+use shared::limiter::{Limiter, MINUTE, Quota, SECOND};
+use shared::lockout::{Entry, Lockout, Rule};
+use shared::redis::Redis;
+use shared::usernames;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// 100 requests per minute and address.
+pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
+
+/// 5 wrong guesses at one name from one network within 2 minutes lock the door for a minute.
+const DOOR: Rule = Rule::new("demo", 5, SECOND.saturating_mul(120), SECOND.saturating_mul(60));
+
+/// The one right password: this is a demonstration.
+const RIGHT_PASSWORD: &str = "letmein";
+
+/// The function's state.
+#[derive(Clone)]
+pub struct App {
+    lockout: Lockout,
+    limiter: Limiter,
+}
+
+impl Function for App {
+    const NAME: &'static str = "bf-demo";
+
+    fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let redis = Redis::from_env(env)?;
+        Ok(Self { lockout: Lockout::new(redis.clone()), limiter: Limiter::from_env(env, redis, &[DEFAULT])? })
+    }
+
+    fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new().routes(routes!(try_password)).layer(throttle(DEFAULT))
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+}
+
+impl FromRef<App> for Lockout {
+    fn from_ref(app: &App) -> Self {
+        app.lockout.clone()
+    }
+}
+
+/// A guess.
+#[derive(ToSchema)]
+pub(crate) struct Guess {
+    #[schema(value_type = String, max_length = 200, example = "ada")]
+    username: Paragraph<200>,
+    #[schema(value_type = String, max_length = 200, example = "letmein")]
+    password: Paragraph<200>,
+}
+
+impl FromFields for Guess {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let username = fields.required("username");
+        let password = fields.required("password");
+        Some(Self { username: username?, password: password? })
+    }
+}
+
+/// What became of a guess.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Outcome {
+    ok: bool,
+    #[schema(example = "Wrong password.")]
+    message: &'static str,
+    /// Wrong guesses that count now; at 5 the door locks and the count begins anew.
+    #[schema(minimum = 0, maximum = 5, example = 1)]
+    failures_for_this_user_ip: u32,
+}
+
+/// Tries a password. A wrong one is answered 200 with `ok: false`; after five the door is locked (429).
+#[utoipa::path(
+    post, path = "/bf-demo/login", tag = "bf-demo", request_body = Guess,
+    responses((status = 200, description = "Right or wrong", body = Outcome), WithJson, Throttled, Stored),
+)]
+pub(crate) async fn try_password(
+    State(lockout): State<Lockout>,
+    ip: ClientIp,
+    Json(guess): Json<Guess>,
+) -> Result<Answer<Outcome>> {
+    let name = usernames::key(guess.username.as_str());
+    let door = lockout.guard(DOOR, &[&name, &ip.to_string()]);
+    let attempt = match lockout.begin(vec![door]).await? {
+        Entry::Open(attempt) => attempt,
+        Entry::Locked(wait) => return Err(Error::TooManyRequests(wait)),
+    };
+    Ok(Answer(if guess.password.as_str() == RIGHT_PASSWORD {
+        attempt.succeeded().await?;
+        Outcome { ok: true, message: "Welcome.", failures_for_this_user_ip: 0 }
+    } else {
+        let failures = attempt.failed().await?;
+        Outcome { ok: false, message: "Wrong password.", failures_for_this_user_ip: failures }
+    }))
+}

@@ -1,1 +1,80 @@
-//! Placeholder.
+//! Books: list, create, read, update, delete.
+
+mod book;
+mod create;
+mod delete;
+mod get;
+mod list;
+mod listing;
+mod store;
+mod update;
+
+use axum::extract::FromRef;
+use shared::cache::Cache;
+use shared::env::{self, Env};
+use shared::function::Function;
+use shared::http::throttle;
+use shared::limiter::{Limiter, MINUTE, Quota};
+use shared::postgres::Postgres;
+use shared::redis::Redis;
+use shared::tokens::Verifier;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use store::Store;
+
+/// Every route here: 100 requests per minute and address.
+pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
+
+/// The function's state.
+#[derive(Clone)]
+pub struct App {
+    store: Store,
+    postgres: Postgres,
+    verifier: Verifier,
+    limiter: Limiter,
+}
+
+impl Function for App {
+    const NAME: &'static str = "books";
+
+    fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let postgres = Postgres::from_env(env)?;
+        let redis = Redis::from_env(env)?;
+        Ok(Self {
+            store: Store::new(postgres.clone(), Cache::new(redis.clone(), "books")),
+            postgres,
+            verifier: Verifier::from_env(env)?,
+            limiter: Limiter::from_env(env, redis, &[DEFAULT])?,
+        })
+    }
+
+    fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new()
+            .routes(routes!(list::list_books, create::create_book))
+            .routes(routes!(get::get_book, update::update_book, delete::delete_book))
+            .layer(throttle(DEFAULT))
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+}
+
+impl FromRef<App> for Store {
+    fn from_ref(app: &App) -> Self {
+        app.store.clone()
+    }
+}
+
+impl FromRef<App> for Postgres {
+    fn from_ref(app: &App) -> Self {
+        app.postgres.clone()
+    }
+}
+
+impl FromRef<App> for Verifier {
+    fn from_ref(app: &App) -> Self {
+        app.verifier.clone()
+    }
+}

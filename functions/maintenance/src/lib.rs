@@ -1,1 +1,80 @@
-//! Placeholder.
+//! Work on the stores that no caller may ask for: plain Lambda events, invoked directly.
+
+mod migrate;
+mod set_role;
+
+use lambda_runtime::LambdaEvent;
+use serde::{Deserialize, Serialize};
+use shared::env::{self, Env};
+
+pub use migrate::{Migration, connect, migrate};
+pub use set_role::{Role, RoleChange};
+
+/// The binary's name, as in template.yaml.
+pub const NAME: &str = "maintenance";
+
+/// What can be asked for, as the event has it: `{"task": "migrate"}`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Task {
+    /// Brings the database up to date.
+    Migrate {},
+    /// Gives a user a role.
+    SetRole {
+        /// The user's name, in any of its forms.
+        username: String,
+        /// The role from now on.
+        role: Role,
+    },
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Report {
+    /// The database is up to date.
+    Migrate(Migration),
+    /// The user has the role.
+    SetRole(RoleChange),
+}
+
+/// Why a task was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database can't be reached, or refused.
+    #[error("postgres: {0}")]
+    Postgres(#[from] tokio_postgres::Error),
+    /// A migration failed; those before it stand.
+    #[error("migration: {0}")]
+    Migration(#[from] refinery::Error),
+    /// Nobody has this name.
+    #[error("there is no such user")]
+    NoSuchUser,
+}
+
+/// The function's state: where the database is. Each task opens a connection of its own, because tasks are
+/// rare and take locks that a shared connection must not hold.
+#[derive(Debug, Clone)]
+pub struct App {
+    database_url: String,
+}
+
+impl App {
+    /// Reads `DATABASE_URL`.
+    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+        Ok(Self { database_url: env.required("DATABASE_URL")?.to_owned() })
+    }
+
+    /// Does one task.
+    pub async fn run(&self, event: LambdaEvent<Task>) -> Result<Report, Error> {
+        match event.payload {
+            Task::Migrate {} => Ok(Report::Migrate(migrate(&self.database_url).await?)),
+            Task::SetRole { username, role } => {
+                let change = set_role::set_role(&self.database_url, &username, role).await?;
+                tracing::info!(target: "security", event = "role_change", outcome = "success",
+                    user_id = change.user_id, role = role.name(), "security event");
+                Ok(Report::SetRole(change))
+            }
+        }
+    }
+}

@@ -1,1 +1,15 @@
-fn main() {}
+//! The `maintenance` function.
+
+use std::process::ExitCode;
+
+use maintenance::App;
+
+fn main() -> ExitCode {
+    shared::lambda::run(|env| {
+        let app = App::from_env(env)?;
+        Ok(move |event| {
+            let app = app.clone();
+            async move { app.run(event).await }
+        })
+    })
+}

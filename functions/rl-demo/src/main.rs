@@ -1,1 +1,7 @@
-fn main() {}
+//! The `rl-demo` function.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::serve::<rl_demo::App>()
+}

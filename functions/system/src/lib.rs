@@ -1,1 +1,85 @@
-//! Placeholder.
+//! Is it up, and are its stores?
+
+use axum::extract::State;
+use serde::Serialize;
+use shared::env::{self, Env};
+use shared::function::Function;
+use shared::http::documented::{Stored, Throttled};
+use shared::http::{Answer, Result, throttle};
+use shared::limiter::{Limiter, MINUTE, Quota};
+use shared::postgres::Postgres;
+use shared::redis::Redis;
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+/// 100 requests per minute and address.
+pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
+
+/// The function's state.
+#[derive(Clone)]
+pub struct App {
+    postgres: Postgres,
+    redis: Redis,
+    limiter: Limiter,
+}
+
+impl Function for App {
+    const NAME: &'static str = "system";
+
+    fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let redis = Redis::from_env(env)?;
+        Ok(Self {
+            postgres: Postgres::from_env(env)?,
+            limiter: Limiter::from_env(env, redis.clone(), &[DEFAULT])?,
+            redis,
+        })
+    }
+
+    fn routes() -> OpenApiRouter<Self> {
+        OpenApiRouter::new()
+            // No quota: counting would touch Redis, and this touches nothing.
+            .routes(routes!(report_health))
+            .routes(routes!(report_readiness).layer(throttle(DEFAULT)))
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+}
+
+/// The process runs.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// The stores answer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    #[schema(example = "ok")]
+    postgres: &'static str,
+    #[schema(example = "ok")]
+    redis: &'static str,
+}
+
+/// Says that the process runs, without touching anything else.
+#[utoipa::path(
+    get, path = "/health", tag = "system",
+    responses((status = 200, description = "It runs", body = Health)),
+)]
+pub(crate) async fn report_health() -> Answer<Health> {
+    Answer(Health { status: "ok" })
+}
+
+/// Says that Postgres and Redis answer; 503 if one of them does not.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "system",
+    responses((status = 200, description = "Both answer", body = Readiness), Throttled, Stored),
+)]
+pub(crate) async fn report_readiness(State(app): State<App>) -> Result<Answer<Readiness>> {
+    app.postgres.ping().await?;
+    app.redis.ping().await?;
+    Ok(Answer(Readiness { postgres: "ok", redis: "ok" }))
+}

@@ -26,7 +26,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let token = bearer_token(&parts.headers)?;
-        let claims = Verifier::from_ref(state).verify(token, Kind::Access).map_err(|_| Error::InvalidToken)?;
+        let claims =
+            Verifier::from_ref(state).verify(token, Kind::Access).map_err(|_| Error::InvalidToken)?;
         let user_id = claims.sub.parse().map_err(|_| Error::InvalidToken)?;
         let live = sessions::find_live(&Postgres::from_ref(state), claims.sid, user_id).await?;
         live.map(Self).ok_or(Error::InvalidToken)

@@ -50,7 +50,8 @@ pub fn router<F: Function>(function: F) -> Router {
 async fn identify_and_log(mut request: Request, next: Next) -> Response {
     static COLD: AtomicBool = AtomicBool::new(true);
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-    let span = tracing::info_span!("request", request_id = %id, cold_start = COLD.swap(false, Ordering::Relaxed));
+    let span =
+        tracing::info_span!("request", request_id = %id, cold_start = COLD.swap(false, Ordering::Relaxed));
     request.extensions_mut().insert(RequestId(id));
     async move {
         let (method, began) = (request.method().clone(), Instant::now());

@@ -91,7 +91,8 @@ impl<S: Send + Sync> FromRequestParts<S> for NumericId {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let path = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound)?;
-        let text = path.iter().find_map(|(name, text)| (name == "id").then_some(text)).ok_or(Error::NotFound)?;
+        let text =
+            path.iter().find_map(|(name, text)| (name == "id").then_some(text)).ok_or(Error::NotFound)?;
         if text.is_empty() || text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Error::invalid("id", "must be a whole number, 1 or more"));
         }
@@ -119,13 +120,15 @@ fn is_sent_as(headers: &HeaderMap, media_type: &str) -> bool {
     let Some(Ok(announced)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
     let mut parts = announced.split(';').map(str::trim);
     let matches = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(media_type));
-    matches && parts.all(|parameter| is_utf8_charset(parameter) || !parameter.to_lowercase().starts_with("charset"))
+    matches
+        && parts
+            .all(|parameter| is_utf8_charset(parameter) || !parameter.to_lowercase().starts_with("charset"))
 }
 
 fn is_utf8_charset(parameter: &str) -> bool {
-    parameter.split_once('=').is_some_and(|(_, charset)| {
-        charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
-    })
+    parameter
+        .split_once('=')
+        .is_some_and(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
 
 fn form(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {

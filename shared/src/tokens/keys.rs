@@ -55,9 +55,9 @@ impl PublicKeys {
         }
         let keys = set.keys.into_iter().map(|key| {
             let decoding = key.decoding_key();
-            decoding.map(|decoding| (key, decoding)).ok_or_else(|| {
-                env::Error::invalid(NAME, "holds a key that is not an Ed25519 signature key")
-            })
+            decoding
+                .map(|decoding| (key, decoding))
+                .ok_or_else(|| env::Error::invalid(NAME, "holds a key that is not an Ed25519 signature key"))
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
     }
@@ -130,12 +130,14 @@ pub fn generate() -> GeneratedKeys {
     use base64::engine::general_purpose::STANDARD;
     use sha2::{Digest as _, Sha256};
 
-    let der = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("the system has randomness");
+    let der =
+        Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("the system has randomness");
     let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).expect("ring reads what it wrote");
     let x = URL_SAFE_NO_PAD.encode(pair.public_key());
     let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
     let kid = URL_SAFE_NO_PAD.encode(thumbprint);
-    let key = PublicKey { kty: "OKP".into(), crv: "Ed25519".into(), x, kid, usage: signature_use(), alg: eddsa() };
+    let key =
+        PublicKey { kty: "OKP".into(), crv: "Ed25519".into(), x, kid, usage: signature_use(), alg: eddsa() };
     GeneratedKeys {
         private_pem: format!(
             "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",

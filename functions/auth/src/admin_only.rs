@@ -1,0 +1,22 @@
+//! `GET /auth/admin-only`
+
+use serde::Serialize;
+use shared::http::documented::{AdminOnly, Stored, Throttled};
+use shared::http::{Admin, Answer};
+use utoipa::ToSchema;
+
+/// A word for administrators.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Greeting {
+    #[schema(example = "Welcome, ada.")]
+    message: String,
+}
+
+/// Shows what a role opens: administrators get a greeting, others a 403.
+#[utoipa::path(
+    get, path = "/auth/admin-only", tag = "auth", security(("password" = [])),
+    responses((status = 200, description = "A greeting", body = Greeting), AdminOnly, Throttled, Stored),
+)]
+pub(crate) async fn greet_admin(Admin(admin): Admin) -> Answer<Greeting> {
+    Answer(Greeting { message: format!("Welcome, {}.", admin.username) })
+}

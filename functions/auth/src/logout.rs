@@ -1,0 +1,39 @@
+//! `POST /auth/logout` and `POST /auth/logout-all`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use shared::http::documented::{SignedIn, Stored, Throttled};
+use shared::http::{Caller, ClientIp, Result};
+
+use crate::App;
+use crate::security_log::Event;
+
+/// Ends this session: its access and refresh tokens are refused from now on.
+#[utoipa::path(
+    post, path = "/auth/logout", tag = "auth", security(("password" = [])),
+    responses((status = 204, description = "Signed out"), SignedIn, Throttled, Stored),
+)]
+pub(crate) async fn log_out(
+    State(app): State<App>,
+    Caller(user): Caller,
+    ip: ClientIp,
+) -> Result<StatusCode> {
+    app.store.end_session(user.session_id).await?;
+    Event::new("logout", "success").user(user.user_id).session(user.session_id).record(ip);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends every session of this user, this one included.
+#[utoipa::path(
+    post, path = "/auth/logout-all", tag = "auth", security(("password" = [])),
+    responses((status = 204, description = "Signed out everywhere"), SignedIn, Throttled, Stored),
+)]
+pub(crate) async fn log_out_everywhere(
+    State(app): State<App>,
+    Caller(user): Caller,
+    ip: ClientIp,
+) -> Result<StatusCode> {
+    app.store.end_all_sessions(user.user_id).await?;
+    Event::new("logout-all", "success").user(user.user_id).session(user.session_id).record(ip);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,15 @@
+//! `GET /auth/me`
+
+use shared::http::documented::{SignedIn, Stored, Throttled};
+use shared::http::{Answer, Caller};
+
+use crate::register::Profile;
+
+/// Shows who is signed in, as the database has it now.
+#[utoipa::path(
+    get, path = "/auth/me", tag = "auth", security(("password" = [])),
+    responses((status = 200, description = "You", body = Profile), SignedIn, Throttled, Stored),
+)]
+pub(crate) async fn show_me(Caller(user): Caller) -> Answer<Profile> {
+    Answer(Profile { id: user.user_id, username: user.username, role: user.role })
+}

@@ -1,0 +1,73 @@
+//! Which passwords may be chosen (NIST SP 800-63B §3.1.1.2): a length and a blocklist, no composition rules.
+
+use shared::env::{self, Env};
+use shared::fields::{FromField, Raw};
+use shared::usernames::{self, Username};
+
+/// The longest password, in code points.
+const LONGEST: usize = 128;
+const SHORTEST_BY_DEFAULT: usize = 8;
+
+/// Passwords that everybody tries first, in lower case, one a line.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// What a new password must be like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    shortest: usize,
+}
+
+impl Policy {
+    /// Reads `PASSWORD_MIN`: the fewest code points, 8 to 64 (default 8).
+    pub(crate) fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let shortest = env.parsed("PASSWORD_MIN", SHORTEST_BY_DEFAULT)?;
+        if (8..=64).contains(&shortest) {
+            Ok(Self { shortest })
+        } else {
+            Err(env::Error::invalid("PASSWORD_MIN", "is not from 8 to 64"))
+        }
+    }
+
+    /// What is wrong with `password` for somebody of this name, if anything.
+    pub(crate) fn objection(self, password: &Password, username: &Username) -> Option<String> {
+        let Password(password) = password;
+        let shortest = self.shortest;
+        if !(shortest..=LONGEST).contains(&password.chars().count()) {
+            return Some(format!("must have {shortest} to {LONGEST} characters"));
+        }
+        let folded = usernames::key(password);
+        let is_common = COMMON.lines().any(|common| common == folded);
+        (is_common || folded == username.key()).then(|| "is too easy to guess".to_owned())
+    }
+}
+
+/// A password as somebody sent it. Has no `Debug`, so that it can't slip into a log.
+pub(crate) struct Password(pub(crate) String);
+
+impl FromField for Password {
+    fn from_field(raw: Raw) -> Result<Self, String> {
+        raw.text().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(password: &str) -> bool {
+        let ada = Username::from_field(Raw::Text("Ada Lovelace".into())).unwrap();
+        Policy { shortest: 8 }.objection(&Password(password.into()), &ada).is_some()
+    }
+
+    #[test]
+    fn length_is_counted_in_code_points() {
+        assert!(objects("seven77") && !objects("🦀🦀🦀🦀🦀🦀🦀🦀"));
+        assert!(!objects(&"x".repeat(128)) && objects(&"x".repeat(129)));
+    }
+
+    #[test]
+    fn common_passwords_and_the_own_name_are_refused_in_any_case() {
+        assert!(objects("PassWord1") && objects("12345678") && objects("ada lovelace"));
+        assert!(!objects("correct horse battery staple"));
+    }
+}

@@ -1,0 +1,83 @@
+//! `POST /auth/register`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use shared::fields::{Fields, FromFields};
+use shared::http::documented::{Stored, Throttled, WithJson};
+use shared::http::{Answer, ClientIp, Error, Json, Result};
+use shared::usernames::Username;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::new_password::Password;
+use crate::security_log::Event;
+use crate::store::Account;
+
+/// A wish for an account.
+#[derive(ToSchema)]
+pub(crate) struct Registration {
+    #[schema(value_type = String, min_length = 3, max_length = 50, example = "ada")]
+    username: Username,
+    #[schema(value_type = String, min_length = 8, max_length = 128, format = Password, example = "correct horse battery")]
+    password: Password,
+}
+
+impl FromFields for Registration {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let username = fields.required("username");
+        let password = fields.required("password");
+        // The seed's clients send a role; nobody chooses their own.
+        let _ = fields.optional::<Ignored>("role");
+        Some(Self { username: username?, password: password? })
+    }
+}
+
+/// Accepts anything and means nothing.
+struct Ignored;
+
+impl shared::fields::FromField for Ignored {
+    fn from_field(_: shared::fields::Raw) -> Result<Self, String> {
+        Ok(Self)
+    }
+}
+
+/// An account, as its owner may see it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Profile {
+    #[schema(minimum = 1, example = 1)]
+    pub(crate) id: i64,
+    #[schema(example = "ada")]
+    pub(crate) username: String,
+    /// `user` or `admin`.
+    #[schema(example = "user")]
+    pub(crate) role: String,
+}
+
+/// Creates an account with the role `user`.
+#[utoipa::path(
+    post, path = "/auth/register", tag = "auth", request_body = Registration,
+    responses(
+        (status = 201, description = "The account", body = Profile),
+        (status = 409, description = "The name is taken", body = shared::http::problem::Problem,
+         content_type = "application/problem+json"),
+        WithJson, Throttled, Stored,
+    ),
+)]
+pub(crate) async fn register(
+    State(app): State<App>,
+    ip: ClientIp,
+    Json(Registration { username, password }): Json<Registration>,
+) -> Result<Response> {
+    if let Some(objection) = app.policy.objection(&password, &username) {
+        return Err(Error::invalid("password", objection));
+    }
+    let hash = app.hasher.hash(&password.0).await?;
+    let Some(Account { id, role }) = app.store.insert_user(&username, &hash).await? else {
+        return Err(Error::Conflict("This username is taken."));
+    };
+    Event::new("register", "success").user(id).record(ip);
+    let profile = Profile { id, username: username.as_str().to_owned(), role };
+    Ok((StatusCode::CREATED, Answer(profile)).into_response())
+}

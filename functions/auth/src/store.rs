@@ -1,0 +1,229 @@
+//! The SQL of accounts and sessions.
+
+use shared::postgres::{Error, Parameter, Postgres, Transaction};
+use shared::usernames::Username;
+use time::{Duration, OffsetDateTime};
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::grant::{RefreshToken, digest};
+
+/// Keeps accounts and sessions.
+#[derive(Clone)]
+pub(crate) struct Store {
+    postgres: Postgres,
+}
+
+/// An account that was just made.
+pub(crate) struct Account {
+    pub(crate) id: i64,
+    pub(crate) role: String,
+}
+
+/// What a sign-in is checked against.
+pub(crate) struct Credentials {
+    pub(crate) user_id: i64,
+    pub(crate) password_hash: String,
+    pub(crate) role: String,
+    pub(crate) disabled: bool,
+}
+
+/// A session that is about to begin.
+pub(crate) struct NewSession {
+    pub(crate) id: Uuid,
+    pub(crate) user_id: i64,
+    pub(crate) expires_at: OffsetDateTime,
+    pub(crate) ip: String,
+}
+
+impl Store {
+    pub(crate) fn new(postgres: Postgres) -> Self {
+        Self { postgres }
+    }
+
+    /// `None` when the name is taken.
+    pub(crate) async fn insert_user(&self, name: &Username, hash: &str) -> Result<Option<Account>, Error> {
+        const SQL: &str = "
+            insert into users (username, username_key, password_hash)
+            values ($1, $2, $3)
+            on conflict (username_key) do nothing
+            returning id, role";
+        let parameters =
+            &[(&name.as_str() as _, Type::TEXT), (&name.key() as _, Type::TEXT), (&hash as _, Type::TEXT)];
+        let rows = self.postgres.write(SQL, parameters).await?;
+        Ok(rows.first().map(|row| Account { id: row.get(0), role: row.get(1) }))
+    }
+
+    pub(crate) async fn find_credentials(&self, name_key: &str) -> Result<Option<Credentials>, Error> {
+        const SQL: &str = "select id, password_hash, role, disabled from users where username_key = $1";
+        let rows = self.postgres.read(SQL, &[(&name_key, Type::TEXT)]).await?;
+        Ok(rows.first().map(|row| Credentials {
+            user_id: row.get(0),
+            password_hash: row.get(1),
+            role: row.get(2),
+            disabled: row.get(3),
+        }))
+    }
+
+    pub(crate) async fn replace_hash(&self, user_id: i64, hash: &str) -> Result<(), Error> {
+        const SQL: &str = "update users set password_hash = $2 where id = $1";
+        self.postgres.write(SQL, &[(&user_id, Type::INT8), (&hash, Type::TEXT)]).await.map(drop)
+    }
+
+    /// Begins a session together with its first refresh token.
+    pub(crate) async fn open_session(
+        &self,
+        session: &NewSession,
+        refresh: &RefreshToken,
+        token: &str,
+    ) -> Result<(), Error> {
+        const SQL: &str = "
+            with session as (
+                insert into sessions (id, user_id, expires_at, ip)
+                values ($1, $2, $3, $4)
+                returning id
+            )
+            insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
+            select $5, id, $6, $7, $8, $9 from session";
+        let digest = digest(token);
+        let parameters: [Parameter; 9] = [
+            (&session.id, Type::UUID),
+            (&session.user_id, Type::INT8),
+            (&session.expires_at, Type::TIMESTAMPTZ),
+            (&session.ip, Type::TEXT),
+            (&digest, Type::BYTEA),
+            (&refresh.jti, Type::UUID),
+            (&refresh.role, Type::TEXT),
+            (&refresh.issued_at, Type::TIMESTAMPTZ),
+            (&refresh.expires_at, Type::TIMESTAMPTZ),
+        ];
+        self.postgres.write(SQL, &parameters).await.map(drop)
+    }
+
+    pub(crate) async fn end_session(&self, session_id: Uuid) -> Result<(), Error> {
+        const SQL: &str = "
+            update sessions set ended_at = now(), end_reason = 'logout'
+            where id = $1 and ended_at is null";
+        self.postgres.write(SQL, &[(&session_id, Type::UUID)]).await.map(drop)
+    }
+
+    pub(crate) async fn end_all_sessions(&self, user_id: i64) -> Result<(), Error> {
+        const SQL: &str = "
+            update sessions set ended_at = now(), end_reason = 'logout_all'
+            where user_id = $1 and ended_at is null";
+        self.postgres.write(SQL, &[(&user_id, Type::INT8)]).await.map(drop)
+    }
+}
+
+/// The exchange of one refresh token, holding a lock on its session until it is settled.
+pub(crate) struct Rotation {
+    transaction: Transaction,
+    session_id: Uuid,
+}
+
+/// A session that may be refreshed.
+pub(crate) struct LiveSession {
+    pub(crate) role: String,
+    pub(crate) expires_at: OffsetDateTime,
+}
+
+/// What became of a refresh token so far.
+pub(crate) enum Use {
+    /// It was never used.
+    Unused,
+    /// It was used, by the database's clock that long ago, for this successor.
+    Exchanged { ago: Duration, successor: RefreshToken },
+}
+
+impl Rotation {
+    /// Locks the session. Whoever comes second sees, in the statements after, what the first one did.
+    pub(crate) async fn begin(store: &Store, session_id: Uuid) -> Result<Self, Error> {
+        const SQL: &str = "select from sessions where id = $1 for update";
+        let mut transaction = store.postgres.begin().await?;
+        transaction.run(SQL, &[(&session_id, Type::UUID)]).await?;
+        Ok(Self { transaction, session_id })
+    }
+
+    /// The session, unless it has ended or its user is disabled or gone.
+    pub(crate) async fn live_session(&mut self, user_id: i64) -> Result<Option<LiveSession>, Error> {
+        const SQL: &str = "
+            select users.role, sessions.expires_at
+            from sessions
+            join users on users.id = sessions.user_id
+            where sessions.id = $1
+              and sessions.user_id = $2
+              and sessions.ended_at is null
+              and sessions.expires_at > now()
+              and not users.disabled";
+        let parameters = &[(&self.session_id as _, Type::UUID), (&user_id as _, Type::INT8)];
+        let rows = self.transaction.run(SQL, parameters).await?;
+        Ok(rows.first().map(|row| LiveSession { role: row.get(0), expires_at: row.get(1) }))
+    }
+
+    /// What became of the token, if it is one of this session's.
+    pub(crate) async fn find_use(&mut self, digest: &[u8]) -> Result<Option<Use>, Error> {
+        const SQL: &str = "
+            select extract(epoch from clock_timestamp() - used.used_at)::float8,
+                next.jti, next.role, next.issued_at, next.expires_at
+            from refresh_tokens used
+            left join refresh_tokens next on next.jti = used.successor
+            where used.digest = $1 and used.session_id = $2";
+        let parameters = &[(&digest as _, Type::BYTEA), (&self.session_id as _, Type::UUID)];
+        let rows = self.transaction.run(SQL, parameters).await?;
+        Ok(rows.first().map(|row| match row.get(0) {
+            None => Use::Unused,
+            Some(age) => Use::Exchanged {
+                ago: Duration::seconds_f64(age),
+                successor: RefreshToken {
+                    jti: row.get(1),
+                    role: row.get(2),
+                    issued_at: row.get(3),
+                    expires_at: row.get(4),
+                },
+            },
+        }))
+    }
+
+    /// Marks the token as used, keeps its successor, and commits.
+    pub(crate) async fn exchange(
+        mut self,
+        digest_of_used: &[u8],
+        successor: &RefreshToken,
+        token: &str,
+    ) -> Result<(), Error> {
+        const SQL: &str = "
+            with used as (
+                update refresh_tokens set used_at = now(), successor = $3
+                where digest = $1 and used_at is null
+                returning session_id
+            ), touched as (
+                update sessions set last_used_at = now() where id = (select session_id from used)
+            )
+            insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
+            select $2, session_id, $3, $4, $5, $6 from used";
+        let parameters = &[
+            (&digest_of_used as _, Type::BYTEA),
+            (&digest(token) as _, Type::BYTEA),
+            (&successor.jti as _, Type::UUID),
+            (&successor.role as _, Type::TEXT),
+            (&successor.issued_at as _, Type::TIMESTAMPTZ),
+            (&successor.expires_at as _, Type::TIMESTAMPTZ),
+        ];
+        self.transaction.run(SQL, parameters).await?;
+        self.transaction.commit().await
+    }
+
+    /// Ends the whole session because of a reused token, and commits.
+    pub(crate) async fn end_session(mut self) -> Result<(), Error> {
+        const SQL: &str = "
+            update sessions set ended_at = now(), end_reason = 'reuse'
+            where id = $1 and ended_at is null";
+        self.transaction.run(SQL, &[(&self.session_id, Type::UUID)]).await?;
+        self.transaction.commit().await
+    }
+
+    /// Changes nothing and lets go of the session.
+    pub(crate) async fn give_up(self) -> Result<(), Error> {
+        self.transaction.roll_back().await
+    }
+}

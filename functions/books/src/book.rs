@@ -1,0 +1,95 @@
+//! What a book is, and what may be said of one.
+
+use serde::Serialize;
+use shared::fields::{Change, Fields, FromField, FromFields, Paragraph, Raw, Text};
+use utoipa::ToSchema;
+
+/// 1 to 200 code points on one line.
+pub(crate) type Title = Text<1, 200>;
+/// 1 to 100 code points on one line.
+pub(crate) type Author = Text<1, 100>;
+/// At most 1,000 code points on any number of lines.
+pub(crate) type Description = Paragraph<1000>;
+
+/// A year of publication, 0 to 2100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Year(pub(crate) i32);
+
+impl FromField for Year {
+    fn from_field(raw: Raw) -> Result<Self, String> {
+        let year = raw.integer()?;
+        let year = i32::try_from(year).ok().filter(|year| (0..=2100).contains(year));
+        year.map(Self).ok_or_else(|| "must be from 0 to 2100".to_owned())
+    }
+}
+
+/// A book as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Book {
+    #[schema(minimum = 1, example = 1)]
+    pub(crate) id: i64,
+    #[schema(min_length = 1, max_length = 200, example = "The Left Hand of Darkness")]
+    pub(crate) title: String,
+    #[schema(min_length = 1, max_length = 100, example = "Ursula K. Le Guin")]
+    pub(crate) author: String,
+    #[schema(minimum = 0, maximum = 2100, example = 1969)]
+    pub(crate) year: Option<i32>,
+    #[schema(max_length = 1000, example = "Winter, and an envoy.")]
+    pub(crate) description: Option<String>,
+}
+
+/// A book that is yet to be created.
+#[derive(Debug, ToSchema)]
+pub(crate) struct Draft {
+    #[schema(value_type = String, min_length = 1, max_length = 200, example = "The Left Hand of Darkness")]
+    pub(crate) title: Title,
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "Ursula K. Le Guin")]
+    pub(crate) author: Author,
+    #[schema(value_type = Option<i32>, minimum = 0, maximum = 2100, example = 1969)]
+    pub(crate) year: Option<Year>,
+    #[schema(value_type = Option<String>, max_length = 1000, example = "Winter, and an envoy.")]
+    pub(crate) description: Option<Description>,
+}
+
+impl FromFields for Draft {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let title = fields.required("title");
+        let author = fields.required("author");
+        let year = fields.optional("year");
+        let description = fields.optional("description");
+        Some(Self { title: title?, author: author?, year: year?, description: description? })
+    }
+}
+
+/// What an update changes: the fields that were sent and no others.
+#[derive(Debug, ToSchema)]
+pub(crate) struct Patch {
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    pub(crate) title: Change<Title>,
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    pub(crate) author: Change<Author>,
+    /// `null` clears it.
+    #[schema(value_type = Option<i32>, required = false, minimum = 0, maximum = 2100)]
+    pub(crate) year: Change<Option<Year>>,
+    /// `null` clears it.
+    #[schema(value_type = Option<String>, required = false, max_length = 1000)]
+    pub(crate) description: Change<Option<Description>>,
+}
+
+impl Patch {
+    /// Whether nothing was sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        use Change::Keep;
+        matches!(self, Self { title: Keep, author: Keep, year: Keep, description: Keep })
+    }
+}
+
+impl FromFields for Patch {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let title = fields.change("title");
+        let author = fields.change("author");
+        let year = fields.change_nullable("year");
+        let description = fields.change_nullable("description");
+        Some(Self { title: title?, author: author?, year: year?, description: description? })
+    }
+}

@@ -1,0 +1,117 @@
+//! The failures of an operation, for its documentation: named once here, listed by handlers.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+use utoipa::{IntoResponses, ToSchema as _};
+
+use super::problem::{MEDIA_TYPE, Problem};
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// What any throttled route may answer.
+pub struct Throttled;
+
+/// What a route that asks the database may answer.
+pub struct Stored;
+
+/// What a route for signed-in callers may answer.
+pub struct SignedIn;
+
+/// What a route for administrators may answer.
+pub struct AdminOnly;
+
+/// What a route with an `{id}` may answer.
+pub struct WithId;
+
+/// What a route with a query may answer.
+pub struct WithQuery;
+
+/// What a route with a JSON body may answer.
+pub struct WithJson;
+
+/// What a route that OAuth clients post to may answer.
+pub struct WithGrant;
+
+impl IntoResponses for Throttled {
+    fn responses() -> Responses {
+        problems([(429, "Too many requests; wait as long as Retry-After says")])
+    }
+}
+
+impl IntoResponses for Stored {
+    fn responses() -> Responses {
+        problems([(503, "A store gives no answer; try again after Retry-After")])
+    }
+}
+
+impl IntoResponses for SignedIn {
+    fn responses() -> Responses {
+        problems([(401, "No access token, or one that is no longer good")])
+    }
+}
+
+impl IntoResponses for AdminOnly {
+    fn responses() -> Responses {
+        let mut responses = SignedIn::responses();
+        responses.extend(problems([(403, "Signed in, but not as an administrator")]));
+        responses
+    }
+}
+
+impl IntoResponses for WithId {
+    fn responses() -> Responses {
+        problems([(404, "There is nothing with this id"), (422, "Fields are missing, unknown or not valid")])
+    }
+}
+
+impl IntoResponses for WithQuery {
+    fn responses() -> Responses {
+        problems([(422, "A parameter is unknown or not valid")])
+    }
+}
+
+impl IntoResponses for WithJson {
+    fn responses() -> Responses {
+        let mut responses = body_problems();
+        responses.extend(problems([(422, "Fields are missing, unknown or not valid")]));
+        responses
+    }
+}
+
+impl IntoResponses for WithGrant {
+    fn responses() -> Responses {
+        body_problems()
+    }
+}
+
+fn body_problems() -> Responses {
+    problems([
+        (400, "The body can not be understood, or what it presents is refused"),
+        (413, "The body is larger than 64 KiB"),
+        (415, "The body is not of the right media type"),
+    ])
+}
+
+fn problems<const N: usize>(statuses: [(u16, &str); N]) -> Responses {
+    statuses
+        .into_iter()
+        .map(|(status, description)| (status.to_string(), problem(status, description)))
+        .collect()
+}
+
+fn problem(status: u16, description: &str) -> RefOr<Response> {
+    let schema = RefOr::Ref(Ref::from_schema_name(Problem::name()));
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
+    let header = |description: &str| HeaderBuilder::new().description(Some(description)).build();
+    if matches!(status, 429 | 503) {
+        response = response.header("Retry-After", header("Seconds to wait (RFC 9110 §10.2.3)"));
+    }
+    if matches!(status, 401 | 403) {
+        response = response.header("WWW-Authenticate", header("A Bearer challenge (RFC 6750 §3)"));
+    }
+    response.build().into()
+}

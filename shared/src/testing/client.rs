@@ -1,0 +1,191 @@
+//! A client that speaks API Gateway's event format, payload version 2.0.
+
+use std::time::Duration;
+
+use lambda_http::lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::env::{self, Env};
+use crate::function::Function;
+use crate::lambda::Gateway;
+
+/// One execution environment of a function, in process.
+#[derive(Clone)]
+pub struct Client {
+    gateway: Gateway,
+    ip: String,
+}
+
+/// A request that is being written.
+#[must_use = "a request does nothing until it is sent"]
+pub struct RequestBuilder<'a> {
+    client: &'a Client,
+    event: Value,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The whole proxy answer.
+    pub raw: Value,
+}
+
+impl Client {
+    /// Starts `F` with this configuration, calling from a network of its own.
+    pub fn start<F: Function>(env: &Env) -> Result<Self, env::Error> {
+        Ok(Self { gateway: Gateway::from_env::<F>(env)?, ip: random_ip() })
+    }
+
+    /// The same environment, called from another network.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        self.from_ip(&random_ip())
+    }
+
+    /// The same environment, called from `ip`.
+    #[must_use]
+    pub fn from_ip(&self, ip: &str) -> Self {
+        Self { gateway: self.gateway.clone(), ip: ip.to_owned() }
+    }
+
+    /// A request; `target` is a decoded path, and after `?` a raw query.
+    pub fn request(&self, method: &str, target: &str) -> RequestBuilder<'_> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let event = json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": {"host": "api.example", "user-agent": "test"},
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "api-id",
+                "domainName": "api.example",
+                "domainPrefix": "api",
+                "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": self.ip, "userAgent": "test"},
+                "requestId": "gateway-request-id",
+                "routeKey": "$default",
+                "stage": "$default",
+                "time": "01/Jan/2026:00:00:00 +0000",
+                "timeEpoch": 1_767_225_600_000_u64,
+            },
+            "isBase64Encoded": false,
+        });
+        RequestBuilder { client: self, event }
+    }
+
+    /// A `GET` request.
+    pub fn get(&self, target: &str) -> RequestBuilder<'_> {
+        self.request("GET", target)
+    }
+
+    /// A `POST` request.
+    pub fn post(&self, target: &str) -> RequestBuilder<'_> {
+        self.request("POST", target)
+    }
+
+    /// A `PUT` request.
+    pub fn put(&self, target: &str) -> RequestBuilder<'_> {
+        self.request("PUT", target)
+    }
+
+    /// A `DELETE` request.
+    pub fn delete(&self, target: &str) -> RequestBuilder<'_> {
+        self.request("DELETE", target)
+    }
+
+    /// Sends a raw event.
+    ///
+    /// # Errors
+    /// When the event is not an HTTP event, or not JSON.
+    pub async fn send_event(&self, event: &str) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+        let payload = serde_json::from_str(event)?;
+        let mut context = Context::default();
+        context.request_id = Uuid::now_v7().to_string();
+        let answer = self.gateway.answer(LambdaEvent { payload, context }).await?;
+        let raw = serde_json::to_value(answer)?;
+        let status = raw["statusCode"].as_u64().and_then(|status| status.try_into().ok()).unwrap_or_default();
+        Ok(Answer { status, raw })
+    }
+}
+
+impl RequestBuilder<'_> {
+    /// Sets a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.event["headers"][name] = value.into();
+        self
+    }
+
+    /// Presents an access token.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sends JSON.
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(&body.to_string())
+    }
+
+    /// Sends a form.
+    pub fn form(self, pairs: &[(&str, &str)]) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.header("content-type", "application/x-www-form-urlencoded").body(&body)
+    }
+
+    /// Sends any text.
+    pub fn body(mut self, body: &str) -> Self {
+        self.event["body"] = body.into();
+        self
+    }
+
+    /// Sends any bytes, as the gateway does: in base64.
+    pub fn bytes(mut self, body: &[u8]) -> Self {
+        use base64::Engine as _;
+        self.event["isBase64Encoded"] = true.into();
+        self.body(&base64::engine::general_purpose::STANDARD.encode(body))
+    }
+
+    /// Sends the request.
+    ///
+    /// # Panics
+    /// When there is no HTTP answer at all, which no HTTP event may lead to.
+    pub async fn send(self) -> Answer {
+        self.client.send_event(&self.event.to_string()).await.expect("an HTTP event has an HTTP answer")
+    }
+}
+
+impl Answer {
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.raw["body"].as_str().unwrap_or_default()
+    }
+
+    /// The body as JSON, `null` if it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.text()).unwrap_or_default()
+    }
+
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.raw["headers"].get(name).or_else(|| self.raw["multiValueHeaders"].get(name)?.get(0))?.as_str()
+    }
+
+    /// What `Retry-After` says.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.header("retry-after")?.parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// An address that no other test uses: one from the network for documentation and a random host part.
+fn random_ip() -> String {
+    let bits = Uuid::new_v4().as_u128();
+    let network = 0x2001_0db8_u128 << 96 | (bits & 0xffff_ffff) << 64;
+    std::net::Ipv6Addr::from_bits(network | 1).to_string()
+}

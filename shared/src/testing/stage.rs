@@ -1,0 +1,94 @@
+//! A database and a key prefix of a test's own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+use crate::env::Env;
+
+/// The database that each test's own is copied from; the stack migrated it.
+pub const TEMPLATE: &str = "bookshelf_template";
+
+/// Names the file with the variables of the stack to test on.
+const STACK_VARIABLE: &str = "BOOKSHELF_STACK_ENV";
+
+/// A place to test on: the variables of a running stack, with a database and a key prefix of its own.
+pub struct Stage {
+    variables: BTreeMap<String, String>,
+}
+
+impl Stage {
+    /// Prepares a place on the running stack: the one whose variables are in the file that
+    /// `BOOKSHELF_STACK_ENV` names, or else in `target/stack/env`.
+    ///
+    /// # Panics
+    /// When no stack is running.
+    pub async fn new() -> Self {
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let mut variables = stack_variables();
+        let url = variables["DATABASE_URL"].clone();
+        let administration = connect(&with_database(&url, "postgres")).await;
+        let sql = format!("create database {name} template {TEMPLATE}");
+        administration.batch_execute(&sql).await.expect("the role of the stack may create databases");
+        variables.insert("DATABASE_URL".into(), with_database(&url, &name));
+        variables.insert("REDIS_KEY_PREFIX".into(), format!("{name}:"));
+        variables.insert("BCRYPT_COST".into(), "10".into());
+        Self { variables }
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The value of a variable, empty if there is none.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> &str {
+        self.variables.get(name).map_or("", String::as_str)
+    }
+
+    /// The variables.
+    #[must_use]
+    pub fn env(&self) -> Env {
+        Env::from_iter(self.variables.clone())
+    }
+
+    /// A connection to the database, to look at what is in it.
+    pub async fn database(&self) -> Client {
+        connect(&self.variables["DATABASE_URL"]).await
+    }
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) =
+        tokio_postgres::connect(url, NoTls).await.expect("the stack's Postgres answers");
+    tokio::spawn(connection);
+    client
+}
+
+/// `url` with its path, the database, replaced.
+#[must_use]
+pub fn with_database(url: &str, database: &str) -> String {
+    let base = url.rsplit_once('/').map_or(url, |(base, _)| base);
+    format!("{base}/{database}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "finds the stack; no function is configured this way")]
+fn stack_variables() -> BTreeMap<String, String> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/stack/env");
+    let path = std::env::var_os(STACK_VARIABLE).map_or(default, Into::into);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| {
+        panic!("no stack is running; `cargo xtask test` starts one, `cargo xtask stack` keeps one")
+    });
+    parse(&text)
+}
+
+/// Reads `KEY=value` lines, the values quoted for a POSIX shell where need be.
+fn parse(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter_map(|line| line.split_once('='));
+    lines.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').replace(r"'\''", "'"))).collect()
+}

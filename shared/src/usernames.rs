@@ -1,0 +1,111 @@
+//! Usernames: what is accepted, and when two are the same.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization as _;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::fields::{FromField, Raw};
+
+const LENGTH: std::ops::RangeInclusive<usize> = 3..=50;
+
+/// A name of 3 to 50 code points, as its owner writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Username(String);
+
+impl Username {
+    /// The name as its owner writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What makes two names the same; see [`key`].
+    #[must_use]
+    pub fn key(&self) -> String {
+        key(&self.0)
+    }
+}
+
+/// NFKC and full case folding (Unicode, default caseless matching): names with the same key are the same.
+/// Takes any text, also one that is no valid name.
+#[must_use]
+pub fn key(name: &str) -> String {
+    caseless::default_case_fold_str(&name.nfkc().collect::<String>()).nfkc().collect()
+}
+
+impl FromField for Username {
+    fn from_field(raw: Raw) -> Result<Self, String> {
+        let name = raw.text()?;
+        if name.chars().any(is_invisible) {
+            return Err("must not hold control or invisible characters".to_owned());
+        }
+        // NFKC turns odd spaces into plain ones, so look at the key as well.
+        let key = key(&name);
+        if name.trim() != name || key.trim() != key {
+            return Err("must not begin or end with a space".to_owned());
+        }
+        if !LENGTH.contains(&name.chars().count()) || key.is_empty() {
+            return Err(format!("must have {} to {} characters", LENGTH.start(), LENGTH.end()));
+        }
+        Ok(Self(name))
+    }
+}
+
+/// Control characters, and format characters that let two names look alike.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+impl PartialSchema for Username {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.min_length(Some(*LENGTH.start())).max_length(Some(*LENGTH.end())).into()
+    }
+}
+
+impl ToSchema for Username {
+    fn name() -> Cow<'static, str> {
+        "Username".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(name: &str) -> bool {
+        Username::from_field(Raw::Text(name.to_owned())).is_ok()
+    }
+
+    #[test]
+    fn names_that_differ_in_form_only_are_the_same() {
+        for (one, other) in
+            [("Ada", "ADA"), ("ada", "ａｄａ"), ("straße", "STRASSE"), ("café", "cafe\u{301}")]
+        {
+            assert_eq!(key(one), key(other));
+        }
+    }
+
+    #[test]
+    fn names_that_hide_something_are_refused() {
+        for name in [
+            "ab",
+            " ada",
+            "ada ",
+            "ada\u{a0}",
+            "a\0da",
+            "ada\n",
+            "a\u{200b}da",
+            "\u{202e}ada",
+            &"x".repeat(51),
+        ] {
+            assert!(!accepts(name), "{name:?}");
+        }
+        assert!(accepts("Ada Lovelace") && accepts("🦀🦀🦀") && accepts("עדה"));
+    }
+}
