@@ -1,1 +1,39 @@
-//! Placeholder.
+//! Knows every function, so that tests and tools can hold them against one another. Never deployed.
+
+use std::collections::BTreeSet;
+
+use shared::env::{self, Env};
+use shared::function::Function;
+use utoipa::openapi::OpenApi;
+
+/// What there is to know about a function without calling it.
+pub struct Description {
+    /// The binary's name.
+    pub name: &'static str,
+    /// Its operations; none if it serves no HTTP.
+    pub openapi: OpenApi,
+    /// The variables it asks for.
+    pub variables: BTreeSet<String>,
+}
+
+/// Describes every function of the bundle, each started with the variables of `env`.
+pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, env::Error> {
+    Ok(vec![
+        describe::<auth::App>(&env())?,
+        describe::<bf_demo::App>(&env())?,
+        describe::<books::App>(&env())?,
+        describe::<rl_demo::App>(&env())?,
+        describe::<system::App>(&env())?,
+        describe_maintenance(&env())?,
+    ])
+}
+
+fn describe<F: Function>(env: &Env) -> Result<Description, env::Error> {
+    shared::lambda::Gateway::from_env::<F>(env)?;
+    Ok(Description { name: F::NAME, openapi: F::routes().into_openapi(), variables: env.asked() })
+}
+
+fn describe_maintenance(env: &Env) -> Result<Description, env::Error> {
+    maintenance::App::from_env(env)?;
+    Ok(Description { name: maintenance::NAME, openapi: OpenApi::default(), variables: env.asked() })
+}

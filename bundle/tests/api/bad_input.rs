@@ -1,0 +1,189 @@
+//! Bad input to every route: always a problem of the contract's form, never a 5xx, and nothing written.
+
+use bundle::describe_all;
+use shared::testing::{Answer, Client, Stage};
+
+use crate::people::{assert_problem, sign_up, sign_up_admin};
+
+/// One operation of the API, as its own documentation has it.
+struct Operation {
+    method: String,
+    path: String,
+    needs_token: bool,
+    takes_json: bool,
+    takes_form: bool,
+}
+
+fn operations(stage: &Stage) -> Vec<(&'static str, Operation)> {
+    let mut operations = Vec::new();
+    for function in describe_all(|| stage.env()).unwrap() {
+        let document = serde_json::to_value(&function.openapi).unwrap();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let content = &operation["requestBody"]["content"];
+                let operation = Operation {
+                    method: method.to_uppercase(),
+                    path: path.replace("{id}", "1"),
+                    needs_token: !operation["security"].is_null(),
+                    takes_json: !content["application/json"].is_null(),
+                    takes_form: !content["application/x-www-form-urlencoded"].is_null(),
+                };
+                operations.push((function.name, operation));
+            }
+        }
+    }
+    operations
+}
+
+fn client(stage: &Stage, function: &str) -> Client {
+    match function {
+        "auth" => Client::start::<auth::App>(&stage.env()),
+        "bf-demo" => Client::start::<bf_demo::App>(&stage.env()),
+        "books" => Client::start::<books::App>(&stage.env()),
+        "rl-demo" => Client::start::<rl_demo::App>(&stage.env()),
+        "system" => Client::start::<system::App>(&stage.env()),
+        other => panic!("{other} is not known here"),
+    }
+    .unwrap()
+}
+
+/// What the database holds, as one text.
+async fn contents(stage: &Stage) -> String {
+    let sql = "select concat(
+        (select json_agg(b order by id) from books b), (select json_agg(u order by id) from users u),
+        (select json_agg(s order by id) from sessions s), (select json_agg(t order by jti) from refresh_tokens t))";
+    stage.database().await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+fn assert_refused(answer: &Answer, context: &str) {
+    assert!((400..500).contains(&answer.status), "{context}: {} {}", answer.status, answer.text());
+    assert_problem(answer, answer.status);
+}
+
+#[tokio::test]
+async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
+    let stage = Stage::new().await;
+    let root = sign_up_admin(&stage, "root").await;
+    stage
+        .database()
+        .await
+        .batch_execute("insert into books (title, author) values ('T', 'A')")
+        .await
+        .unwrap();
+    let before = contents(&stage).await;
+    let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
+    let large = format!("{{\"title\":\"{}\"}}", "x".repeat(65_536));
+    let bodies: [(&str, &[u8], Option<u16>); 19] = [
+        ("application/json", b"", Some(400)),
+        ("application/json", b"{", Some(400)),
+        ("application/json", b"null", Some(400)),
+        ("application/json", b"[]", Some(400)),
+        ("application/json", b"\"text\"", Some(400)),
+        ("application/json", b"{} {}", Some(400)),
+        ("application/json", b"{\"title\":\"\xff\"}", Some(400)),
+        ("application/json", br#"{"title":"\ud800"}"#, Some(400)),
+        ("application/json", br#"{"title":"a","title":"b"}"#, Some(400)),
+        ("application/json", br#"{"year":1e999}"#, Some(400)),
+        ("application/json", deep.as_bytes(), Some(400)),
+        ("application/json", large.as_bytes(), Some(413)),
+        ("application/json", br#"{"unknown":1}"#, None),
+        ("application/json", br#"{"__proto__":{},"title":{"$gt":""}}"#, None),
+        ("application/json; charset=utf-16", b"{}", Some(415)),
+        ("text/plain", b"{}", Some(415)),
+        ("application/xml", b"<a/>", Some(415)),
+        ("", b"{}", Some(415)),
+        ("multipart/form-data; boundary=x", b"--x--", Some(415)),
+    ];
+    for (function, operation) in operations(&stage) {
+        if !operation.takes_json && !operation.takes_form {
+            continue;
+        }
+        let client = client(&stage, function);
+        for (content_type, body, status) in bodies {
+            let context = format!(
+                "{} {} {content_type} {:.40}",
+                operation.method,
+                operation.path,
+                String::from_utf8_lossy(body)
+            );
+            let client = client.elsewhere();
+            let mut request =
+                client.request(&operation.method, &operation.path).bearer(&root.access).bytes(body);
+            if !content_type.is_empty() {
+                request = request.header("content-type", content_type);
+            }
+            let answer = request.send().await;
+            assert_refused(&answer, &context);
+            if let (Some(status), true) = (status, operation.takes_json) {
+                assert_eq!(answer.status, status, "{context}");
+            }
+        }
+        let zipped = client.elsewhere();
+        let zipped = zipped.request(&operation.method, &operation.path).bearer(&root.access);
+        let answer = zipped
+            .header("content-type", "application/json")
+            .header("content-encoding", "gzip")
+            .bytes(b"\x1f\x8b");
+        assert_problem(&answer.send().await, 415);
+    }
+    assert_eq!(contents(&stage).await, before);
+}
+
+#[tokio::test]
+async fn a_missing_or_broken_token_is_refused_before_anything_else_is_looked_at() {
+    let stage = Stage::new().await;
+    sign_up(&stage, "ada").await;
+    let before = contents(&stage).await;
+    for (function, operation) in operations(&stage).into_iter().filter(|(_, operation)| operation.needs_token)
+    {
+        let client = client(&stage, function);
+        for token in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", &"x".repeat(9000)] {
+            for path in [operation.path.clone(), operation.path.replace("/1", "/abc")] {
+                let client = client.elsewhere();
+                let request = client.request(&operation.method, &path).bearer(token).body("{broken");
+                assert_problem(&request.send().await, 401);
+            }
+        }
+        assert_problem(&client.elsewhere().request(&operation.method, &operation.path).send().await, 401);
+    }
+    assert_eq!(contents(&stage).await, before);
+}
+
+#[tokio::test]
+async fn a_wrong_method_or_path_is_refused_by_every_function() {
+    let stage = Stage::new().await;
+    for (function, operation) in operations(&stage) {
+        let client = client(&stage, function);
+        for method in ["PATCH", "TRACE", "FOO"] {
+            let answer = client.elsewhere().request(method, &operation.path).send().await;
+            assert_problem(&answer, 405);
+            let allowed = answer.header("allow").unwrap();
+            assert!(allowed.split(',').any(|method| method.trim() == operation.method), "{allowed}");
+        }
+        for path in ["/", "/nothing", "/Books", "/auth", &format!("{}/more/more", operation.path)] {
+            assert_problem(&client.elsewhere().get(path).send().await, 404);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_nobody_asked_for_harms_no_route() {
+    let stage = Stage::new().await;
+    for (function, operation) in operations(&stage) {
+        let client = client(&stage, function);
+        for query in ["%", "%zz", "a=%00", "a=b&a=c", "&&==&", "a=\u{e9}", "'\"<>", &"x=1&".repeat(3000)] {
+            let answer = client
+                .elsewhere()
+                .request(&operation.method, &format!("{}?{query}", operation.path))
+                .send()
+                .await;
+            assert!(
+                answer.status < 500,
+                "{} {}?{query:.40}: {}",
+                operation.method,
+                operation.path,
+                answer.text()
+            );
+        }
+    }
+}

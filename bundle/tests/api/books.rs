@@ -1,0 +1,274 @@
+//! Books: create, read, update, delete, list.
+
+use serde_json::{Value, json};
+use shared::testing::{Answer, Client, Stage};
+
+use crate::people::{assert_invalid, assert_problem, books, sign_up, sign_up_admin};
+
+async fn create(books: &Client, token: &str, book: Value) -> Answer {
+    books.elsewhere().post("/books").bearer(token).json(&book).send().await
+}
+
+async fn list(books: &Client, query: &str) -> Answer {
+    books.elsewhere().get(&format!("/books?{query}")).send().await
+}
+
+fn ids(page: &Answer) -> Vec<i64> {
+    page.json()["items"].as_array().unwrap().iter().map(|book| book["id"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_created_book_is_where_location_says() {
+    let stage = Stage::new().await;
+    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let draft =
+        json!({"title": "Middlemarch", "author": "George Eliot", "year": 1871, "description": "A study."});
+    let created = create(&books, &ada.access, draft.clone()).await;
+    assert_eq!(created.status, 201, "{}", created.text());
+    let found = books.get(created.header("location").unwrap()).send().await;
+    assert_eq!((found.status, found.json()), (200, created.json()));
+    for (field, value) in draft.as_object().unwrap() {
+        assert_eq!(&found.json()[field], value);
+    }
+}
+
+#[tokio::test]
+async fn text_comes_back_byte_for_byte() {
+    let stage = Stage::new().await;
+    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    for text in [
+        "🦀👩‍🚀",
+        "e\u{301}clair",
+        "שלום \u{202e}abc",
+        "'; drop table books; --",
+        "\"\\/",
+        "<b>&amp;",
+        "\u{fffd}",
+    ] {
+        let created =
+            create(&books, &ada.access, json!({"title": text, "author": text, "description": text})).await;
+        assert_eq!(created.status, 201, "{}", created.text());
+        assert_eq!(created.json()["title"], text);
+        assert_eq!(created.json()["description"], text);
+    }
+    let created =
+        create(&books, &ada.access, json!({"title": "T", "author": "A", "description": "a\tb\r\nc"})).await;
+    assert_eq!(created.json()["description"], "a\tb\r\nc");
+}
+
+#[tokio::test]
+async fn writing_takes_a_token_and_deleting_an_administrator() {
+    let stage = Stage::new().await;
+    let (ada, root) = (sign_up(&stage, "ada").await, sign_up_admin(&stage, "root").await);
+    let books = books(&stage);
+    let book = json!({"title": "T", "author": "A"});
+    assert_problem(&books.post("/books").json(&book).send().await, 401);
+    let id = create(&books, &ada.access, book).await.json()["id"].as_i64().unwrap();
+    let path = format!("/books/{id}");
+    assert_problem(&books.delete(&path).send().await, 401);
+    assert_problem(&books.delete(&path).bearer(&ada.access).send().await, 403);
+    assert_eq!(books.delete(&path).bearer(&root.access).send().await.status, 204);
+    assert_problem(&books.delete(&path).bearer(&root.access).send().await, 404);
+}
+
+#[tokio::test]
+async fn an_update_changes_what_was_sent_and_nothing_else() {
+    let stage = Stage::new().await;
+    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let draft = json!({"title": "T", "author": "A", "year": 2000, "description": "D"});
+    let before = create(&books, &ada.access, draft).await.json();
+    let path = format!("/books/{}", before["id"]);
+    let put = async |patch: Value| books.elsewhere().put(&path).bearer(&ada.access).json(&patch).send().await;
+
+    assert_eq!(put(json!({})).await.json(), before);
+    let mut expected = before.clone();
+    expected["title"] = "U".into();
+    assert_eq!(put(json!({"title": "U"})).await.json(), expected);
+    expected["year"] = Value::Null;
+    expected["description"] = Value::Null;
+    assert_eq!(put(json!({"year": null, "description": null})).await.json(), expected);
+    assert_invalid(&put(json!({"title": null, "author": null, "id": 7})).await, &["title", "author", "id"]);
+    assert_eq!(books.get(&path).send().await.json(), expected);
+}
+
+#[tokio::test]
+async fn a_missing_book_outweighs_a_bad_body_and_a_missing_token_outweighs_both() {
+    let stage = Stage::new().await;
+    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let bad = json!({"year": "soon"});
+    assert_problem(&books.put("/books/1").json(&bad).send().await, 401);
+    assert_problem(&books.put("/books/1").bearer(&ada.access).json(&bad).send().await, 404);
+    assert_problem(&books.put("/books/1").bearer(&ada.access).body("not json").send().await, 404);
+    let id = create(&books, &ada.access, json!({"title": "T", "author": "A"})).await.json()["id"].clone();
+    assert_invalid(
+        &books.put(&format!("/books/{id}")).bearer(&ada.access).json(&bad).send().await,
+        &["year"],
+    );
+}
+
+#[tokio::test]
+async fn every_problem_of_a_draft_is_named_at_once_and_nothing_is_written() {
+    let stage = Stage::new().await;
+    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let long = "x".repeat(1001);
+    let refused = [
+        (json!({}), vec!["title", "author"]),
+        (
+            json!({"title": "", "author": "x".repeat(101), "year": 2101, "description": long, "isbn": 1}),
+            vec!["title", "author", "year", "description", "isbn"],
+        ),
+        (json!({"title": "a\u{0}b", "author": "a\nb", "year": -1}), vec!["title", "author", "year"]),
+        (
+            json!({"title": 1, "author": ["a"], "year": "1999", "description": {}}),
+            vec!["title", "author", "year", "description"],
+        ),
+        (json!({"title": "T", "author": "A", "year": 1999.5}), vec!["year"]),
+        (json!({"title": "T", "author": "A", "year": 1e10}), vec!["year"]),
+        (json!({"title": "x".repeat(201), "author": "A", "year": true}), vec!["title", "year"]),
+    ];
+    for (draft, fields) in refused {
+        assert_invalid(&create(&books, &ada.access, draft).await, &fields);
+    }
+    assert_eq!(list(&books, "").await.json()["total"], 0);
+    let edge = json!({"title": "🦀".repeat(200), "author": "é".repeat(100), "year": 0, "description": "x".repeat(1000)});
+    assert_eq!(create(&books, &ada.access, edge).await.status, 201);
+}
+
+#[tokio::test]
+async fn an_id_is_a_number_or_invalid_and_a_number_too_large_is_just_not_there() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    for id in ["0", "-1", "+1", "01", "1.0", "abc", "１", "%31", "1e3", " 1"] {
+        assert_invalid(&books.elsewhere().get(&format!("/books/{id}")).send().await, &["id"]);
+    }
+    for id in ["1", "2147483648", "9223372036854775807", "9223372036854775808", &"9".repeat(400)] {
+        assert_problem(&books.elsewhere().get(&format!("/books/{id}")).send().await, 404);
+    }
+}
+
+/// Fills a stage with books straight through SQL: `author` repeats, so that ties need the id.
+async fn fill(stage: &Stage, count: i64) {
+    let database = stage.database().await;
+    let sql = format!(
+        "insert into books (title, author, year)
+         select 'Title ' || (n % 50), 'Author ' || (n % 10), case when n % 7 = 0 then null else 1900 + n % 100 end
+         from generate_series(1, {count}) n"
+    );
+    database.batch_execute(&sql).await.unwrap();
+}
+
+#[tokio::test]
+async fn walking_the_pages_of_any_sort_meets_every_book_once() {
+    let stage = Stage::new().await;
+    fill(&stage, 230).await;
+    let books = books(&stage);
+    for sort in
+        ["", "sort_by=year", "sort_by=author:desc,title", "sort_by=title&sort_dir=desc", "sort_by=id:desc"]
+    {
+        let mut seen = Vec::new();
+        for page in 1..=5 {
+            let page = list(&books, &format!("{sort}&page={page}&page_size=50")).await;
+            assert_eq!(page.json()["total"], 230, "{}", page.text());
+            seen.extend(ids(&page));
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (1..=230).collect::<Vec<_>>(), "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn a_sort_sorts_by_its_parts_in_turn() {
+    let stage = Stage::new().await;
+    let database = stage.database().await;
+    let rows = [("b", "x", 1), ("a", "x", 2), ("a", "y", 3), ("c", "x", 2)];
+    for (title, author, year) in rows {
+        let sql = "insert into books (title, author, year) values ($1, $2, $3)";
+        database.execute(sql, &[&title, &author, &year]).await.unwrap();
+    }
+    let books = books(&stage);
+    for (query, order) in [
+        ("", [1, 2, 3, 4]),
+        ("sort_by=title", [2, 3, 1, 4]),
+        ("sort_by=title,author:desc", [3, 2, 1, 4]),
+        ("sort_by=author:desc,year", [3, 1, 2, 4]),
+        ("sort_by=year,title&sort_dir=desc", [3, 4, 2, 1]),
+        ("sort_by=year:asc,title&sort_dir=desc", [1, 4, 2, 3]),
+    ] {
+        assert_eq!(ids(&list(&books, query).await), order, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn filters_find_what_they_say_with_every_character_literal() {
+    let stage = Stage::new().await;
+    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    for (title, author, year) in [
+        ("100% true", "Ann", json!(1990)),
+        ("100 true", "ANN", json!(2000)),
+        ("under_score", "Bob", json!(null)),
+        ("underscore", "É", json!(2010)),
+        ("back\\slash", "é", json!(0)),
+        ("O'Reilly 🦀", "Ann Other", json!(2100)),
+    ] {
+        assert_eq!(
+            create(&books, &ada.access, json!({"title": title, "author": author, "year": year})).await.status,
+            201
+        );
+    }
+    for (query, expected) in [
+        ("title_contains=100%25", vec![1]),
+        ("title_contains=r_s", vec![3]),
+        ("title_contains=%5C", vec![5]),
+        ("title_contains='", vec![6]),
+        ("title_contains=%F0%9F%A6%80", vec![6]),
+        ("title_contains=TRUE", vec![1, 2]),
+        ("title_contains=", vec![1, 2, 3, 4, 5, 6]),
+        ("author=ann", vec![1, 2]),
+        ("author=%C3%A9", vec![4, 5]),
+        ("author=", vec![]),
+        ("author=Ann+Other", vec![6]),
+        ("year_to=0", vec![5]),
+        ("year_from=2000&year_to=2010", vec![2, 4]),
+        ("year_from=2001&year_to=2000", vec![]),
+        ("author=ann&year_from=1995", vec![2]),
+    ] {
+        let page = list(&books, query).await;
+        assert_eq!(page.status, 200, "{query}: {}", page.text());
+        assert_eq!(ids(&page), expected, "{query}");
+        assert_eq!(page.json()["total"], expected.len(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_is_not_understood_is_refused_by_name() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    for (query, fields) in [
+        ("page=0", vec!["page"]),
+        ("page=", vec!["page"]),
+        ("page=1.5&page_size=101", vec!["page", "page_size"]),
+        ("page_size=0&year_from=2101&year_to=-1", vec!["page_size", "year_from", "year_to"]),
+        ("page=9223372036854775808", vec!["page"]),
+        ("page=%EF%BC%91", vec!["page"]),
+        ("page=1&page=2", vec!["page"]),
+        ("sort_by=password", vec!["sort_by"]),
+        ("sort_by=title;drop", vec!["sort_by"]),
+        ("sort_by=", vec!["sort_by"]),
+        ("sort_dir=up", vec!["sort_dir"]),
+        ("title_contains=%00", vec!["title_contains"]),
+        ("limit=5&Page=1", vec!["Page", "limit"]),
+    ] {
+        assert_invalid(&list(&books, query).await, &fields);
+    }
+    assert_problem(&list(&books, "author=%FF").await, 400);
+    let far = list(&books, "page=9223372036854775807&page_size=100").await;
+    assert_eq!((far.status, far.json()["items"].clone()), (200, json!([])));
+}
+
+#[tokio::test]
+async fn books_with_a_final_slash_is_the_same_resource() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    let (with, without) = (books.get("/books/").send().await, books.get("/books").send().await);
+    assert_eq!((with.status, with.json()), (200, without.json()));
+}

@@ -1,0 +1,175 @@
+//! Events as API Gateway sends them, and as it never would.
+
+use serde_json::{Value, json};
+use shared::testing::{Client, Stage};
+
+use crate::people::{assert_problem, books, sign_up};
+
+#[tokio::test]
+async fn a_path_that_tries_to_become_another_is_refused() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    for path in [
+        "/books/../auth/me",
+        "/books/./1",
+        "/books//1",
+        "//books",
+        "/books/1\\",
+        "/books\0",
+        "/books/\t1",
+        "/books/1\u{7f}",
+    ] {
+        let answer = books.request("GET", path).send().await;
+        assert!(matches!(answer.status, 400 | 404), "{path:?}: {}", answer.text());
+        assert_problem(&answer, answer.status);
+    }
+}
+
+#[tokio::test]
+async fn a_decoded_mark_in_a_path_is_part_of_the_path() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    for path in ["/books/1?page=2", "/books/1#x", "/books/1%2e"] {
+        let event = v2("GET", path, "");
+        let answer = books.send_event(&event.to_string()).await.unwrap();
+        assert_problem(&answer, 422);
+    }
+}
+
+#[tokio::test]
+async fn a_body_may_come_in_base64_and_broken_base64_is_refused() {
+    let stage = Stage::new().await;
+    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let post = || books.post("/books").bearer(&ada.access).header("content-type", "application/json");
+    assert_eq!(post().bytes(br#"{"title":"T","author":"A"}"#).send().await.status, 201);
+    assert_problem(&post().bytes(b"\xff\xfe").send().await, 400);
+    let mut event = v2("POST", "/books", "");
+    event["isBase64Encoded"] = true.into();
+    event["body"] = "***".into();
+    assert_problem(&books.send_event(&event.to_string()).await.unwrap(), 400);
+}
+
+#[tokio::test]
+async fn rest_and_http_events_get_the_same_answer() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    for (path, query) in [("/books", ""), ("/books", "page=0"), ("/books/7", ""), ("/nothing", "")] {
+        let second = books.send_event(&v2("GET", path, query).to_string()).await.unwrap();
+        let first = books.send_event(&v1("GET", path, query).to_string()).await.unwrap();
+        assert_eq!(first.status, second.status, "{path}?{query}");
+        let (mut one, mut other) = (first.json(), second.json());
+        if one["request_id"].is_string() {
+            one["request_id"] = "".into();
+            other["request_id"] = "".into();
+        }
+        assert_eq!(one, other);
+    }
+}
+
+#[tokio::test]
+async fn a_stage_prefix_is_cut_off_where_it_is_configured() {
+    let stage = Stage::new().await.with("STAGE_PREFIX", "/prod");
+    let books = books(&stage);
+    for (path, status) in
+        [("/prod/books", 200), ("/prod/books/", 200), ("/books", 200), ("/production/books", 404)]
+    {
+        assert_eq!(books.get(path).send().await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_with_pieces_missing_is_answered() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    let complete = v2("GET", "/books", "");
+    for piece in ["rawPath", "rawQueryString", "headers", "isBase64Encoded", "version", "routeKey"] {
+        let mut event = complete.clone();
+        event.as_object_mut().unwrap().remove(piece);
+        let answer = books.send_event(&event.to_string()).await.unwrap();
+        assert!(matches!(answer.status, 200 | 404), "without {piece}: {}", answer.text());
+    }
+    let mut odd_host = complete.clone();
+    odd_host["headers"] = json!({"host": "a b/../{}", "x-forwarded-proto": ":::"});
+    assert_eq!(books.send_event(&odd_host.to_string()).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn an_event_of_another_service_is_a_clean_error() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    for event in ["{}", "null", "[]", "\"text\"", r#"{"Records":[{"eventSource":"aws:sqs"}]}"#, "not json"] {
+        assert!(books.send_event(event).await.is_err(), "{event}");
+    }
+    assert_eq!(books.get("/books").send().await.status, 200, "and the next event is served");
+}
+
+#[tokio::test]
+async fn head_and_options_are_answered() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    let head = books.request("HEAD", "/books").send().await;
+    assert_eq!((head.status, head.text()), (200, ""));
+    let head = books.request("HEAD", "/books/1").send().await;
+    assert_eq!((head.status, head.text()), (404, ""));
+    let options = books.request("OPTIONS", "/books").send().await;
+    assert_eq!(options.status, 204);
+    let allowed: Vec<_> = options.header("allow").unwrap().split(',').map(str::trim).collect();
+    for method in ["GET", "HEAD", "POST"] {
+        assert!(allowed.contains(&method), "{allowed:?}");
+    }
+    assert_problem(&books.request("PATCH", "/books").send().await, 405);
+    assert_problem(&books.request("OPTIONS", "/nothing").send().await, 404);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_a_503_and_never_a_401() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let away =
+        stage.with("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x").with("REDIS_URL", "redis://127.0.0.1:1/");
+    let books = Client::start::<books::App>(&away.env()).unwrap();
+    assert_problem(&books.get("/books").send().await, 503);
+    let book = json!({"title": "T", "author": "A"});
+    assert_problem(&books.post("/books").bearer(&ada.access).json(&book).send().await, 503);
+    let auth = Client::start::<auth::App>(&away.env()).unwrap();
+    let answer = crate::people::log_in(&auth, "ada", "x").await;
+    assert_eq!(assert_problem(&answer, 503)["error"], "temporarily_unavailable");
+}
+
+fn v2(method: &str, path: &str, query: &str) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+        "headers": {"host": "api.example"},
+        "requestContext": {
+            "accountId": "123456789012", "apiId": "id", "stage": "$default", "requestId": "r", "timeEpoch": 1,
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "t"},
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+fn v1(method: &str, path: &str, query: &str) -> Value {
+    let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let single: Value = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let multiple: Value = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!([value])))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    json!({
+        "resource": "/{proxy+}", "path": path, "httpMethod": method,
+        "headers": {"Host": "api.example"}, "multiValueHeaders": {"Host": ["api.example"]},
+        "queryStringParameters": single, "multiValueQueryStringParameters": multiple,
+        "pathParameters": null, "stageVariables": null,
+        "requestContext": {
+            "accountId": "123456789012", "apiId": "id", "stage": "prod", "requestId": "r", "httpMethod": method,
+            "path": format!("/prod{path}"), "protocol": "HTTP/1.1", "resourcePath": "/{proxy+}", "requestTimeEpoch": 1,
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "t"},
+        },
+        "body": null, "isBase64Encoded": false,
+    })
+}

@@ -1,0 +1,168 @@
+//! The rules of the house: who may import whom, who may read the environment, who may name a status.
+//!
+//! They read the source as text; a comment line does not count.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms of `shared` in order of dependency, as `shared/src/lib.rs` lists them.
+const ROOMS: [&str; 19] = [
+    "env",
+    "telemetry",
+    "fingerprint",
+    "freeze",
+    "postgres",
+    "redis",
+    "cache",
+    "limiter",
+    "lockout",
+    "tokens",
+    "passwords",
+    "sessions",
+    "fields",
+    "usernames",
+    "function",
+    "http",
+    "event",
+    "lambda",
+    "testing",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every Rust file below `folder`, by its path from the root, with its lines of code.
+fn sources(folder: &str) -> BTreeMap<String, Vec<String>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                found.insert(name, code.map(str::to_owned).collect());
+            }
+        }
+    }
+    found
+}
+
+/// The words that follow `prefix` in `line`: for `crate::` those of `use crate::{a, b::c}` are `a` and `b`.
+fn words_after<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
+    let ends =
+        |text: &'a str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+    line.match_indices(prefix)
+        .flat_map(|(at, _)| {
+            let rest = &line[at + prefix.len()..];
+            match rest.strip_prefix('{') {
+                Some(list) => list.split(',').map(|item| ends(item.trim())).collect(),
+                None => vec![ends(rest)],
+            }
+        })
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Every line of `sources` that `is_wrong`, with its file.
+fn offenders(sources: &BTreeMap<String, Vec<String>>, is_wrong: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    sources
+        .iter()
+        .flat_map(|(file, lines)| lines.iter().map(move |line| (file, line)))
+        .filter(|(file, line)| is_wrong(file, line))
+        .map(|(file, line)| format!("{file}: {}", line.trim()))
+        .collect()
+}
+
+fn position(room: &str) -> Option<usize> {
+    ROOMS.iter().position(|other| *other == room)
+}
+
+#[test]
+fn a_room_imports_only_rooms_above_it() {
+    let wrong = offenders(&sources("shared/src"), |file, line| {
+        let room = file.trim_start_matches("shared/src/").split(['/', '.']).next().unwrap();
+        let here = position(room).unwrap_or(ROOMS.len());
+        words_after(line, "crate::").into_iter().filter_map(position).any(|used| used > here)
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn the_map_lists_the_rooms_in_this_order() {
+    let map = fs::read_to_string(root().join("shared/src/lib.rs")).unwrap();
+    let table: String = map.lines().filter(|line| line.starts_with("//! |")).collect();
+    let listed: Vec<_> =
+        table.split('`').skip(1).step_by(2).filter(|word| position(word).is_some()).collect();
+    let mut once = listed.clone();
+    once.dedup();
+    assert_eq!(once, [&ROOMS[..], &["testing"]].concat()[..ROOMS.len()]);
+    for room in ROOMS {
+        assert!(map.contains(&format!("mod {room};")), "{room} is not a room");
+    }
+}
+
+#[test]
+fn functions_do_not_import_each_other() {
+    for folder in fs::read_dir(root().join("functions")).unwrap() {
+        let folder = folder.unwrap();
+        let manifest =
+            fs::read_to_string(folder.path().join("Cargo.toml")).unwrap().parse::<toml::Table>().unwrap();
+        for other in fs::read_dir(root().join("functions")).unwrap() {
+            let other = other.unwrap().file_name().into_string().unwrap();
+            let dependencies = manifest["dependencies"].as_table().unwrap();
+            assert!(!dependencies.contains_key(&other), "{:?} imports {other}", folder.file_name());
+        }
+    }
+}
+
+#[test]
+fn only_one_room_reads_the_environment() {
+    let mut all = sources("shared");
+    all.extend(sources("functions"));
+    let wrong = offenders(&all, |file, line| {
+        let permitted = ["shared/src/env.rs", "shared/src/testing/stage.rs"].contains(&file);
+        !permitted && (line.contains("env::var") || line.contains("clippy::disallowed_methods"))
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn failures_get_their_status_in_one_place() {
+    let mut all = sources("shared/src");
+    all.extend(sources("functions"));
+    let wrong = offenders(&all, |file, line| {
+        let statuses = words_after(line, "StatusCode::");
+        match file {
+            "shared/src/http/error.rs" => false,
+            // Turns the router's own answers into errors.
+            "shared/src/http/problem.rs" => {
+                statuses.iter().any(|name| !["METHOD_NOT_ALLOWED", "NOT_FOUND", "NO_CONTENT"].contains(name))
+            }
+            _ => statuses.iter().any(|name| !["CREATED", "NO_CONTENT"].contains(name)),
+        }
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn only_stores_speak_sql() {
+    let wrong = offenders(&sources("functions"), |file, line| {
+        !file.ends_with("/store.rs") && !file.contains("/maintenance/") && line.contains("tokio_postgres")
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    for folder in ["shared/src", "functions", "bundle/src", "xtask/src"] {
+        for (file, lines) in sources(folder) {
+            assert!(lines.len() <= 300, "{file} has {} lines of code", lines.len());
+        }
+    }
+}

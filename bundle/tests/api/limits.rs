@@ -1,0 +1,135 @@
+//! Rate limits: exact, told in headers, by network.
+
+use std::time::Duration;
+
+use shared::limiter::{Limiter, Quota, SECOND};
+use shared::redis::Redis;
+use shared::testing::{Client, Stage};
+
+use crate::cache::{connection, delete_keys, keys};
+use crate::people::assert_problem;
+
+fn demo(stage: &Stage) -> Client {
+    Client::start::<rl_demo::App>(&stage.env()).unwrap()
+}
+
+#[tokio::test]
+async fn a_quota_counts_down_and_then_refuses() {
+    let stage = Stage::new().await;
+    let demo = demo(&stage);
+    for remaining in (0..5).rev() {
+        let answer = demo.get("/rl-demo/ping").send().await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"ping\";q=5;w=10"));
+        let limit = answer.header("ratelimit").unwrap();
+        assert!(limit.starts_with(&format!("\"ping\";r={remaining};t=")), "{limit}");
+    }
+    let refused = demo.get("/rl-demo/ping").send().await;
+    assert_problem(&refused, 429);
+    assert!((1..=10).contains(&refused.retry_after().unwrap().as_secs()));
+    assert!(refused.header("ratelimit").unwrap().starts_with("\"ping\";r=0;t="));
+    assert_eq!(demo.elsewhere().get("/rl-demo/ping").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn each_route_has_its_own_count() {
+    let stage = Stage::new().await;
+    let demo = demo(&stage);
+    for _ in 0..3 {
+        assert_eq!(demo.post("/rl-demo/login-sim").send().await.status, 200);
+    }
+    assert_problem(&demo.post("/rl-demo/login-sim").send().await, 429);
+    assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_variable_changes_a_quota() {
+    let stage = Stage::new().await.with("RATE_LIMIT_PING", "1/3600");
+    let demo = demo(&stage);
+    let answer = demo.get("/rl-demo/ping").send().await;
+    assert_eq!(answer.header("ratelimit-policy"), Some("\"ping\";q=1;w=3600"));
+    assert_problem(&demo.get("/rl-demo/ping").send().await, 429);
+}
+
+#[tokio::test]
+async fn a_caller_can_not_choose_an_identity_by_header() {
+    let stage = Stage::new().await.with("RATE_LIMIT_PING", "1/60");
+    let demo = demo(&stage);
+    for (header, status) in [("192.0.2.1", 200), ("192.0.2.2", 429)] {
+        let answer = demo.get("/rl-demo/ping").header("x-forwarded-for", header).send().await;
+        assert_eq!(answer.status, status);
+    }
+}
+
+#[tokio::test]
+async fn one_subscriber_is_one_identity() {
+    let stage = Stage::new().await.with("RATE_LIMIT_PING", "1/60");
+    let demo = demo(&stage);
+    for (ip, status) in [
+        ("2001:db8:1:2::1", 200),
+        ("2001:db8:1:2:ffff::2", 429),
+        ("2001:db8:1:3::1", 200),
+        ("192.0.2.1", 200),
+        ("::ffff:192.0.2.1", 429),
+        ("nonsense", 200),
+        ("", 429),
+    ] {
+        assert_eq!(demo.from_ip(ip).get("/rl-demo/ping").send().await.status, status, "{ip}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_parallel_requests_exactly_the_quota_is_admitted() {
+    let stage = Stage::new().await.with("RATE_LIMIT_PING", "20/60");
+    let environments: Vec<_> = (0..4).map(|_| demo(&stage).from_ip("192.0.2.1")).collect();
+    let requests = (0..80).map(|n| {
+        let demo = environments[n % 4].clone();
+        tokio::spawn(async move { demo.get("/rl-demo/ping").send().await.status })
+    });
+    let mut admitted = 0;
+    for request in requests.collect::<Vec<_>>() {
+        admitted += usize::from(request.await.unwrap() == 200);
+    }
+    assert_eq!(admitted, 20);
+}
+
+#[tokio::test]
+async fn after_exactly_the_announced_wait_the_next_request_passes() {
+    const QUOTA: Quota = Quota::new("test", 3).per(SECOND);
+    let stage = Stage::new().await;
+    let limiter = Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
+    for round in 0..3 {
+        let mut verdict = limiter.admit(QUOTA, "somebody").await.unwrap();
+        while verdict.admitted {
+            verdict = limiter.admit(QUOTA, "somebody").await.unwrap();
+        }
+        assert!(verdict.reset <= QUOTA.window && verdict.reset > Duration::ZERO, "{round}: {verdict:?}");
+        tokio::time::sleep(verdict.reset).await;
+        assert!(limiter.admit(QUOTA, "somebody").await.unwrap().admitted, "{round}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_key_heals_itself() {
+    let stage = Stage::new().await.with("RATE_LIMIT_PING", "1/60");
+    let demo = demo(&stage);
+    demo.get("/rl-demo/ping").send().await;
+    let key = keys(&stage).await.pop().unwrap();
+    let mut redis = connection(&stage).await;
+    for spoil in [
+        redis::pipe().del(&key).set(&key, "text"),
+        redis::pipe().del(&key).rpush(&key, "not a time"),
+        redis::pipe().del(&key).hset(&key, "a", "b"),
+        redis::pipe().del(&key).rpush(&key, "99999999999999999"),
+    ] {
+        spoil.exec_async(&mut redis).await.unwrap();
+        assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+        assert_problem(&demo.get("/rl-demo/ping").send().await, 429);
+    }
+    redis::cmd("PERSIST").arg(&key).exec_async(&mut redis).await.unwrap();
+    demo.get("/rl-demo/ping").send().await;
+    let ttl: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut redis).await.unwrap();
+    assert!(ttl > 0, "a key without an expiry gets one");
+    delete_keys(&stage).await;
+    assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+}

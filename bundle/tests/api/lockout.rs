@@ -1,0 +1,125 @@
+//! Brute-force protection, in the demonstration and on the real login.
+
+use serde_json::json;
+use shared::testing::{Answer, Client, Stage};
+
+use crate::cache::keys;
+use crate::people::{PASSWORD, assert_problem, auth, log_in, register};
+
+async fn guess(demo: &Client, name: &str, password: &str) -> Answer {
+    demo.post("/bf-demo/login").json(&json!({"username": name, "password": password})).send().await
+}
+
+fn demo(stage: &Stage) -> Client {
+    Client::start::<bf_demo::App>(&stage.env()).unwrap()
+}
+
+#[tokio::test]
+async fn five_wrong_guesses_lock_the_door_for_the_right_one_too() {
+    let stage = Stage::new().await;
+    let demo = demo(&stage);
+    for failures in 1..=5 {
+        let answer = guess(&demo, "ada", "wrong").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json()["ok"], false);
+        assert_eq!(answer.json()["failures_for_this_user_ip"], failures);
+    }
+    let locked = guess(&demo, "ada", "letmein").await;
+    assert_problem(&locked, 429);
+    assert!((1..=60).contains(&locked.retry_after().unwrap().as_secs()));
+    assert_eq!(
+        guess(&demo.elsewhere(), "ada", "letmein").await.json()["ok"],
+        true,
+        "only this network is locked"
+    );
+    assert_eq!(guess(&demo, "bob", "letmein").await.json()["ok"], true, "only this name is locked");
+}
+
+#[tokio::test]
+async fn a_right_guess_forgets_the_wrong_ones() {
+    let stage = Stage::new().await;
+    let demo = demo(&stage);
+    for _ in 0..3 {
+        for _ in 0..4 {
+            guess(&demo, "Ada", "wrong").await;
+        }
+        assert_eq!(guess(&demo, "ADA", "letmein").await.json()["ok"], true, "names are folded");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_never_ends_by_itself_is_removed() {
+    let stage = Stage::new().await;
+    let demo = demo(&stage);
+    for _ in 0..5 {
+        guess(&demo, "ada", "wrong").await;
+    }
+    let lock = keys(&stage).await.into_iter().find(|key| key.ends_with(":lock")).unwrap();
+    let mut redis = crate::cache::connection(&stage).await;
+    redis::cmd("PERSIST").arg(&lock).exec_async(&mut redis).await.unwrap();
+    assert_eq!(guess(&demo, "ada", "letmein").await.json()["ok"], true);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_parallel_guesses_no_more_than_five_are_looked_at() {
+    let stage = Stage::new().await;
+    let environments: Vec<_> = (0..3).map(|_| demo(&stage).from_ip("192.0.2.1")).collect();
+    let guesses = (0..60).map(|n| {
+        let demo = environments[n % 3].clone();
+        tokio::spawn(async move { guess(&demo, "ada", "wrong").await.status })
+    });
+    let mut looked_at = 0;
+    for guess in guesses.collect::<Vec<_>>() {
+        looked_at += usize::from(guess.await.unwrap() == 200);
+    }
+    assert_eq!(looked_at, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_parallel_right_guesses_all_succeed_and_leave_nothing() {
+    let stage = Stage::new().await;
+    let demo = demo(&stage);
+    let guesses: Vec<_> = (0..5)
+        .map(|_| {
+            let demo = demo.clone();
+            tokio::spawn(async move { guess(&demo, "ada", "letmein").await.json()["ok"].clone() })
+        })
+        .collect();
+    for guess in guesses {
+        assert_eq!(guess.await.unwrap(), true);
+    }
+    assert!(keys(&stage).await.iter().all(|key| !key.contains("lockout")), "{:?}", keys(&stage).await);
+}
+
+#[tokio::test]
+async fn a_locked_account_refuses_the_right_password_just_as_it_refuses_a_wrong_one() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    register(&auth, "ada").await;
+    let mut answers = Vec::new();
+    for password in ["wrong", "wrong", "wrong", "wrong", "wrong", PASSWORD] {
+        answers.push(log_in(&auth, "ada", password).await);
+    }
+    answers.push(log_in(&auth.elsewhere(), "nobody", PASSWORD).await);
+    let bodies: Vec<_> = answers.iter().map(|answer| without_request_id(answer)).collect();
+    assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:#?}");
+    assert_eq!(answers[5].status, 400);
+    assert_eq!(
+        log_in(&auth.elsewhere(), "ada", PASSWORD).await.status,
+        200,
+        "from elsewhere the owner gets in"
+    );
+}
+
+#[tokio::test]
+async fn names_are_not_readable_in_redis() {
+    let stage = Stage::new().await;
+    log_in(&auth(&stage), "a-very-special-name", "wrong").await;
+    assert!(keys(&stage).await.iter().all(|key| !key.contains("special")));
+}
+
+fn without_request_id(answer: &Answer) -> (u16, serde_json::Value) {
+    let mut body = answer.json();
+    body["request_id"] = "".into();
+    (answer.status, body)
+}

@@ -1,0 +1,17 @@
+//! What the API promises, against real stores, through the adapter that production uses.
+//!
+//! Needs a running stack: `cargo xtask test` brings one, `cargo xtask stack` keeps one for `cargo test`.
+
+mod bad_input;
+mod books;
+mod cache;
+mod events;
+mod house;
+mod limits;
+mod lockout;
+mod maintenance;
+mod people;
+mod routes;
+mod sign_in;
+mod system;
+mod tokens;

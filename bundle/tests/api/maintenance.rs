@@ -1,0 +1,70 @@
+//! Direct events: migrate, set_role.
+
+use maintenance::{App, Report, Task};
+use serde_json::{Value, json};
+use shared::testing::Stage;
+
+use crate::people::{assert_problem, auth, set_role, sign_up};
+
+/// Runs one task as Lambda would hand it over.
+pub(crate) async fn run(stage: &Stage, task: Value) -> Result<Value, String> {
+    let task: Task = serde_json::from_value(task).map_err(|error| error.to_string())?;
+    let event = lambda_http::lambda_runtime::LambdaEvent::new(task, lambda_http::Context::default());
+    let report: Result<Report, _> = App::from_env(&stage.env()).unwrap().run(event).await;
+    report.map(|report| serde_json::to_value(report).unwrap()).map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
+    let stage = Stage::new().await;
+    stage.database().await.batch_execute("drop schema public cascade; create schema public").await.unwrap();
+    let url = stage.variable("DATABASE_URL").to_owned();
+    let migrators: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { maintenance::migrate(&url).await.unwrap().applied.len() })
+        })
+        .collect();
+    let mut applied = Vec::new();
+    for migrator in migrators {
+        applied.push(migrator.await.unwrap());
+    }
+    applied.sort_unstable();
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap().count();
+    assert_eq!(applied, [0, 0, 0, files]);
+    assert_eq!(run(&stage, json!({"task": "migrate"})).await, Ok(json!({"task": "migrate", "applied": []})));
+}
+
+#[tokio::test]
+async fn a_role_counts_from_the_next_request_on() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "Ada").await;
+    let auth = auth(&stage);
+    let visit = async || auth.get("/auth/admin-only").bearer(&ada.access).send().await;
+    assert_problem(&visit().await, 403);
+    let report = run(&stage, json!({"task": "set_role", "username": "ADA", "role": "admin"})).await;
+    assert_eq!(
+        report,
+        Ok(json!({"task": "set_role", "user_id": ada.id, "username": "Ada", "role": "admin"}))
+    );
+    assert_eq!(visit().await.status, 200);
+    set_role(&stage, &ada.name, "user").await;
+    assert_problem(&visit().await, 403);
+}
+
+#[tokio::test]
+async fn an_event_that_is_no_task_is_refused_and_changes_nothing() {
+    let stage = Stage::new().await;
+    for event in [
+        json!({}),
+        json!({"task": "drop"}),
+        json!({"task": "migrate", "force": true}),
+        json!({"task": "set_role", "username": "ada"}),
+        json!({"task": "set_role", "username": "ada", "role": "root"}),
+        json!({"task": "set_role", "username": "nobody", "role": "admin"}),
+        json!("migrate"),
+        json!(null),
+    ] {
+        assert!(run(&stage, event.clone()).await.is_err(), "{event}");
+    }
+}

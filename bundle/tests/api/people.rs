@@ -1,0 +1,109 @@
+//! People for tests: registered, signed in, administrators.
+
+use serde_json::Value;
+use shared::testing::{Answer, Client, Stage};
+use shared::tokens::Kind;
+
+/// A password that the policy likes.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Somebody who is signed in.
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) id: i64,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+/// The `auth` function on `stage`.
+pub(crate) fn auth(stage: &Stage) -> Client {
+    Client::start::<auth::App>(&stage.env()).unwrap()
+}
+
+/// The `books` function on `stage`.
+pub(crate) fn books(stage: &Stage) -> Client {
+    Client::start::<books::App>(&stage.env()).unwrap()
+}
+
+pub(crate) async fn register(auth: &Client, name: &str) -> Answer {
+    let body = serde_json::json!({"username": name, "password": PASSWORD});
+    auth.elsewhere().post("/auth/register").json(&body).send().await
+}
+
+pub(crate) async fn log_in(auth: &Client, name: &str, password: &str) -> Answer {
+    let form = [("grant_type", "password"), ("username", name), ("password", password)];
+    auth.post("/auth/login").form(&form).send().await
+}
+
+pub(crate) async fn refresh(auth: &Client, token: &str) -> Answer {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+    auth.elsewhere().post("/auth/refresh").form(&form).send().await
+}
+
+/// Registers `name` and signs in.
+pub(crate) async fn sign_up(stage: &Stage, name: &str) -> Person {
+    let auth = auth(stage);
+    let registered = register(&auth, name).await;
+    assert_eq!(registered.status, 201, "{}", registered.text());
+    sign_in(&auth, name, registered.json()["id"].as_i64().unwrap()).await
+}
+
+/// Registers `name`, makes it an administrator and signs in.
+pub(crate) async fn sign_up_admin(stage: &Stage, name: &str) -> Person {
+    let auth = auth(stage);
+    let id = register(&auth, name).await.json()["id"].as_i64().unwrap();
+    set_role(stage, name, "admin").await;
+    sign_in(&auth, name, id).await
+}
+
+async fn sign_in(auth: &Client, name: &str, id: i64) -> Person {
+    let tokens = log_in(&auth.elsewhere(), name, PASSWORD).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    Person {
+        name: name.to_owned(),
+        id,
+        access: text(&tokens, "access_token"),
+        refresh: text(&tokens, "refresh_token"),
+    }
+}
+
+/// Gives `name` a role, as an operator would.
+pub(crate) async fn set_role(stage: &Stage, name: &str, role: &str) {
+    let task = serde_json::json!({"task": "set_role", "username": name, "role": role});
+    crate::maintenance::run(stage, task).await.unwrap();
+}
+
+/// A string member of a JSON answer.
+pub(crate) fn text(answer: &Answer, member: &str) -> String {
+    answer.json()[member].as_str().unwrap_or_default().to_owned()
+}
+
+/// The session a token belongs to.
+pub(crate) fn session_of(stage: &Stage, access: &str) -> uuid::Uuid {
+    let verifier = shared::tokens::Verifier::from_env(&stage.env()).unwrap();
+    verifier.verify(access, Kind::Access).unwrap().sid
+}
+
+/// Asserts that `answer` is a problem of this status, in the one form that all problems have.
+pub(crate) fn assert_problem(answer: &Answer, status: u16) -> Value {
+    let problem = answer.json();
+    let context = format!("{} {}", answer.status, answer.text());
+    assert_eq!(answer.status, status, "{context}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{context}");
+    assert_eq!(problem["status"], status, "{context}");
+    for member in ["type", "title", "detail", "request_id"] {
+        assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {context}");
+    }
+    assert_eq!(answer.header("www-authenticate").is_some(), matches!(status, 401 | 403), "{context}");
+    assert_eq!(answer.retry_after().is_some(), matches!(status, 429 | 503), "{context}");
+    assert_eq!(answer.header("allow").is_some(), status == 405, "{context}");
+    problem
+}
+
+/// Asserts that `answer` is a 422 and names just these fields.
+pub(crate) fn assert_invalid(answer: &Answer, fields: &[&str]) {
+    let problem = assert_problem(answer, 422);
+    let errors = problem["errors"].as_array().unwrap();
+    let named: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
+    assert_eq!(named, fields, "{}", answer.text());
+}

@@ -1,0 +1,108 @@
+//! What must agree: the code, the local router, the documentation of failures.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bundle::{Description, describe_all};
+use shared::env::Env;
+use shared::testing::Stage;
+
+async fn descriptions() -> Vec<Description> {
+    let stage = Stage::new().await;
+    describe_all(|| stage.env()).unwrap()
+}
+
+/// Paths that the router knows beside those of the code, and who answers them.
+const ALIASES: [(&str, &str); 2] = [("/books/", "books"), ("/{*unknown}", "system")];
+
+#[tokio::test]
+async fn the_local_router_serves_the_paths_of_the_code() {
+    let manifest = include_str!("../../../Cargo.toml").parse::<toml::Table>().unwrap();
+    let router = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
+    let local: BTreeMap<_, _> = router
+        .as_table()
+        .unwrap()
+        .iter()
+        .map(|(path, function)| (path.as_str(), function.as_str().unwrap()))
+        .collect();
+    let descriptions = descriptions().await;
+    let mut code: BTreeMap<&str, &str> = ALIASES.into_iter().collect();
+    for function in &descriptions {
+        code.extend(function.openapi.paths.paths.keys().map(|path| (path.as_str(), function.name)));
+    }
+    assert_eq!(local, code, "left: [workspace.metadata.lambda.watch.router] in Cargo.toml; right: the code");
+}
+
+#[tokio::test]
+async fn every_function_is_built_and_every_crate_is_a_function() {
+    let described: BTreeSet<_> =
+        descriptions().await.into_iter().map(|function| function.name.to_owned()).collect();
+    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../functions")).unwrap();
+    let crates = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(described, crates);
+}
+
+#[tokio::test]
+async fn operation_ids_are_unique_and_every_operation_documents_its_failures() {
+    let mut ids = BTreeSet::new();
+    for function in descriptions().await {
+        let document = serde_json::to_value(&function.openapi).unwrap();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let id = operation["operationId"].as_str().unwrap();
+                assert!(ids.insert(id.to_owned()), "{id} stands twice");
+                let statuses: BTreeSet<_> =
+                    operation["responses"].as_object().unwrap().keys().cloned().collect();
+                assert!(statuses.contains("429") || path == "/health", "{method} {path} documents no 429");
+                let signed_in = !operation["security"].is_null();
+                assert_eq!(statuses.contains("401"), signed_in, "{method} {path}: 401 against security");
+                let has_body = !operation["requestBody"].is_null();
+                assert_eq!(statuses.contains("415"), has_body, "{method} {path}: 415 against a body");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_function_asks_for_no_more_than_it_needs() {
+    let demos = ["rl-demo", "bf-demo"];
+    for function in descriptions().await {
+        let asks = |name: &str| function.variables.contains(name);
+        assert_eq!(asks("DATABASE_URL"), !demos.contains(&function.name), "{}", function.name);
+        assert_eq!(asks("JWT_PRIVATE_KEY"), function.name == "auth", "{}", function.name);
+        assert_eq!(asks("PASSWORD_PEPPER"), function.name == "auth", "{}", function.name);
+        assert_eq!(asks("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
+    }
+}
+
+#[tokio::test]
+async fn without_a_variable_it_needs_a_function_does_not_start_and_says_which() {
+    let stage = Stage::new().await;
+    for name in
+        ["DATABASE_URL", "REDIS_URL", "JWT_PRIVATE_KEY", "JWT_PUBLIC_KEYS", "JWT_ISSUER", "PASSWORD_PEPPER"]
+    {
+        for value in ["", "\u{1}nonsense"] {
+            let env = || -> Env {
+                let others = [
+                    "DATABASE_URL",
+                    "REDIS_URL",
+                    "JWT_PRIVATE_KEY",
+                    "JWT_PUBLIC_KEYS",
+                    "JWT_ISSUER",
+                    "JWT_AUDIENCE",
+                    "PASSWORD_PEPPER",
+                ];
+                Env::from_iter(
+                    others.map(|other| (other, if other == name { value } else { stage.variable(other) })),
+                )
+            };
+            if name == "JWT_ISSUER" && !value.is_empty() {
+                continue; // any text is an issuer
+            }
+            let error = describe_all(env)
+                .err()
+                .unwrap_or_else(|| panic!("{name}={value:?} was accepted"))
+                .to_string();
+            assert!(error.contains(name) && !error.contains("nonsense"), "{error}");
+        }
+    }
+}

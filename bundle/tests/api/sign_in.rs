@@ -1,0 +1,357 @@
+//! Accounts, sign-in, rotation, sign-out.
+
+use serde_json::json;
+use shared::testing::{Answer, Stage};
+
+use crate::people::{
+    PASSWORD, assert_invalid, assert_problem, auth, log_in, refresh, register, session_of, set_role, sign_up,
+    text,
+};
+
+#[tokio::test]
+async fn a_token_answer_is_the_bare_object_of_oauth() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    register(&auth, "ada").await;
+    let answer = log_in(&auth, "ada", PASSWORD).await;
+    let tokens = answer.json();
+    let members: Vec<_> = tokens.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["access_token", "expires_in", "refresh_token", "token_type"]);
+    assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(600)));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn me_is_whoever_signed_in() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "Ada").await;
+    let me = auth(&stage).get("/auth/me").bearer(&ada.access).send().await;
+    assert_eq!(me.json(), json!({"id": ada.id, "username": "Ada", "role": "user"}));
+}
+
+#[tokio::test]
+async fn a_registration_can_not_choose_its_role() {
+    let stage = Stage::new().await;
+    let body = json!({"username": "eve", "password": PASSWORD, "role": "admin"});
+    let answer = auth(&stage).post("/auth/register").json(&body).send().await;
+    assert_eq!((answer.status, &answer.json()["role"]), (201, &json!("user")));
+}
+
+#[tokio::test]
+async fn a_name_is_taken_in_all_its_forms() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    assert_eq!(register(&auth, "Straße").await.status, 201);
+    for name in ["Straße", "STRASSE", "ｓｔｒａｓｓｅ"] {
+        assert_problem(&register(&auth, name).await, 409);
+        assert_eq!(log_in(&auth, name, PASSWORD).await.status, 200, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_parallel_registrations_of_one_name_one_succeeds() {
+    let stage = Stage::new().await;
+    let environments = [auth(&stage), auth(&stage)];
+    let requests: Vec<_> = (0..8)
+        .map(|n| {
+            let auth = environments[n % 2].clone();
+            tokio::spawn(async move { register(&auth, "ada").await.status })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for request in requests {
+        statuses.push(request.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn a_registration_is_refused_with_all_its_problems() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    for (body, fields) in [
+        (json!({}), vec!["username", "password"]),
+        (json!({"username": "a", "password": 1, "admin": true}), vec!["username", "password", "admin"]),
+        (json!({"username": "ada", "password": "short"}), vec!["password"]),
+        (json!({"username": "ada", "password": "password123"}), vec!["password"]),
+        (json!({"username": "long enough", "password": "Long Enough"}), vec!["password"]),
+        (json!({"username": "ada", "password": "x".repeat(129)}), vec!["password"]),
+        (json!({"username": " ada", "password": PASSWORD}), vec!["username"]),
+    ] {
+        let answer = auth.elsewhere().post("/auth/register").json(&body).send().await;
+        assert_invalid(&answer, &fields);
+        assert!(
+            !answer.text().contains("short") && !answer.text().contains("password123"),
+            "values are not echoed"
+        );
+    }
+    let rows = stage.database().await.query_one("select count(*) from users", &[]).await.unwrap();
+    assert_eq!(rows.get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn every_way_not_to_get_in_gives_one_answer() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    register(&auth, "ada").await;
+    register(&auth, "disabled").await;
+    let database = stage.database().await;
+    database.execute("update users set disabled = true where username = 'disabled'", &[]).await.unwrap();
+    let mut answers = Vec::new();
+    for (name, password) in [
+        ("ada", "wrong"),
+        ("nobody", PASSWORD),
+        ("disabled", PASSWORD),
+        ("ada", "correct horse battery staple\0"),
+    ] {
+        let answer = log_in(&auth.elsewhere(), name, password).await;
+        let problem = assert_problem(&answer, 400);
+        assert_eq!(problem["error"], "invalid_grant");
+        answers.push(without_request_id(&answer));
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:#?}");
+}
+
+#[tokio::test]
+async fn a_token_request_that_is_none_gets_the_error_that_oauth_clients_read() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    let form = "application/x-www-form-urlencoded";
+    for path in ["/auth/login", "/auth/refresh"] {
+        for (content_type, body, status, error) in [
+            (form, "", 400, "invalid_request"),
+            (form, "username=&password=", 400, "invalid_request"),
+            (form, "username=a&username=b&password=c&refresh_token=d", 400, "invalid_request"),
+            (form, "username=%FF", 400, "invalid_request"),
+            (
+                form,
+                "grant_type=client_credentials&username=a&password=b&refresh_token=c",
+                400,
+                "unsupported_grant_type",
+            ),
+            (form, &"x".repeat(65_537), 413, "invalid_request"),
+            ("text/plain", "username=a&password=b", 415, "invalid_request"),
+            (
+                "application/x-www-form-urlencoded; charset=latin1",
+                "username=a&password=b",
+                415,
+                "invalid_request",
+            ),
+        ] {
+            let answer =
+                auth.elsewhere().post(path).header("content-type", content_type).body(body).send().await;
+            let problem = assert_problem(&answer, status);
+            assert_eq!(problem["error"], error, "{path} {body:.60}");
+            assert!(problem["error_description"].is_string());
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+        }
+    }
+    let login =
+        auth.elsewhere().post("/auth/login").json(&json!({"username": "a", "password": "b"})).send().await;
+    assert_problem(&login, 415);
+    let method = assert_problem(&auth.get("/auth/login").send().await, 405);
+    assert_eq!(method["error"], "invalid_request");
+}
+
+#[tokio::test]
+async fn parameters_that_oauth_does_not_know_are_ignored() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    register(&auth, "ada").await;
+    let form = [
+        ("username", "ada"),
+        ("password", PASSWORD),
+        ("scope", ""),
+        ("client_id", "x"),
+        ("client_secret", ""),
+    ];
+    assert_eq!(auth.post("/auth/login").form(&form).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_exchanged_as_form_or_json_and_never_in_the_query() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    let second = refresh(&auth, &ada.refresh).await;
+    assert_eq!(second.status, 200, "{}", second.text());
+    let body = json!({"refresh_token": text(&second, "refresh_token")});
+    let third = auth.post("/auth/refresh").json(&body).send().await;
+    assert_eq!(third.status, 200, "{}", third.text());
+    let token = text(&third, "refresh_token");
+    let in_query = auth.post(&format!("/auth/refresh?refresh_token={token}")).form(&[]).send().await;
+    assert_problem(&in_query, 400);
+    let me = auth.get("/auth/me").bearer(&text(&third, "access_token")).send().await;
+    assert_eq!(me.status, 200);
+}
+
+#[tokio::test]
+async fn a_repeated_refresh_within_the_grace_gets_the_same_successor() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    let first = text(&refresh(&auth, &ada.refresh).await, "refresh_token");
+    let again = text(&refresh(&auth, &ada.refresh).await, "refresh_token");
+    assert!(!first.is_empty());
+    assert_eq!(first, again);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_refreshes_create_one_successor() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let environments = [auth(&stage), auth(&stage), auth(&stage)];
+    let requests: Vec<_> = (0..12)
+        .map(|n| {
+            let (auth, token) = (environments[n % 3].clone(), ada.refresh.clone());
+            tokio::spawn(async move { text(&refresh(&auth, &token).await, "refresh_token") })
+        })
+        .collect();
+    let mut successors = Vec::new();
+    for request in requests {
+        successors.push(request.await.unwrap());
+    }
+    assert!(successors.iter().all(|token| !token.is_empty() && *token == successors[0]));
+    assert_eq!(count_tokens(&stage).await, 2);
+}
+
+async fn count_tokens(stage: &Stage) -> i64 {
+    stage.database().await.query_one("select count(*) from refresh_tokens", &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn reuse_after_the_grace_ends_the_whole_family_and_no_other() {
+    let stage = Stage::new().await.with("REFRESH_GRACE_SECONDS", "0");
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    let elsewhere = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    let second = refresh(&auth, &ada.refresh).await;
+    let third = refresh(&auth, &text(&second, "refresh_token")).await;
+    assert_eq!(third.status, 200);
+
+    let replay = refresh(&auth, &ada.refresh).await;
+    assert_eq!(assert_problem(&replay, 400)["error"], "invalid_grant");
+    let reason: String = stage
+        .database()
+        .await
+        .query_one("select end_reason from sessions where id = $1", &[&session_of(&stage, &ada.access)])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(reason, "reuse");
+    assert_problem(&refresh(&auth, &text(&third, "refresh_token")).await, 400);
+    assert_problem(&auth.get("/auth/me").bearer(&text(&third, "access_token")).send().await, 401);
+    assert_eq!(auth.get("/auth/me").bearer(&text(&elsewhere, "access_token")).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn signing_out_ends_this_session_and_no_other() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    assert_eq!(auth.post("/auth/logout").bearer(&ada.access).send().await.status, 204);
+    assert_problem(&auth.get("/auth/me").bearer(&ada.access).send().await, 401);
+    assert_problem(&refresh(&auth, &ada.refresh).await, 400);
+    assert_eq!(auth.get("/auth/me").bearer(&text(&other, "access_token")).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_every_session() {
+    let stage = Stage::new().await;
+    let (ada, bob) = (sign_up(&stage, "ada").await, sign_up(&stage, "bob").await);
+    let auth = auth(&stage);
+    let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    assert_eq!(auth.post("/auth/logout-all").bearer(&ada.access).send().await.status, 204);
+    for token in [&ada.access, &text(&other, "access_token")] {
+        assert_problem(&auth.get("/auth/me").bearer(token).send().await, 401);
+    }
+    assert_eq!(auth.get("/auth/me").bearer(&bob.access).send().await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_logout_was_answered_no_token_lives() {
+    let stage = Stage::new().await;
+    let (auth, other) = (auth(&stage), auth(&stage));
+    register(&auth, "ada").await;
+    for _ in 0..10 {
+        let tokens = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+        let (access, token) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
+        let refreshing = {
+            let other = other.clone();
+            tokio::spawn(async move { refresh(&other, &token).await })
+        };
+        assert_eq!(auth.elsewhere().post("/auth/logout").bearer(&access).send().await.status, 204);
+        let refreshed = refreshing.await.unwrap();
+        if refreshed.status == 200 {
+            assert_problem(&refresh(&auth, &text(&refreshed, "refresh_token")).await, 400);
+            let access = text(&refreshed, "access_token");
+            assert_problem(&auth.elsewhere().get("/auth/me").bearer(&access).send().await, 401);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_disabled_or_deleted_is_out_at_once() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    for sql in ["update users set disabled = true where id = $1", "delete from users where id = $1"] {
+        let name = if sql.starts_with("update") { "ada" } else { "bob" };
+        let person = sign_up(&stage, name).await;
+        stage.database().await.execute(sql, &[&person.id]).await.unwrap();
+        assert_problem(&auth.get("/auth/me").bearer(&person.access).send().await, 401);
+        assert_problem(&refresh(&auth, &person.refresh).await, 400);
+    }
+}
+
+#[tokio::test]
+async fn the_role_is_the_databases_and_not_the_tokens() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    let visit = async || auth.get("/auth/admin-only").bearer(&ada.access).send().await;
+    assert_problem(&visit().await, 403);
+    set_role(&stage, "ada", "admin").await;
+    assert_eq!(visit().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_cheap_hash_is_replaced_at_the_next_sign_in() {
+    let stage = Stage::new().await;
+    sign_up(&stage, "ada").await;
+    let stage = stage.with("BCRYPT_COST", "11");
+    assert_eq!(log_in(&auth(&stage), "ada", PASSWORD).await.status, 200);
+    let row = stage.database().await.query_one("select password_hash from users", &[]).await.unwrap();
+    assert!(row.get::<_, String>(0).starts_with("$2b$11$"));
+    assert_eq!(log_in(&auth(&stage), "ada", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn neither_passwords_nor_tokens_stand_in_the_database() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    refresh(&auth(&stage), &ada.refresh).await;
+    let sql = "select (select json_agg(u)::text from users u) || (select json_agg(s)::text from sessions s)
+        || (select json_agg(t)::text from refresh_tokens t)";
+    let everything: String = stage.database().await.query_one(sql, &[]).await.unwrap().get(0);
+    let signature = ada.refresh.rsplit('.').next().unwrap();
+    assert!(!everything.contains(PASSWORD) && !everything.contains(signature));
+}
+
+#[tokio::test]
+async fn the_public_keys_are_public() {
+    let stage = Stage::new().await;
+    let answer = auth(&stage).get("/.well-known/jwks.json").send().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    let key = &answer.json()["keys"][0];
+    assert_eq!((&key["kty"], &key["crv"], &key["use"]), (&json!("OKP"), &json!("Ed25519"), &json!("sig")));
+    assert!(key["d"].is_null(), "the private half stays private");
+}
+
+fn without_request_id(answer: &Answer) -> (u16, serde_json::Value) {
+    let mut body = answer.json();
+    body["request_id"] = "".into();
+    (answer.status, body)
+}

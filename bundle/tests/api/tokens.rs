@@ -1,0 +1,50 @@
+//! Authorization headers that are not quite right.
+
+use shared::testing::Stage;
+
+use crate::people::{assert_problem, auth, sign_up};
+
+#[tokio::test]
+async fn the_challenge_says_invalid_token_only_when_one_was_sent() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    for (header, sent) in [
+        (None, false),
+        (Some("Basic YTpi"), false),
+        (Some("Bearer"), false),
+        (Some("Bearer "), true),
+        (Some("Bearer x.y.z"), true),
+        (Some("bearer x"), true),
+    ] {
+        let mut request = auth.get("/auth/me");
+        if let Some(value) = header {
+            request = request.header("authorization", value);
+        }
+        let answer = request.send().await;
+        assert_problem(&answer, 401);
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer "), "{challenge}");
+        assert_eq!(challenge.contains("error=\"invalid_token\""), sent, "{header:?}: {challenge}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_opens_nothing_and_an_access_token_refreshes_nothing() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    assert_problem(&auth.get("/auth/me").bearer(&ada.refresh).send().await, 401);
+    assert_problem(&crate::people::refresh(&auth, &ada.access).await, 400);
+}
+
+#[tokio::test]
+async fn a_token_of_another_deployment_is_refused() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    for (name, value) in [("JWT_ISSUER", "https://other.example"), ("JWT_AUDIENCE", "other")] {
+        let env: shared::env::Env = stage.env();
+        let other = Stage::new().await.with(name, value);
+        assert_ne!(env.required(name).unwrap(), value);
+        assert_problem(&auth(&other).get("/auth/me").bearer(&ada.access).send().await, 401);
+    }
+}
