@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The project's own commands: bring up everything on one machine, test it, check it, build it.
+//!
+//! `error`, `settings`, `launch`, `process` → `tools` (find or install programs) → `server` (the three servers)
+//! → `stack` (servers, keys, migrations, an `env` file) → `up`, `test`, `check`, `bootstraps`.
+
+#![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this program's purpose")]
+
+pub mod bootstraps;
+pub mod check;
+mod dotenv;
+pub mod error;
+mod folder;
+mod http;
+mod launch;
+mod place;
+mod ports;
+mod process;
+mod random;
+mod seed;
+pub mod server;
+mod settings;
+mod signals;
+pub mod stack;
+pub mod test;
+mod tools;
+pub mod up;
+mod user;
+mod workspace;
+
+pub use error::{Error, Result};

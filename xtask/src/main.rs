@@ -1,1 +1,57 @@
-fn main() {}
+//! The command line of `cargo xtask`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{Result, bootstraps, check, stack, test, up};
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the whole API on this machine: Postgres, Redis, `DynamoDB` and all functions.
+    Up {
+        /// Where the API listens, on 127.0.0.1 [default: 9000, or the next free port].
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// Keep Postgres, Redis and `DynamoDB` running for functions and tests started by hand.
+    Stack,
+    /// Build every function for release, ready to be deployed, and print the sizes.
+    Build,
+    /// Run all tests against real servers.
+    Test {
+        /// Handed to `cargo test`; with any, the end-to-end test is left out.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Run what CI runs: format, lints, documentation, dependencies, tests.
+    Check,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Up { port } => up::run(port).await,
+        Command::Stack => stack::run().await,
+        Command::Build => bootstraps::run().await,
+        Command::Test { args } => test::run(&args).await,
+        Command::Check => check::run().await,
+    }
+}

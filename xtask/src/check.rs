@@ -1,0 +1,24 @@
+//! `cargo xtask check`: what CI runs, in the order in which it fails fastest.
+
+use crate::{
+    Result, signals, test,
+    tools::Tools,
+    workspace::{self, cargo, execute},
+};
+
+/// Runs every check and stops at the first that fails.
+pub async fn run() -> Result<()> {
+    signals::unless_interrupted(without_servers()).await?;
+    test::run(&[]).await?;
+    println!("All checks passed.");
+    Ok(())
+}
+
+async fn without_servers() -> Result<()> {
+    execute(&cargo(["fmt", "--all", "--check"])?).await?;
+    execute(&cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?).await?;
+    let doc = cargo(["doc", "--workspace", "--no-deps", "--document-private-items"])?;
+    execute(&doc.env("RUSTDOCFLAGS", "-D warnings")).await?;
+    let deny = Tools::new()?.cargo_deny().await?.launch("cargo-deny");
+    execute(&deny.args(["check", "bans", "licenses", "sources"]).dir(workspace::root()?)).await
+}

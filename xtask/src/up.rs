@@ -1,0 +1,135 @@
+//! `cargo xtask up`: the whole API on this machine, rebuilt whenever a file changes.
+
+mod family;
+mod functions;
+
+use self::functions::Functions;
+use crate::{
+    Error, Result,
+    error::Context,
+    launch::Launch,
+    ports::Claim,
+    settings, signals,
+    stack::Stack,
+    tools::{Tool, Tools},
+    workspace::{self, cargo, execute},
+};
+
+const PORT: u16 = 9000;
+
+/// What can be chosen about a local API.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Where to listen; the first free port from 9000 on if not given.
+    pub port: Option<u16>,
+    /// Write what the functions log to `watch.log` in the stack's folder, not to the terminal.
+    pub quiet: bool,
+}
+
+/// The running API with its stack. Dropping it ends everything at once; `stop` does so gently.
+#[derive(Debug)]
+pub struct Up {
+    functions: Functions,
+    claim: Claim,
+    stack: Stack,
+}
+
+/// Runs the API until Ctrl-C.
+pub async fn run(port: Option<u16>) -> Result<()> {
+    let mut up = signals::unless_interrupted(Up::start(&Options { port, quiet: false })).await?;
+    up.greet();
+    let outcome = tokio::select! {
+        outcome = up.keep_running() => outcome,
+        asked = signals::interrupted() => asked,
+    };
+    println!("\nStopping …");
+    up.stop().await;
+    outcome
+}
+
+impl Up {
+    /// Builds the functions, starts everything and returns when each function has answered.
+    pub async fn start(options: &Options) -> Result<Self> {
+        // Before anything that takes long, so that a taken port is known at once.
+        let claim = claim(options.port)?;
+        let cargo_lambda = Tools::new()?.cargo_lambda().await?;
+        execute(&cargo(["build"])?).await?;
+        let stack = Stack::start("stack").await?;
+        let mut launch = watch(&cargo_lambda, claim.port).envs(stack.env()).dir(workspace::root()?);
+        if options.quiet {
+            launch = launch.log(stack.dir().join("watch.log"));
+        }
+        let functions = Functions::start(&launch, claim.port).await?;
+        Ok(Self { functions, claim, stack })
+    }
+
+    /// Where the API answers, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.claim.port)
+    }
+
+    /// The servers and variables behind the API.
+    #[must_use]
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The same, to kill a server and start it again.
+    pub fn stack_mut(&mut self) -> &mut Stack {
+        &mut self.stack
+    }
+
+    /// Ends the functions, then the servers, and removes the stack's folder.
+    pub async fn stop(self) {
+        self.functions.stop().await;
+        self.stack.stop().await;
+    }
+
+    /// Starts servers again that end by themselves; returns if the functions end.
+    async fn keep_running(&mut self) -> Result<()> {
+        tokio::select! {
+            outcome = self.stack.keep_running() => outcome,
+            error = self.functions.ended() => Err(error),
+        }
+    }
+
+    fn greet(&self) {
+        let (url, port) = (self.url(), self.claim.port);
+        println!("\nThe API is at {url}");
+        println!(
+            "Administrator: {} / {}",
+            self.stack.var("ADMIN_USERNAME"),
+            self.stack.var("ADMIN_PASSWORD")
+        );
+        println!("Variables:     set -a; . {}/env", self.stack.dir().display());
+        println!("Try:           curl '{url}/books?page_size=3'");
+        println!(
+            "Invoke:        cargo lambda invoke maintenance --invoke-address 127.0.0.1 --invoke-port {port} \
+             --data-ascii '{{\"task\":\"migrate\"}}'"
+        );
+        println!("Ctrl-C ends everything.\n");
+    }
+}
+
+/// `--disable-cors`: otherwise cargo-lambda answers OPTIONS itself and the functions never see it.
+fn watch(cargo_lambda: &Tool, port: u16) -> Launch {
+    let launch = cargo_lambda
+        .launch("cargo-lambda")
+        .args(["lambda", "watch", "--disable-cors", "--invoke-address", "127.0.0.1", "--invoke-port"])
+        .args([port.to_string()])
+        // Its own log is not about our functions, and they do not read this.
+        .env("RUST_LOG", settings::var("RUST_LOG").unwrap_or_else(|| "warn".into()));
+    match cargo_lambda.program().parent() {
+        Some(folder) => launch.env("PATH", settings::search_path_with(folder.to_owned())),
+        None => launch,
+    }
+}
+
+fn claim(port: Option<u16>) -> Result<Claim> {
+    let locks = workspace::target()?;
+    std::fs::create_dir_all(&locks).context(format!("create {}", locks.display()))?;
+    let Some(port) = port else { return Claim::from(PORT, &locks) };
+    let taken = || Error::new(format!("port {port} is taken; name another with --port, or none"));
+    Claim::on(port, &locks)?.ok_or_else(taken)
+}
