@@ -43,7 +43,13 @@ impl Env {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Self {
-        Self::from_iter(std::env::vars())
+        Self::of(std::env::vars())
+    }
+
+    /// The variables given.
+    pub fn of<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
+        let values = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { values, asked: Mutex::default() }
     }
 
     /// The value of `name`, if it is set and not empty.
@@ -76,26 +82,19 @@ impl Env {
     }
 }
 
-impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let values = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { values, asked: Mutex::default() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_empty_variable_counts_as_missing() {
-        let env = Env::from_iter([("REDIS_URL", "")]);
+        let env = Env::of([("REDIS_URL", "")]);
         assert_eq!(env.required("REDIS_URL"), Err(Error::Missing("REDIS_URL".into())));
     }
 
     #[test]
     fn an_error_names_the_variable_and_not_its_value() {
-        let env = Env::from_iter([("BCRYPT_COST", "hunter2")]);
+        let env = Env::of([("BCRYPT_COST", "hunter2")]);
         let error = env.parsed("BCRYPT_COST", 12_u32).unwrap_err().to_string();
         assert!(error.contains("BCRYPT_COST") && !error.contains("hunter2"), "{error}");
     }

@@ -78,6 +78,16 @@ pub enum Change<T> {
     Set(T),
 }
 
+impl<T> Change<T> {
+    /// What it is set to, if it is mentioned.
+    pub fn set(&self) -> Option<&T> {
+        match self {
+            Self::Keep => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+}
+
 /// The values of one request, and what was found wrong with them so far.
 #[derive(Debug, Default)]
 pub struct Fields {

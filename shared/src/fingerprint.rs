@@ -1,8 +1,10 @@
 //! One name for several values, for keys in stores: a hash that no choice of values can steer.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over `parts`, as lower-case hex. Each part goes in with its length, and an absent one as a mark of
+/// SHA-256 over `parts`, in base64url. Each part goes in with its length, and an absent one as a mark of
 /// its own, so that absent, empty and `0` differ and no part can imitate a boundary.
 pub fn fingerprint<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let mut hash = Sha256::new();
@@ -16,7 +18,7 @@ pub fn fingerprint<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> Stri
             }
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
 #[cfg(test)]

@@ -68,11 +68,11 @@ pub fn run<Event, Answer, Failure, Handler, Handling>(
     prepare: impl FnOnce(&Env) -> Result<Handler, env::Error>,
 ) -> ExitCode
 where
-    Event: DeserializeOwned,
-    Answer: Serialize,
+    Event: DeserializeOwned + Send + 'static,
+    Answer: Serialize + Send + 'static,
     Failure: std::error::Error + Send + Sync + 'static,
-    Handler: Fn(LambdaEvent<Event>) -> Handling,
-    Handling: Future<Output = Result<Answer, Failure>>,
+    Handler: Fn(LambdaEvent<Event>) -> Handling + Clone + Send + 'static,
+    Handling: Future<Output = Result<Answer, Failure>> + Send + 'static,
 {
     let env = Env::of_process();
     let handler = match telemetry::start(&env).and_then(|()| prepare(&env)) {
@@ -82,11 +82,12 @@ where
             return ExitCode::FAILURE;
         }
     };
-    let serving = lambda_runtime::run(service_fn(|event| {
+    // One event at a time unless AWS_LAMBDA_MAX_CONCURRENCY says otherwise.
+    let serving = lambda_runtime::run_concurrent(service_fn(move |event| {
         let handling = handler(event);
         async { handling.await.map_err(lambda_runtime::Error::from) }
     }));
-    // One request at a time needs one thread; password hashing goes to the blocking pool.
+    // Waiting needs one thread; password hashing goes to the blocking pool.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime.map_err(lambda_runtime::Error::from).and_then(|runtime| runtime.block_on(serving)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use crate::redis::Redis;
 /// One second, to read quotas aloud.
 pub const SECOND: Duration = Duration::from_secs(1);
 /// One minute.
-pub const MINUTE: Duration = Duration::from_secs(60);
+pub const MINUTE: Duration = Duration::from_mins(1);
 
 static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limiter/admit.lua")));
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_variable_overrides_count_and_window_only() {
-        let env = Env::from_iter([("RATE_LIMIT_LOGIN", "3/5")]);
+        let env = Env::of([("RATE_LIMIT_LOGIN", "3/5")]);
         let quota = LOGIN.overridden(&env).unwrap();
         assert_eq!(quota, Quota { limit: 3, window: 5 * SECOND, ..LOGIN });
     }
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn an_unreadable_override_ends_the_start() {
         for text in ["10", "0/60", "10/0", "10/60/1", "-1/60", "10/1.5", "99999999999/60"] {
-            let env = Env::from_iter([("RATE_LIMIT_LOGIN", text)]);
+            let env = Env::of([("RATE_LIMIT_LOGIN", text)]);
             assert!(LOGIN.overridden(&env).is_err(), "{text}");
         }
     }

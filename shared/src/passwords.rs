@@ -137,7 +137,7 @@ mod tests {
     fn a_cheap_cost_or_a_short_pepper_ends_the_start() {
         let pepper = STANDARD.encode([7; 32]);
         for (pepper, cost) in [(pepper.as_str(), "9"), (&pepper, "16"), (&pepper, "x"), ("c2hvcnQ=", "12")] {
-            let env = Env::from_iter([("PASSWORD_PEPPER", pepper), ("BCRYPT_COST", cost)]);
+            let env = Env::of([("PASSWORD_PEPPER", pepper), ("BCRYPT_COST", cost)]);
             assert!(Hasher::from_env(&env).is_err(), "{cost}");
         }
     }

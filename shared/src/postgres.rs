@@ -1,6 +1,6 @@
 //! Postgres: connections that live with the execution environment and are doubted after a pause.
 //!
-//! Statements go out as `query_typed`: one round trip, unnamed, so that RDS Proxy and PgBouncer can share
+//! Statements go out as `query_typed`: one round trip, unnamed, so that RDS Proxy or `PgBouncer` can share
 //! connections between callers. Nothing here waits longer than [`PATIENCE`].
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! Redis makes answers faster and limits exact; nothing is kept there alone. So every trip is short
 //! ([`PATIENCE`]) and a failure is an ordinary outcome that each caller has a policy for.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,16 +23,26 @@ pub const PATIENCE: Duration = Duration::from_millis(100);
 const DOUBT_AFTER: Duration = Duration::from_secs(5);
 const PING_PATIENCE: Duration = Duration::from_millis(40);
 
-/// After a trip that took all its patience, the next ones fail at once for this long: one request makes
-/// several trips and shall not pay for each.
-const REST_AFTER_SILENCE: Duration = Duration::from_millis(50);
+tokio::task_local! {
+    /// Whether Redis has kept this request waiting in vain.
+    static KEPT_WAITING: Cell<bool>;
+}
+
+/// Runs one request. It may make several trips, and shall wait for a silent Redis only once.
+pub async fn within_request<T>(request: impl Future<Output = T>) -> T {
+    KEPT_WAITING.scope(Cell::new(false), request).await
+}
 
 /// A lazy handle to Redis; cloning shares the connection.
 #[derive(Clone)]
 pub struct Redis {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
     client: Client,
-    prefix: Arc<str>,
-    state: Arc<Mutex<State>>,
+    prefix: String,
+    open: Mutex<Option<(MultiplexedConnection, LastUse)>>,
 }
 
 /// Redis gave no usable answer in time.
@@ -39,27 +50,19 @@ pub struct Redis {
 #[error("redis is unavailable: {0}")]
 pub struct Unavailable(String);
 
-#[derive(Default)]
-enum State {
-    #[default]
-    Closed,
-    Open(MultiplexedConnection, LastUse),
-    Silent(LastUse),
-}
-
 impl Redis {
     /// Reads `REDIS_URL` and `REDIS_KEY_PREFIX` (default `bookshelf:`). Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
         let client = Client::open(env.required("REDIS_URL")?)
             .map_err(|_| env::Error::invalid("REDIS_URL", "is not a Redis URL"))?;
-        let prefix = env.optional("REDIS_KEY_PREFIX").unwrap_or("bookshelf:").into();
-        Ok(Self { client, prefix, state: Arc::default() })
+        let prefix = env.optional("REDIS_KEY_PREFIX").unwrap_or("bookshelf:").to_owned();
+        Ok(Self { handle: Arc::new(Handle { client, prefix, open: Mutex::default() }) })
     }
 
     /// The full name of a key, the prefix of this deployment included.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
+        format!("{}{name}", self.handle.prefix)
     }
 
     /// Runs `trip` on the connection. It runs a second time when the connection turns out to be dead, so
@@ -69,19 +72,21 @@ impl Redis {
         F: Fn(MultiplexedConnection) -> Fut,
         Fut: Future<Output = RedisResult<T>>,
     {
+        if KEPT_WAITING.try_with(Cell::get).unwrap_or(false) {
+            return Err(Unavailable("kept this request waiting before".to_owned()));
+        }
         let twice = async {
             match self.once(&trip).await {
                 Err(error) if lost_connection(&error) => self.once(&trip).await,
                 answer => answer,
             }
         };
-        match timeout(PATIENCE, twice).await {
-            Ok(answer) => answer.map_err(|error| Unavailable(error.to_string())),
-            Err(_) => {
-                *self.state.lock().await = State::Silent(LastUse::now());
-                Err(Unavailable("no answer in time".to_owned()))
-            }
+        if let Ok(answer) = timeout(PATIENCE, twice).await {
+            return answer.map_err(|error| Unavailable(error.to_string()));
         }
+        *self.handle.open.lock().await = None;
+        let _ = KEPT_WAITING.try_with(|kept_waiting| kept_waiting.set(true));
+        Err(Unavailable("no answer in time".to_owned()))
     }
 
     /// Whether the server answers.
@@ -96,31 +101,24 @@ impl Redis {
         Fut: Future<Output = RedisResult<T>>,
     {
         let answer = trip(self.connection().await?).await;
-        let mut state = self.state.lock().await;
-        match (&answer, &mut *state) {
-            (Err(error), _) if lost_connection(error) => *state = State::Closed,
-            (_, State::Open(_, last_use)) => *last_use = LastUse::now(),
-            _ => {}
+        let mut open = self.handle.open.lock().await;
+        match (&answer, open.as_mut()) {
+            (Err(error), _) if lost_connection(error) => *open = None,
+            (_, Some((_, last_use))) => *last_use = LastUse::now(),
+            (_, None) => {}
         }
         answer
     }
 
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        let mut state = self.state.lock().await;
-        match &mut *state {
-            State::Open(connection, last_use) => {
-                if !last_use.is_older_than(DOUBT_AFTER) || answers(connection).await {
-                    *last_use = LastUse::now();
-                    return Ok(connection.clone());
-                }
-            }
-            State::Silent(since) if !since.is_older_than(REST_AFTER_SILENCE) => {
-                return Err(RedisError::from((::redis::ErrorKind::Client, "gave no answer a moment ago")));
-            }
-            State::Silent(_) | State::Closed => {}
+        let mut open = self.handle.open.lock().await;
+        if let Some((connection, last_use)) = open.as_mut()
+            && (!last_use.is_older_than(DOUBT_AFTER) || answers(connection).await)
+        {
+            return Ok(connection.clone());
         }
-        let connection = self.client.get_multiplexed_async_connection().await?;
-        *state = State::Open(connection.clone(), LastUse::now());
+        let connection = self.handle.client.get_multiplexed_async_connection().await?;
+        *open = Some((connection.clone(), LastUse::now()));
         Ok(connection)
     }
 }

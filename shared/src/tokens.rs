@@ -87,8 +87,8 @@ pub struct Invalid;
 pub struct Issuer {
     key: EncodingKey,
     kid: String,
-    issuer: String,
-    audience: String,
+    iss: String,
+    aud: String,
 }
 
 impl Issuer {
@@ -100,8 +100,8 @@ impl Issuer {
         let kid = PublicKeys::from_env(env)?.kid_of(&public).ok_or_else(|| {
             env::Error::invalid("JWT_PUBLIC_KEYS", "lacks the public half of JWT_PRIVATE_KEY")
         })?;
-        let (issuer, audience) = issuer_and_audience(env)?;
-        Ok(Self { key, kid, issuer, audience })
+        let (iss, aud) = issuer_and_audience(env)?;
+        Ok(Self { key, kid, iss, aud })
     }
 
     /// Signs a token with the given `jti`. The same arguments give the same token, byte for byte, since
@@ -124,8 +124,8 @@ impl Issuer {
             ..Header::new(Algorithm::EdDSA)
         };
         let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
+            iss: self.iss.clone(),
+            aud: self.aud.clone(),
             sub: subject.user_id.to_string(),
             sid: subject.session_id,
             jti,

@@ -1,46 +1,30 @@
-//! Just enough HTTP to ask a server on this machine whether it is there.
+//! HTTP to the API on this machine, for readiness checks and the end-to-end test.
 
-use std::{io, net::Ipv4Addr};
+use std::error::Error;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{HeaderMap, Request};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// An answer, read to its end.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: String,
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as text.
+    pub body: String,
 }
 
-/// Sends one request to `127.0.0.1:port` on a connection of its own. Has no timeout.
-pub(crate) async fn send(port: u16, method: &str, path: &str, body: &str) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| io::Error::other("not an answer in HTTP"))
-}
-
-fn parse(answer: &str) -> Option<Answer> {
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer { status, body: body.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse;
-
-    #[test]
-    fn an_answer_has_a_status_and_a_body() {
-        let answer = parse("HTTP/1.1 404 Not Found\r\na: b\r\n\r\nbody").unwrap();
-        assert_eq!((answer.status, answer.body.as_str()), (404, "body"));
-        assert!(parse("+PONG\r\n").is_none());
-    }
+/// Sends one request on a connection of its own. Has no timeout; may be dropped at any time.
+pub async fn send(method: &str, url: &str, body: &str) -> Result<Answer> {
+    let request = Request::builder().method(method).uri(url).header("content-type", "application/json");
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<bytes::Bytes>>();
+    let (parts, body) = client.request(request.body(body.to_owned().into())?).await?.into_parts();
+    let body = String::from_utf8_lossy(&body.collect().await?.to_bytes()).into_owned();
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
 }

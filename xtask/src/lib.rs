@@ -10,7 +10,7 @@ pub mod check;
 mod dotenv;
 pub mod error;
 mod folder;
-mod http;
+pub mod http;
 mod launch;
 mod place;
 mod ports;

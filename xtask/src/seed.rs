@@ -33,7 +33,7 @@ pub(crate) fn key_pair() -> GeneratedKeys {
 /// Creates `ADMIN_USERNAME` with `ADMIN_PASSWORD`, the way an operator does: somebody registers, and a task
 /// gives them the role.
 pub(crate) async fn create_admin(variables: &BTreeMap<String, String>) -> Result<()> {
-    let env = Env::from_iter(variables.clone());
+    let env = Env::of(variables.clone());
     let [username, password] = ["ADMIN_USERNAME", "ADMIN_PASSWORD"].map(|name| &variables[name]);
     let auth = Client::start::<auth::App>(&env).context("start auth")?;
     let registration = json!({"username": username, "password": password});

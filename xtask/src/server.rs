@@ -123,7 +123,9 @@ impl Ready {
             match self {
                 Self::Postgres(config) => postgres::answers(config).await,
                 Self::Redis { port, password } => redis::answers(*port, password).await,
-                Self::Http { port } => crate::http::send(*port, "GET", "/", "").await.is_ok(),
+                Self::Http { port } => {
+                    crate::http::send("GET", &format!("http://127.0.0.1:{port}/"), "").await.is_ok()
+                }
             }
         };
         timeout(Duration::from_secs(1), Box::pin(asking)).await.unwrap_or(false)

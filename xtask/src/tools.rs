@@ -5,6 +5,8 @@ mod install;
 mod tool;
 mod way;
 
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use self::{find::postgres_folders, way::Way};
@@ -12,7 +14,7 @@ pub(crate) use self::{
     find::{on_path, setpriv},
     tool::Tool,
 };
-use crate::{Error, Result, user::User, workspace};
+use crate::{Error, Result, error::Context, user::User, workspace};
 
 /// One program and how to come by it.
 struct Wanted {
@@ -102,6 +104,19 @@ impl Tools {
     /// What runs and builds the functions.
     pub(crate) async fn cargo_lambda(&self) -> Result<Tool> {
         self.or_install(on_path("cargo-lambda"), &CARGO_LAMBDA).await
+    }
+
+    /// Makes `tool` known as `name` in `target/tools/bin`, for people to put on their PATH.
+    pub(crate) fn link(&self, tool: &Tool, name: &str) -> Result<PathBuf> {
+        let bin = self.dir.join("bin");
+        let link = || {
+            fs::create_dir_all(&bin)?;
+            let fresh = bin.join(format!(".{name}.{}", std::process::id()));
+            symlink(tool.program(), &fresh)?;
+            fs::rename(&fresh, bin.join(name))
+        };
+        link().context(format!("link {name} into {}", bin.display()))?;
+        Ok(bin)
     }
 
     /// What checks the dependencies' licences and sources.

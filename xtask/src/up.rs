@@ -52,7 +52,9 @@ impl Up {
     pub async fn start(options: &Options) -> Result<Self> {
         // Before anything that takes long, so that a taken port is known at once.
         let claim = claim(options.port)?;
-        let cargo_lambda = Tools::new()?.cargo_lambda().await?;
+        let tools = Tools::new()?;
+        let cargo_lambda = tools.cargo_lambda().await?;
+        tools.link(&cargo_lambda, "cargo-lambda")?;
         execute(&cargo(["build"])?).await?;
         let stack = Stack::start("stack").await?;
         let mut launch = watch(&cargo_lambda, claim.port).envs(stack.env()).dir(workspace::root()?);
@@ -105,7 +107,7 @@ impl Up {
         println!("Variables:     set -a; . {}/env", self.stack.dir().display());
         println!("Try:           curl '{url}/books?page_size=3'");
         println!(
-            "Invoke:        cargo lambda invoke maintenance --invoke-address 127.0.0.1 --invoke-port {port} \
+            "Invoke:        PATH=target/tools/bin:$PATH cargo lambda invoke maintenance --invoke-address 127.0.0.1 --invoke-port {port} \
              --data-ascii '{{\"task\":\"migrate\"}}'"
         );
         println!("Ctrl-C ends everything.\n");

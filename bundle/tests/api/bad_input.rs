@@ -55,25 +55,11 @@ async fn contents(stage: &Stage) -> String {
     stage.database().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-fn assert_refused(answer: &Answer, context: &str) {
-    assert!((400..500).contains(&answer.status), "{context}: {} {}", answer.status, answer.text());
-    assert_problem(answer, answer.status);
-}
-
-#[tokio::test]
-async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
-    let stage = Stage::new().await;
-    let root = sign_up_admin(&stage, "root").await;
-    stage
-        .database()
-        .await
-        .batch_execute("insert into books (title, author) values ('T', 'A')")
-        .await
-        .unwrap();
-    let before = contents(&stage).await;
+/// Bodies with their content type, and the status that a route for JSON must give where only one is right.
+fn broken_bodies() -> Vec<(&'static str, Vec<u8>, Option<u16>)> {
     let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
     let large = format!("{{\"title\":\"{}\"}}", "x".repeat(65_536));
-    let bodies: [(&str, &[u8], Option<u16>); 19] = [
+    let texts: [(&str, &[u8], Option<u16>); 19] = [
         ("application/json", b"", Some(400)),
         ("application/json", b"{", Some(400)),
         ("application/json", b"null", Some(400)),
@@ -94,12 +80,32 @@ async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
         ("", b"{}", Some(415)),
         ("multipart/form-data; boundary=x", b"--x--", Some(415)),
     ];
+    texts.into_iter().map(|(content_type, body, status)| (content_type, body.to_vec(), status)).collect()
+}
+
+fn assert_refused(answer: &Answer, context: &str) {
+    assert!((400..500).contains(&answer.status), "{context}: {} {}", answer.status, answer.text());
+    assert_problem(answer, answer.status);
+}
+
+#[tokio::test]
+async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
+    let stage = Stage::new().await;
+    let root = sign_up_admin(&stage, "root").await;
+    stage
+        .database()
+        .await
+        .batch_execute("insert into books (title, author) values ('T', 'A')")
+        .await
+        .unwrap();
+    let before = contents(&stage).await;
+    let bodies = broken_bodies();
     for (function, operation) in operations(&stage) {
         if !operation.takes_json && !operation.takes_form {
             continue;
         }
         let client = client(&stage, function);
-        for (content_type, body, status) in bodies {
+        for (content_type, body, status) in &bodies {
             let context = format!(
                 "{} {} {content_type} {:.40}",
                 operation.method,
@@ -115,7 +121,7 @@ async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
             let answer = request.send().await;
             assert_refused(&answer, &context);
             if let (Some(status), true) = (status, operation.takes_json) {
-                assert_eq!(answer.status, status, "{context}");
+                assert_eq!(answer.status, *status, "{context}");
             }
         }
         let zipped = client.elsewhere();

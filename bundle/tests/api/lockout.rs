@@ -4,7 +4,7 @@ use serde_json::json;
 use shared::testing::{Answer, Client, Stage};
 
 use crate::cache::keys;
-use crate::people::{PASSWORD, assert_problem, auth, log_in, register};
+use crate::people::{PASSWORD, assert_problem, auth, log_in, register, without_request_id};
 
 async fn guess(demo: &Client, name: &str, password: &str) -> Answer {
     demo.post("/bf-demo/login").json(&json!({"username": name, "password": password})).send().await
@@ -101,7 +101,7 @@ async fn a_locked_account_refuses_the_right_password_just_as_it_refuses_a_wrong_
         answers.push(log_in(&auth, "ada", password).await);
     }
     answers.push(log_in(&auth.elsewhere(), "nobody", PASSWORD).await);
-    let bodies: Vec<_> = answers.iter().map(|answer| without_request_id(answer)).collect();
+    let bodies: Vec<_> = answers.iter().map(without_request_id).collect();
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:#?}");
     assert_eq!(answers[5].status, 400);
     assert_eq!(
@@ -116,10 +116,4 @@ async fn names_are_not_readable_in_redis() {
     let stage = Stage::new().await;
     log_in(&auth(&stage), "a-very-special-name", "wrong").await;
     assert!(keys(&stage).await.iter().all(|key| !key.contains("special")));
-}
-
-fn without_request_id(answer: &Answer) -> (u16, serde_json::Value) {
-    let mut body = answer.json();
-    body["request_id"] = "".into();
-    (answer.status, body)
 }

@@ -2,6 +2,8 @@
 //!
 //! Needs a running stack: `cargo xtask test` brings one, `cargo xtask stack` keeps one for `cargo test`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod bad_input;
 mod books;
 mod cache;
@@ -10,6 +12,7 @@ mod house;
 mod limits;
 mod lockout;
 mod maintenance;
+mod outages;
 mod people;
 mod routes;
 mod sign_in;

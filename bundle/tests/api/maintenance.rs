@@ -1,4 +1,4 @@
-//! Direct events: migrate, set_role.
+//! Direct events: tasks that no caller may ask for.
 
 use maintenance::{App, Report, Task};
 use serde_json::{Value, json};

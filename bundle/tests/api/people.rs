@@ -107,3 +107,10 @@ pub(crate) fn assert_invalid(answer: &Answer, fields: &[&str]) {
     let named: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
     assert_eq!(named, fields, "{}", answer.text());
 }
+
+/// Status and body of an answer, without what differs from request to request.
+pub(crate) fn without_request_id(answer: &Answer) -> (u16, Value) {
+    let mut body = answer.json();
+    body["request_id"] = "".into();
+    (answer.status, body)
+}

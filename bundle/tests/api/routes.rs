@@ -91,7 +91,7 @@ async fn without_a_variable_it_needs_a_function_does_not_start_and_says_which() 
                     "JWT_AUDIENCE",
                     "PASSWORD_PEPPER",
                 ];
-                Env::from_iter(
+                Env::of(
                     others.map(|other| (other, if other == name { value } else { stage.variable(other) })),
                 )
             };

@@ -349,9 +349,3 @@ async fn the_public_keys_are_public() {
     assert_eq!((&key["kty"], &key["crv"], &key["use"]), (&json!("OKP"), &json!("Ed25519"), &json!("sig")));
     assert!(key["d"].is_null(), "the private half stays private");
 }
-
-fn without_request_id(answer: &Answer) -> (u16, serde_json::Value) {
-    let mut body = answer.json();
-    body["request_id"] = "".into();
-    (answer.status, body)
-}

@@ -3,13 +3,12 @@
 use bytes::Bytes;
 use serde::Serialize;
 use shared::cache::{Cache, Lookup};
-use shared::fields::Change;
 use shared::postgres::{Error, Postgres};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 
-use crate::book::{Book, Description, Draft, Patch, Year};
+use crate::book::{Author, Book, Description, Draft, Patch, Title, Year};
 use crate::listing::Listing;
 
 /// Keeps books.
@@ -151,10 +150,10 @@ impl Store {
                 updated_at = now()
             where id = $1
             returning id, title, author, year, description";
-        let title = set(&patch.title).map(|title| title.as_str());
-        let author = set(&patch.author).map(|author| author.as_str());
-        let year = set(&patch.year);
-        let description = set(&patch.description);
+        let title = patch.title.set().map(Title::as_str);
+        let author = patch.author.set().map(Author::as_str);
+        let year = patch.year.set();
+        let description = patch.description.set();
         let rows = self
             .postgres
             .write(
@@ -204,13 +203,6 @@ fn book_from(row: &Row, first: usize) -> Book {
         author: row.get(first + 2),
         year: row.get(first + 3),
         description: row.get(first + 4),
-    }
-}
-
-fn set<T>(change: &Change<T>) -> Option<&T> {
-    match change {
-        Change::Keep => None,
-        Change::Set(value) => Some(value),
     }
 }
 

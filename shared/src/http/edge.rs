@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use super::error::Error;
 use super::problem;
 use crate::function::Function;
+use crate::redis;
 
 /// Names one request, in its answer and in every log line about it: Lambda's own request id.
 #[derive(Debug, Clone, Default)]
@@ -55,10 +56,11 @@ async fn identify_and_log(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(RequestId(id));
     async move {
         let (method, began) = (request.method().clone(), Instant::now());
-        let response = next.run(request).await;
-        let route = response.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        let (status, ms) = (response.status().as_u16(), began.elapsed().as_secs_f64() * 1e3);
-        tracing::info!(%method, route, status, ms, "answered");
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let response = redis::within_request(next.run(request)).await;
+        let route = route.as_ref().map(MatchedPath::as_str);
+        let status = response.status().as_u16();
+        tracing::info!(%method, route, status, micros = began.elapsed().as_micros(), "answered");
         response
     }
     .instrument(span)
@@ -72,6 +74,7 @@ async fn refuse_what_the_guard_refused(mut request: Request, next: Next) -> Resp
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn on_panic(panic: Box<dyn Any + Send>) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");

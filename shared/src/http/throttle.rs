@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use axum::extract::{FromRequestParts, Request};
-use axum::http::{HeaderValue, response};
+use axum::http::{HeaderValue, Method, response};
 use axum::middleware::{FromFnLayer, Next, from_fn};
 use axum::response::{IntoResponse, Response};
 
@@ -19,7 +19,6 @@ type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// A layer that counts each request of a client's network against `quota`. The limiter itself is put into
 /// the request at the edge.
-#[must_use]
 pub fn throttle(
     quota: Quota,
 ) -> FromFnLayer<impl Fn(Request, Next) -> Answer + Clone + Send + Sync + 'static, (), (Request,)> {
@@ -27,6 +26,10 @@ pub fn throttle(
 }
 
 async fn limit(quota: Quota, request: Request, next: Next) -> Response {
+    if request.method() == Method::OPTIONS {
+        // Asks what may be asked, and costs nothing: a browser's preflight must not use up its user's quota.
+        return next.run(request).await;
+    }
     let Some(limiter) = request.extensions().get::<Limiter>().cloned() else {
         return Error::Internal("the edge put no limiter into the request".to_owned()).into_response();
     };

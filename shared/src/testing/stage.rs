@@ -54,7 +54,7 @@ impl Stage {
     /// The variables.
     #[must_use]
     pub fn env(&self) -> Env {
-        Env::from_iter(self.variables.clone())
+        Env::of(self.variables.clone())
     }
 
     /// A connection to the database, to look at what is in it.

@@ -1,6 +1,8 @@
 //! Ed25519 from ring for `jsonwebtoken`: its own backends bring RSA and NIST curves that nothing here uses,
 //! or a second TLS-sized library.
 
+#![expect(clippy::trivially_copy_pass_by_ref, reason = "the signatures are jsonwebtoken's")]
+
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};

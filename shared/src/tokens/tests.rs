@@ -13,7 +13,7 @@ struct Setting {
 
 fn setting() -> Setting {
     let keys = generate();
-    let env = Env::from_iter([
+    let env = Env::of([
         ("JWT_PRIVATE_KEY", keys.private_pem.replace('\n', "\\n")),
         ("JWT_PUBLIC_KEYS", keys.public_jwks),
         ("JWT_ISSUER", "https://books.example".to_owned()),
@@ -153,7 +153,7 @@ fn unusable_key_material_ends_the_start_with_the_variable_named() {
             ("JWT_AUDIENCE", "a".into()),
         ]);
         values.insert(name, value);
-        let error = Issuer::from_env(&Env::from_iter(values)).err().unwrap().to_string();
+        let error = Issuer::from_env(&Env::of(values)).err().unwrap().to_string();
         assert!(error.contains("JWT_P"), "{error}");
     }
 }

@@ -66,7 +66,7 @@ impl Drop for Functions {
 async fn answered(function: &str, port: u16) {
     let (method, path, body) = cheap_request(function);
     loop {
-        match http::send(port, method, path, body).await {
+        match http::send(method, &format!("http://127.0.0.1:{port}{path}"), body).await {
             Ok(answer) if !is_from_the_emulator(&answer) => return,
             _ => sleep(Duration::from_millis(100)).await,
         }

@@ -1,0 +1,190 @@
+//! Stores that are away, frozen, or behind a path that was dropped without a word.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use shared::testing::{Answer, Client, Stage};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::people::{assert_problem, books, log_in, sign_up};
+
+/// A door in front of a store that can be opened, closed, or made silent.
+struct Door {
+    state: Arc<AtomicU8>,
+    address: String,
+}
+
+/// Bytes pass.
+const OPEN: u8 = 0;
+/// Bytes vanish, also on connections that were open before; nobody is told.
+const SILENT: u8 = 1;
+/// Connections end at once.
+const CLOSED: u8 = 2;
+
+impl Door {
+    async fn before(store: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let state = Arc::new(AtomicU8::new(OPEN));
+        let (seen, store) = (state.clone(), store.to_owned());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, store.clone(), seen.clone()));
+            }
+        });
+        Self { state, address }
+    }
+
+    fn set(&self, state: u8) {
+        self.state.store(state, Ordering::SeqCst);
+    }
+}
+
+async fn pass(mut client: TcpStream, store: String, state: Arc<AtomicU8>) {
+    let Ok(mut server) = TcpStream::connect(store).await else { return };
+    let (mut up, mut down) = ([0; 8192], [0; 8192]);
+    loop {
+        if state.load(Ordering::SeqCst) == CLOSED {
+            return;
+        }
+        let moved = tokio::select! {
+            read = client.read(&mut up) => relay(read, &up, &mut server, &state).await,
+            read = server.read(&mut down) => relay(read, &down, &mut client, &state).await,
+            () = sleep(Duration::from_millis(10)) => true,
+        };
+        if !moved {
+            return;
+        }
+    }
+}
+
+async fn relay(read: std::io::Result<usize>, bytes: &[u8], to: &mut TcpStream, state: &AtomicU8) -> bool {
+    match read {
+        Ok(count) if count > 0 => {
+            state.load(Ordering::SeqCst) == SILENT || to.write_all(&bytes[..count]).await.is_ok()
+        }
+        _ => false,
+    }
+}
+
+/// `stage` with a door before the store that `variable` names.
+async fn with_door(stage: Stage, variable: &str) -> (Stage, Door) {
+    let url = stage.variable(variable).to_owned();
+    let host = url.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
+    let door = Door::before(&host).await;
+    let through = url.replace(&host, &door.address);
+    (stage.with(variable, &through), door)
+}
+
+/// Sends the request; an answer that never comes fails the test instead of hanging it.
+async fn ask(client: &Client, path: &str) -> Answer {
+    let client = client.elsewhere();
+    timeout(Duration::from_secs(10), client.get(path).send()).await.expect("an answer, whatever it is")
+}
+
+#[tokio::test]
+async fn a_database_that_falls_silent_is_a_503_and_the_next_request_after_it_is_right() {
+    let (stage, door) = with_door(Stage::new().await, "DATABASE_URL").await;
+    let books = books(&stage);
+    assert_problem(&ask(&books, "/books/1").await, 404);
+    for state in [SILENT, CLOSED] {
+        door.set(state);
+        assert_problem(&ask(&books, "/books/1").await, 503);
+        assert_problem(&ask(&books, "/books/1").await, 503);
+        door.set(OPEN);
+        assert_problem(&ask(&books, "/books/1").await, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_never_refused_because_the_database_is_away() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let (stage, door) = with_door(stage, "DATABASE_URL").await;
+    let books = books(&stage);
+    let post = async || {
+        let book = json!({"title": "T", "author": "A"});
+        timeout(
+            Duration::from_secs(10),
+            books.elsewhere().post("/books").bearer(&ada.access).json(&book).send(),
+        )
+        .await
+    };
+    door.set(SILENT);
+    assert_problem(&post().await.unwrap(), 503);
+    door.set(OPEN);
+    assert_eq!(post().await.unwrap().status, 201);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_meanwhile_is_replaced_unseen() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    for _ in 0..3 {
+        assert_problem(&ask(&books, "/books/1").await, 404);
+        let sql = "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()";
+        stage.database().await.execute(sql, &[]).await.unwrap();
+    }
+    assert_problem(&ask(&books, "/books/1").await, 404);
+}
+
+#[tokio::test]
+async fn without_redis_lists_come_from_the_database_and_writes_succeed() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let (stage, door) = with_door(stage, "REDIS_URL").await;
+    let books = books(&stage);
+    assert_eq!(ask(&books, "/books").await.json()["total"], 0);
+    for (n, state) in [SILENT, CLOSED].into_iter().enumerate() {
+        door.set(state);
+        let book = json!({"title": "T", "author": "A"});
+        let created = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+        assert_eq!(created.status, 201, "{}", created.text());
+        let list = ask(&books, "/books").await;
+        assert_eq!((list.status, &list.json()["total"]), (200, &json!(n + 1)));
+    }
+    door.set(OPEN);
+    let counted = ask(&books, "/books?page_size=99").await;
+    assert!(counted.header("ratelimit").is_some(), "Redis is used again by the very next request");
+}
+
+#[tokio::test]
+async fn without_redis_nobody_may_guess_passwords() {
+    let stage = Stage::new().await;
+    sign_up(&stage, "ada").await;
+    let (stage, door) = with_door(stage, "REDIS_URL").await;
+    let auth = crate::people::auth(&stage);
+    door.set(SILENT);
+    assert_problem(&log_in(&auth, "ada", crate::people::PASSWORD).await, 503);
+    door.set(OPEN);
+    assert_eq!(log_in(&auth, "ada", crate::people::PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_database_that_is_read_only_or_full_is_a_503() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let database = stage.database().await;
+    let name: String = database.query_one("select current_database()", &[]).await.unwrap().get(0);
+    let book = json!({"title": "T", "author": "A"});
+    for (setting, undo) in [
+        ("set default_transaction_read_only = on", "reset default_transaction_read_only"),
+        ("connection limit 0", "connection limit -1"),
+    ] {
+        let alter = async |what: &str| {
+            database.batch_execute(&format!("alter database {name} {what}")).await.unwrap();
+        };
+        alter(setting).await;
+        let books = books(&stage);
+        let answer = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+        assert_problem(&answer, 503);
+        alter(undo).await;
+        let answer = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+        assert_eq!(answer.status, 201, "{setting}: {}", answer.text());
+    }
+}

@@ -1,0 +1,85 @@
+//! The whole API over HTTP: real binaries under `cargo lambda watch`, brought up as `cargo xtask up` does it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod tour;
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use xtask::http::{Answer, send};
+use xtask::up::{Options, Up};
+
+async fn up() -> Up {
+    Up::start(&Options { port: None, quiet: true }).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn get(up: &Up, path: &str) -> Answer {
+    send("GET", &format!("{}{path}", up.url()), "").await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tour_in_the_readme_is_true() {
+    let up = up().await;
+    let outcome = tour::take(&up.url());
+    up.stop().await;
+    assert_eq!(outcome, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_path_of_the_router_is_answered_by_a_function() {
+    let up = up().await;
+    let manifest = include_str!("../../../Cargo.toml").parse::<toml::Table>().unwrap();
+    let router = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
+    let mut wrong = Vec::new();
+    for path in router.as_table().unwrap().keys() {
+        let path = path.replace("{id}", "1").replace("{*unknown}", "no/such/path");
+        let answer = send("OPTIONS", &format!("{}{path}", up.url()), "").await.unwrap();
+        let expected = if path == "/no/such/path" { 404 } else { 204 };
+        if answer.status != expected || answer.headers.get("x-content-type-options").is_none() {
+            wrong.push((path, answer));
+        }
+    }
+    up.stop().await;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Asks until the answer has this status; the test's own patience ends it.
+async fn eventually(up: &Up, path: &str, status: u16) -> Answer {
+    let asking = async {
+        loop {
+            let answer = get(up, path).await;
+            if answer.status == status {
+                return answer;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("{path} never gave {status}"))
+}
+
+/// How often each function's process was started, by cargo's own lines in the log.
+fn starts(up: &Up) -> usize {
+    let log = std::fs::read_to_string(up.stack().dir().join("watch.log")).unwrap();
+    log.matches("Running `").count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_stores_are_a_503_and_come_back_without_a_restart() {
+    let mut up = up().await;
+    assert_eq!(get(&up, "/books/1").await.status, 404);
+    let before = starts(&up);
+    for (server, path, up_again) in [("postgres", "/books/1", 404), ("redis", "/health/ready", 200)] {
+        up.stack_mut().server(server).unwrap().kill().await;
+        let away = get(&up, path).await;
+        assert_eq!(away.status, 503, "{server}: {away:?}");
+        assert!(away.headers.contains_key("retry-after"), "{server}: {away:?}");
+        up.stack_mut().server(server).unwrap().start().await.unwrap();
+        eventually(&up, path, up_again).await;
+    }
+    up.stack_mut().server("redis").unwrap().kill().await;
+    assert_eq!(get(&up, "/books").await.status, 200, "a list needs no Redis");
+    let after = starts(&up);
+    up.stop().await;
+    assert_eq!(before, after, "no function was restarted");
+}

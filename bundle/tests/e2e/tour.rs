@@ -1,0 +1,68 @@
+//! Runs the `console` blocks of the README and compares what they print.
+
+use std::process::Command;
+
+/// A command of the tour, and what the README says it prints; `…` stands for anything.
+struct Step {
+    command: String,
+    expected: String,
+}
+
+/// Takes the tour at `url` instead of the README's own address. `Err` shows the first step that is not true.
+pub(crate) fn take(url: &str) -> Result<(), String> {
+    let steps = steps(include_str!("../../../README.md"));
+    assert!(steps.len() > 10, "the README has a tour");
+    let port = url.rsplit(':').next().unwrap();
+    let script: String = steps.iter().map(|step| format!("{}\nprintf '\\036'\n", step.command)).collect();
+    let output = Command::new("bash")
+        .args(["-u", "-c", &script.replace("9000", port)])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .map_err(|error| error.to_string())?;
+    let printed = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    for (step, actual) in steps.iter().zip(printed.split('\x1e').chain(std::iter::repeat(""))) {
+        if !matches(&step.expected, actual.trim()) {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            return Err(format!(
+                "$ {}\nREADME: {}\nprinted: {actual}\n{errors}",
+                step.command, step.expected
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A line that begins with `$ ` is a command, every other line of a block is what the last one prints.
+fn steps(readme: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let blocks = readme.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
+    for line in blocks.flat_map(str::lines) {
+        match (line.strip_prefix("$ "), steps.last_mut()) {
+            (Some(command), _) => steps.push(Step { command: command.to_owned(), expected: String::new() }),
+            (None, Some(step)) => step.expected = format!("{}\n{line}", step.expected).trim().to_owned(),
+            (None, None) => {}
+        }
+    }
+    steps
+}
+
+/// Whether `actual` is `pattern` with each `…` replaced by some text.
+fn matches(pattern: &str, actual: &str) -> bool {
+    let mut parts = pattern.split('…');
+    let Some(mut rest) = actual.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut parts: Vec<_> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[test]
+fn an_ellipsis_stands_for_anything_and_everything_else_for_itself() {
+    assert!(matches("a…c", "abc") && matches("a…", "a") && matches("abc", "abc") && matches("…b…d", "abcd"));
+    assert!(!matches("a…c", "abd") && !matches("abc", "abcd") && !matches("…b", "abc"));
+}
