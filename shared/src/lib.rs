@@ -2,7 +2,7 @@
 //!
 //! | room | one sentence |
 //! |---|---|
-//! | [`env`] | reads the configuration, once |
+//! | [`mod@env`] | reads the configuration, once |
 //! | [`telemetry`] | starts the log |
 //! | [`fingerprint`] | one name for several values |
 //! | `freeze` | tells when a connection may have died while the process was frozen |

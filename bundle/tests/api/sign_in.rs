@@ -1,11 +1,11 @@
 //! Accounts, sign-in, rotation, sign-out.
 
 use serde_json::json;
-use shared::testing::{Answer, Stage};
+use shared::testing::Stage;
 
 use crate::people::{
     PASSWORD, assert_invalid, assert_problem, auth, log_in, refresh, register, session_of, set_role, sign_up,
-    text,
+    text, without_request_id,
 };
 
 #[tokio::test]
