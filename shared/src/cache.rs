@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use redis::Script;
+use sha2::{Digest, Sha256};
 
 use crate::redis::{Redis, Unavailable};
 
@@ -35,7 +36,7 @@ pub enum Lookup {
 }
 
 /// The version of all pages at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u64);
 
 impl Cache {
@@ -55,10 +56,8 @@ impl Cache {
                 READ.key(&self.space).arg(key).invoke_async(&mut connection).await
             })
             .await?;
-        Ok(match answer {
-            (_, Some(page)) => Lookup::Hit(page.into()),
-            (version, None) => Lookup::Miss(Version(version)),
-        })
+        let (version, stored) = answer;
+        Ok(stored.and_then(unseal).map_or(Lookup::Miss(Version(version)), Lookup::Hit))
     }
 
     /// Stores a page that was queried after `version` was read, unless the version has been raised since.
@@ -66,7 +65,7 @@ impl Cache {
         self.redis
             .run(|mut connection| async move {
                 let mut call = STORE.key(&self.space);
-                call.arg(key).arg(version.0).arg(page.as_ref()).arg(PAGE_LIFE_MS);
+                call.arg(key).arg(version.0).arg(seal(page)).arg(PAGE_LIFE_MS);
                 call.invoke_async(&mut connection).await
             })
             .await
@@ -77,5 +76,38 @@ impl Cache {
         self.redis
             .run(|mut connection| async move { FORGET.key(&self.space).invoke_async(&mut connection).await })
             .await
+    }
+}
+
+/// Bytes of checksum before a page.
+const SEAL: usize = 16;
+
+/// What is stored for `page`: a checksum, and the page. A page is never parsed on its way out, so this is what
+/// tells a damaged one.
+fn seal(page: &[u8]) -> Vec<u8> {
+    [&Sha256::digest(page)[..SEAL], page].concat()
+}
+
+fn unseal(stored: Vec<u8>) -> Option<Bytes> {
+    let (checksum, page) = stored.split_at_checked(SEAL)?;
+    let intact = Sha256::digest(page)[..SEAL] == *checksum;
+    intact.then(|| Bytes::from(stored).slice(SEAL..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_page_is_no_page() {
+        let stored = seal(b"page");
+        assert_eq!(unseal(stored.clone()), Some(Bytes::from_static(b"page")));
+        for at in 0..stored.len() {
+            let mut damaged = stored.clone();
+            damaged[at] ^= 1;
+            assert_eq!(unseal(damaged), None, "{at}");
+        }
+        assert_eq!(unseal(b"short".to_vec()), None);
+        assert_eq!(unseal(seal(b"")), Some(Bytes::new()));
     }
 }

@@ -43,7 +43,10 @@ impl Env {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Self {
-        Self::of(std::env::vars())
+        // `vars` would panic on what is not UTF-8, and print it.
+        Self::of(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        }))
     }
 
     /// The variables given.

@@ -13,6 +13,7 @@ use lambda_http::http::HeaderMap;
 use lambda_http::http::header::HOST;
 use lambda_http::request::LambdaRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::http::Error;
@@ -51,15 +52,36 @@ pub struct Guarded {
 
 /// The event is not from API Gateway or a Function URL.
 #[derive(Debug, thiserror::Error)]
-#[error("this function serves API Gateway and Function URL events only")]
+#[error("this is not an event of API Gateway or a Function URL, or a broken one")]
 pub struct NotHttp;
 
 /// Checks an event and brings it into safe form. `stage_prefix` (`/prod`) is cut off the path.
 pub fn guard(event: &RawValue, stage_prefix: Option<&str>) -> Result<Guarded, NotHttp> {
-    match serde_json::from_str(event.get()).map_err(|_| NotHttp)? {
+    match parse(event.get())? {
         LambdaRequest::ApiGatewayV2(event) => Ok(guard_v2(event, stage_prefix)),
         LambdaRequest::ApiGatewayV1(event) => Ok(guard_v1(event, stage_prefix)),
         _ => Err(NotHttp),
+    }
+}
+
+/// Reads the event; where that fails, once more with every `null` left out: AWS sends some, and the types take
+/// absent for many of them and null for few.
+fn parse(event: &str) -> Result<LambdaRequest, NotHttp> {
+    serde_json::from_str(event).or_else(|_| {
+        let mut event = serde_json::from_str(event).map_err(|_| NotHttp)?;
+        leave_out_nulls(&mut event);
+        serde_json::from_str(&event.to_string()).map_err(|_| NotHttp)
+    })
+}
+
+fn leave_out_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(leave_out_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_nulls),
+        _ => {}
     }
 }
 
@@ -70,24 +92,20 @@ fn guard_v2(mut event: ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> G
     event.request_context.stage = None;
     event.request_context.domain_name = None;
     forget_host(&mut event.headers);
-    let verdict = match (path, query, body) {
-        (Ok(path), Ok(query), Ok(())) => {
-            event.raw_path = Some(path);
-            event.raw_query_string = Some(query);
-            Ok(())
-        }
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-            event.raw_path = None;
-            event.raw_query_string = None;
-            event.body = None;
-            Err(error)
-        }
-    };
+    let verdict = path.as_ref().and(query.as_ref()).map(drop).map_err(Error::clone).and(body);
+    // What is refused keeps its path, if that is sound: the answer then has the form of that route's answers.
+    event.raw_path = path.ok();
+    event.raw_query_string = query.ok();
+    if verdict.is_err() {
+        event.body = None;
+    }
     Guarded { event: LambdaRequest::ApiGatewayV2(event), verdict }
 }
 
 fn guard_v1(mut event: ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Guarded {
     let path = safe_path(event.path.as_deref().unwrap_or_default(), stage_prefix);
+    let queries = [&event.multi_value_query_string_parameters, &event.query_string_parameters];
+    let query = queries.into_iter().try_for_each(|query| safe_query(&query.to_query_string()).map(drop));
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
     event.request_context.stage = None;
     event.request_context.domain_name = None;
@@ -97,19 +115,13 @@ fn guard_v1(mut event: ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Gu
     }
     forget_host(&mut event.headers);
     forget_host(&mut event.multi_value_headers);
-    let verdict = match (path, body) {
-        (Ok(path), Ok(())) => {
-            event.path = Some(path);
-            Ok(())
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            event.path = None;
-            event.body = None;
-            event.query_string_parameters = QueryMap::default();
-            event.multi_value_query_string_parameters = QueryMap::default();
-            Err(error)
-        }
-    };
+    let verdict = path.as_ref().map(drop).map_err(Error::clone).and(query).and(body);
+    event.path = path.ok();
+    if verdict.is_err() {
+        event.body = None;
+        event.query_string_parameters = QueryMap::default();
+        event.multi_value_query_string_parameters = QueryMap::default();
+    }
     Guarded { event: LambdaRequest::ApiGatewayV1(event), verdict }
 }
 

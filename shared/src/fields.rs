@@ -98,8 +98,16 @@ pub struct Fields {
 impl Fields {
     /// Reads `T` from `values`; a value that `T` does not ask for is an error too.
     pub fn read<T: FromFields>(values: BTreeMap<String, Raw>) -> Result<T, Vec<FieldError>> {
+        Self::read_with(values, T::from_fields)
+    }
+
+    /// Reads `values` by a rule that takes more than the values, configuration for instance.
+    pub fn read_with<T>(
+        values: BTreeMap<String, Raw>,
+        rule: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Result<T, Vec<FieldError>> {
         let mut fields = Self { values, errors: Vec::new() };
-        let read = T::from_fields(&mut fields);
+        let read = rule(&mut fields);
         for name in std::mem::take(&mut fields.values).into_keys() {
             fields.refuse::<()>(&name, "is not known here");
         }

@@ -8,7 +8,7 @@ use crate::limiter::Limiter;
 
 /// A group of endpoints that is deployed as one Lambda function.
 pub trait Function: Clone + Send + Sync + 'static {
-    /// The binary's name, as in template.yaml.
+    /// The binary's name.
     const NAME: &'static str;
 
     /// Reads the configuration and prepares lazy connections; opens none.

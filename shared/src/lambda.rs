@@ -49,6 +49,14 @@ impl Gateway {
     }
 }
 
+/// What Lambda, or whatever stands in for it, sets; the runtime panics where one is missing.
+const RUNTIME_VARIABLES: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+
 /// The whole `main` of a function that serves HTTP.
 #[must_use]
 pub fn serve<F: Function>() -> ExitCode {
@@ -75,7 +83,9 @@ where
     Handling: Future<Output = Result<Answer, Failure>> + Send + 'static,
 {
     let env = Env::of_process();
-    let handler = match telemetry::start(&env).and_then(|()| prepare(&env)) {
+    let under_lambda = RUNTIME_VARIABLES.iter().try_for_each(|name| env.required(name).map(drop));
+    let started = under_lambda.and_then(|()| telemetry::start(&env)).and_then(|()| prepare(&env));
+    let handler = match started {
         Ok(handler) => handler,
         Err(error) => {
             eprintln!("can not start: {error}");

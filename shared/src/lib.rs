@@ -1,4 +1,4 @@
-//! What at least two functions use. Rooms in order of dependency: each imports only rooms above it.
+//! What the functions have in common. Rooms in order of dependency: each imports only rooms above it.
 //!
 //! | room | one sentence |
 //! |---|---|

@@ -74,6 +74,19 @@ impl Quota {
     }
 }
 
+/// The quota of every route without one of its own: 100 requests per minute and network, over all functions
+/// together.
+pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
+
+/// Whose requests are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity<'a> {
+    /// A network, a user, or any other name.
+    Of(&'a str),
+    /// Nobody knows. All such callers share a tenth of the quota.
+    Unknown,
+}
+
 /// What the limiter says of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
@@ -107,9 +120,17 @@ impl Limiter {
     }
 
     /// Counts one request of `identity` against `quota`, in one round trip.
-    pub async fn admit(&self, quota: Quota, identity: &str) -> Result<Verdict, Unavailable> {
-        let quota = self.quotas.get(quota.name).copied().unwrap_or(quota);
-        let key = &self.redis.key(&format!("limit:{}:{identity}", quota.name));
+    pub async fn admit(&self, quota: Quota, identity: Identity<'_>) -> Result<Verdict, Unavailable> {
+        let mut quota = self.quotas.get(quota.name).copied().unwrap_or(quota);
+        let name = match identity {
+            Identity::Of(name) => name,
+            Identity::Unknown => {
+                quota.limit = (quota.limit / 10).max(1);
+                "unknown"
+            }
+        };
+        // The window is part of the key: a log is kept for one window, also while an override is rolled out.
+        let key = &self.redis.key(&format!("limit:{}:{}:{name}", quota.name, quota.window.as_secs()));
         let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
         let (admitted, remaining, reset): (bool, u32, u64) = self
             .redis

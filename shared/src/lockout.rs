@@ -17,6 +17,7 @@ const RESERVATION_LIFE: Duration = Duration::from_secs(10);
 
 static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lockout/begin.lua")));
 static FAIL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lockout/fail.lua")));
+static ABANDON: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lockout/abandon.lua")));
 static SUCCEED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lockout/succeed.lua")));
 
 /// How many failures lock, and for how long.
@@ -65,7 +66,7 @@ pub enum Entry {
 }
 
 /// A reserved guess. If it is never settled its reservation runs out by itself.
-#[must_use = "an attempt must be settled with `failed` or `succeeded`"]
+#[must_use = "an attempt must be settled with `failed`, `succeeded` or `abandoned`"]
 pub struct Attempt {
     redis: Redis,
     guards: Vec<Guard>,
@@ -116,6 +117,11 @@ impl Attempt {
     /// The guess was right: what counted against this subject is forgotten.
     pub async fn succeeded(self) -> Result<(), Unavailable> {
         self.settle(&SUCCEED).await
+    }
+
+    /// The guess could not be checked: it counts for nothing.
+    pub async fn abandoned(self) -> Result<(), Unavailable> {
+        self.settle(&ABANDON).await
     }
 
     async fn settle<T: redis::FromRedisValue>(self, script: &'static Script) -> Result<T, Unavailable> {

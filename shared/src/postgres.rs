@@ -14,7 +14,8 @@ use tokio_postgres::{Client, Config, NoTls, Row};
 use crate::env::{self, Env};
 use crate::freeze::LastUse;
 
-/// The longest that one statement may take, connecting included: a caller hears within two seconds.
+/// The longest that one statement may take, connecting included. The first that takes longer ends its request
+/// with a 503, so that a caller hears within two seconds of the store's silence.
 pub const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// A connection unused for longer than this is pinged before it is trusted.
@@ -37,9 +38,6 @@ pub enum Error {
     /// The server can't be reached, is too slow, read-only, or refuses work for now.
     #[error("postgres is unavailable: {0}")]
     Unavailable(String),
-    /// A unique constraint refused the row.
-    #[error("constraint {0} is violated")]
-    Conflict(String),
     /// The server refused the statement; a mistake in this program.
     #[error("postgres refused a statement: {0}")]
     Refused(#[source] tokio_postgres::Error),
@@ -224,12 +222,10 @@ impl managed::Manager for Connector {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(refusal) = error.as_db_error() else { return Self::Unavailable(error.to_string()) };
-        match refusal.code() {
-            code if code == &SqlState::UNIQUE_VIOLATION => {
-                Self::Conflict(refusal.constraint().unwrap_or_default().to_owned())
-            }
-            code if is_passing(code) => Self::Unavailable(refusal.message().to_owned()),
-            _ => Self::Refused(error),
+        if is_passing(refusal.code()) {
+            Self::Unavailable(refusal.message().to_owned())
+        } else {
+            Self::Refused(error)
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{Client, RedisError, RedisResult};
+use ::redis::{Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -84,7 +84,10 @@ impl Redis {
         if let Ok(answer) = timeout(PATIENCE, twice).await {
             return answer.map_err(|error| Unavailable(error.to_string()));
         }
-        *self.handle.open.lock().await = None;
+        // Who holds the lock is opening a new connection already; waiting for that would be waiting twice.
+        if let Ok(mut open) = self.handle.open.try_lock() {
+            *open = None;
+        }
         let _ = KEPT_WAITING.try_with(|kept_waiting| kept_waiting.set(true));
         Err(Unavailable("no answer in time".to_owned()))
     }
@@ -128,6 +131,13 @@ async fn answers(connection: &mut MultiplexedConnection) -> bool {
     timeout(PING_PATIENCE, ping.query_async::<()>(connection)).await.is_ok_and(|answer| answer.is_ok())
 }
 
+/// Whether a new connection may do better: this one is dead, or leads to a server that is no longer the one
+/// that takes writes.
 fn lost_connection(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error()
+    const DEMOTED: [ErrorKind; 3] = [
+        ErrorKind::Server(ServerErrorKind::ReadOnly),
+        ErrorKind::Server(ServerErrorKind::MasterDown),
+        ErrorKind::Server(ServerErrorKind::BusyLoading),
+    ];
+    error.is_io_error() || error.is_unrecoverable_error() || DEMOTED.contains(&error.kind())
 }

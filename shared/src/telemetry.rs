@@ -1,20 +1,74 @@
 //! The log: one JSON object a line on standard output, where Lambda collects it.
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::env::{Env, Error};
+
+/// The target of security events, which are logged at every level.
+pub const SECURITY: &str = "security";
+
+/// Libraries that log what they carry when asked for more than this: whole events, with passwords and tokens.
+const TALKATIVE: [&str; 6] = ["lambda_runtime", "lambda_http", "tokio_postgres", "redis", "hyper", "tower"];
 
 /// Starts logging at the level of `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`, `off`; default `info`).
 ///
 /// A second call changes nothing, so that tests may call it freely.
 pub fn start(env: &Env) -> Result<(), Error> {
-    let level = env.parsed("LOG_LEVEL", LevelFilter::INFO)?;
-    let _ = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_max_level(level)
-        .try_init();
+    let _ = tracing_subscriber::registry().with(filter(env)?).with(format()).try_init();
     Ok(())
+}
+
+fn filter(env: &Env) -> Result<Targets, Error> {
+    const NAME: &str = "LOG_LEVEL";
+    let level: LevelFilter = match env.optional(NAME) {
+        None => LevelFilter::INFO,
+        Some(text) => text
+            .parse()
+            .map_err(|_| Error::invalid(NAME, "is not one of error, warn, info, debug, trace and off"))?,
+    };
+    let quiet = TALKATIVE.map(|library| (library, level.min(LevelFilter::INFO)));
+    Ok(Targets::new().with_default(level).with_targets(quiet).with_target(SECURITY, LevelFilter::INFO))
+}
+
+fn format<S>() -> impl tracing_subscriber::Layer<S>
+where
+    S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
+    tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    fn enables(level: &str, target: &str, event: Level) -> bool {
+        filter(&Env::of([("LOG_LEVEL", level)])).unwrap().would_enable(target, &event)
+    }
+
+    #[test]
+    fn security_events_are_logged_at_every_level() {
+        for level in ["off", "error", "warn", "info", "trace"] {
+            assert!(enables(level, SECURITY, Level::INFO), "{level}");
+        }
+    }
+
+    #[test]
+    fn no_level_makes_libraries_log_what_they_carry() {
+        assert!(enables("trace", "auth::login", Level::TRACE));
+        for library in TALKATIVE {
+            assert!(!enables("trace", &format!("{library}::runtime"), Level::DEBUG), "{library}");
+            assert!(!enables("error", library, Level::WARN), "{library}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_named_in_words() {
+        let error = filter(&Env::of([("LOG_LEVEL", "loud")])).unwrap_err();
+        assert_eq!(error.to_string(), "LOG_LEVEL is not one of error, warn, info, debug, trace and off");
+    }
 }

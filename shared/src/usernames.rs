@@ -1,6 +1,7 @@
 //! Usernames: what is accepted, and when two are the same.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use unicode_normalization::UnicodeNormalization as _;
 use utoipa::openapi::RefOr;
@@ -9,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::fields::{FromField, Raw};
 
-const LENGTH: std::ops::RangeInclusive<usize> = 3..=50;
+const LENGTH: RangeInclusive<usize> = 3..=50;
 
 /// A name of 3 to 50 code points, as its owner writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +55,27 @@ impl FromField for Username {
     }
 }
 
-/// Control characters, and format characters that let two names look alike.
+/// Control characters, and those that are drawn as nothing (Unicode's `Default_Ignorable_Code_Point`) or as a
+/// line end, so that two names would look alike.
 fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    const IGNORABLE: [RangeInclusive<char>; 15] = [
+        '\u{ad}'..='\u{ad}',
+        '\u{34f}'..='\u{34f}',
+        '\u{61c}'..='\u{61c}',
+        '\u{115f}'..='\u{1160}',
+        '\u{17b4}'..='\u{17b5}',
+        '\u{180b}'..='\u{180f}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{3164}'..='\u{3164}',
+        '\u{fe00}'..='\u{fe0f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{ffa0}'..='\u{ffa0}',
+        '\u{fff0}'..='\u{fffb}',
+        '\u{e0000}'..='\u{e0fff}',
+    ];
+    character.is_control() || IGNORABLE.iter().any(|range| range.contains(&character))
 }
 
 impl PartialSchema for Username {
@@ -102,6 +119,10 @@ mod tests {
             "ada\n",
             "a\u{200b}da",
             "\u{202e}ada",
+            "ada\u{fe0f}",
+            "a\u{34f}da",
+            "\u{3164}\u{3164}\u{3164}",
+            "ada\u{e0041}",
             &"x".repeat(51),
         ] {
             assert!(!accepts(name), "{name:?}");

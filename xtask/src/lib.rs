@@ -25,6 +25,6 @@ pub mod test;
 mod tools;
 pub mod up;
 mod user;
-mod workspace;
+pub mod workspace;
 
 pub use error::{Error, Result};

@@ -38,9 +38,14 @@ pub(crate) async fn create_admin(variables: &BTreeMap<String, String>) -> Result
     let auth = Client::start::<auth::App>(&env).context("start auth")?;
     let registration = json!({"username": username, "password": password});
     let answer = auth.post("/auth/register").json(&registration).send().await;
-    // 409: a database of the user's own, where it was created the last time.
-    if !matches!(answer.status, 201 | 409) {
-        return Err(Error::new(format!("create the administrator: {}", answer.text())));
+    if answer.status != 201 {
+        // A database of the user's own may know the administrator from the last time. Whoever has the name must
+        // have the password as well, before they are given the role.
+        let form = [("username", username.as_str()), ("password", password.as_str())];
+        let answer = auth.post("/auth/login").form(&form).send().await;
+        if answer.status != 200 {
+            return Err(Error::new(format!("sign the administrator in: {}", answer.text())));
+        }
     }
     let task = Task::SetRole { username: username.clone(), role: Role::Admin };
     let maintenance = maintenance::App::from_env(&env).context("start maintenance")?;

@@ -8,7 +8,7 @@ use std::{
 use crate::{Error, Result, error::Context, launch::Launch, process::Process, settings};
 
 /// The functions of the bundle, by the names of their binaries.
-pub(crate) const FUNCTIONS: [&str; 6] = ["books", "auth", "rl-demo", "bf-demo", "system", "maintenance"];
+pub const FUNCTIONS: [&str; 6] = ["books", "auth", "rl-demo", "bf-demo", "system", "maintenance"];
 
 /// The root of the workspace that this was started in.
 pub(crate) fn root() -> Result<PathBuf> {

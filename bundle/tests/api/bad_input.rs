@@ -1,4 +1,4 @@
-//! Bad input to every route: always a problem of the contract's form, never a 5xx, and nothing written.
+//! Bad input to every route: always a problem in the one form, never a 5xx, and nothing written.
 
 use bundle::describe_all;
 use shared::testing::{Answer, Client, Stage};
@@ -35,7 +35,7 @@ fn operations(stage: &Stage) -> Vec<(&'static str, Operation)> {
     operations
 }
 
-fn client(stage: &Stage, function: &str) -> Client {
+pub(crate) fn client(stage: &Stage, function: &str) -> Client {
     match function {
         "auth" => Client::start::<auth::App>(&stage.env()),
         "bf-demo" => Client::start::<bf_demo::App>(&stage.env()),

@@ -71,6 +71,31 @@ async fn writing_takes_a_token_and_deleting_an_administrator() {
     assert_problem(&books.delete(&path).bearer(&root.access).send().await, 404);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_parallel_deletes_one_finds_the_book() {
+    let stage = Stage::new().await;
+    let root = sign_up_admin(&stage, "root").await;
+    let environments = [books(&stage), books(&stage)];
+    for _ in 0..10 {
+        let id =
+            create(&environments[0], &root.access, json!({"title": "T", "author": "A"})).await.json()["id"]
+                .clone();
+        let deletes: Vec<_> = (0..4)
+            .map(|n| {
+                let (books, token, path) =
+                    (environments[n % 2].elsewhere(), root.access.clone(), format!("/books/{id}"));
+                tokio::spawn(async move { books.delete(&path).bearer(&token).send().await.status })
+            })
+            .collect();
+        let mut statuses = Vec::new();
+        for delete in deletes {
+            statuses.push(delete.await.unwrap());
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [204, 404, 404, 404]);
+    }
+}
+
 #[tokio::test]
 async fn an_update_changes_what_was_sent_and_nothing_else() {
     let stage = Stage::new().await;

@@ -122,6 +122,50 @@ async fn head_and_options_are_answered() {
 }
 
 #[tokio::test]
+async fn a_null_is_as_good_as_absent() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    for pointer in [
+        "/isBase64Encoded",
+        "/headers/accept",
+        "/requestContext/timeEpoch",
+        "/requestContext/http/userAgent",
+        "/body",
+    ] {
+        let mut event = v2("GET", "/books", "");
+        event["headers"]["accept"] = "*/*".into();
+        event["body"] = "".into();
+        *event.pointer_mut(pointer).unwrap() = Value::Null;
+        let answer = books.send_event(&event.to_string()).await.unwrap();
+        assert_eq!(answer.status, 200, "{pointer}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_is_far_too_long_is_refused_in_every_format() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    let long = format!("title_contains={}", "x".repeat(70_000));
+    for event in [v1("GET", "/books", &long), v2("GET", "/books", &long)] {
+        assert_problem(&books.send_event(&event.to_string()).await.unwrap(), 400);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_event_for_a_token_endpoint_is_refused_as_oauth_clients_expect() {
+    let stage = Stage::new().await;
+    let auth = crate::people::auth(&stage);
+    let mut broken = v2("POST", "/auth/login", "");
+    broken["isBase64Encoded"] = true.into();
+    broken["body"] = "***".into();
+    for event in [broken, v2("POST", "/auth/login", &"\"".repeat(6000))] {
+        let answer = auth.send_event(&event.to_string()).await.unwrap();
+        assert_eq!(assert_problem(&answer, 400)["error"], "invalid_request");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_is_away_is_a_503_and_never_a_401() {
     let stage = Stage::new().await;
     let ada = sign_up(&stage, "ada").await;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use shared::limiter::{Limiter, Quota, SECOND};
+use shared::limiter::{Identity, Limiter, Quota, SECOND};
 use shared::redis::Redis;
 use shared::testing::{Client, Stage};
 
 use crate::cache::{connection, delete_keys, keys};
 use crate::people::assert_problem;
+
+const SOMEBODY: Identity<'static> = Identity::Of("somebody");
 
 fn demo(stage: &Stage) -> Client {
     Client::start::<rl_demo::App>(&stage.env()).unwrap()
@@ -99,13 +101,13 @@ async fn after_exactly_the_announced_wait_the_next_request_passes() {
     let stage = Stage::new().await;
     let limiter = Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
     for round in 0..3 {
-        let mut verdict = limiter.admit(QUOTA, "somebody").await.unwrap();
+        let mut verdict = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
         while verdict.admitted {
-            verdict = limiter.admit(QUOTA, "somebody").await.unwrap();
+            verdict = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
         }
         assert!(verdict.reset <= QUOTA.window && verdict.reset > Duration::ZERO, "{round}: {verdict:?}");
         tokio::time::sleep(verdict.reset).await;
-        assert!(limiter.admit(QUOTA, "somebody").await.unwrap().admitted, "{round}");
+        assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted, "{round}");
     }
 }
 
@@ -132,4 +134,50 @@ async fn a_damaged_key_heals_itself() {
     assert!(ttl > 0, "a key without an expiry gets one");
     delete_keys(&stage).await;
     assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_lowered_quota_announces_a_wait_that_is_enough() {
+    const BEFORE: Quota = Quota::new("test", 5).per(SECOND);
+    const AFTER: Quota = Quota::new("test", 2).per(SECOND);
+    let stage = Stage::new().await;
+    let limiter =
+        |quota| Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[quota]).unwrap();
+    for _ in 0..5 {
+        assert!(limiter(BEFORE).admit(BEFORE, SOMEBODY).await.unwrap().admitted);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let refused = limiter(AFTER).admit(AFTER, SOMEBODY).await.unwrap();
+    assert!(!refused.admitted);
+    tokio::time::sleep(refused.reset).await;
+    assert!(limiter(AFTER).admit(AFTER, SOMEBODY).await.unwrap().admitted);
+}
+
+#[tokio::test]
+async fn callers_without_an_address_share_a_tenth() {
+    let stage = Stage::new().await.with("RATE_LIMIT_PING", "20/60");
+    let demo = demo(&stage).from_ip("");
+    for status in [200, 200, 429] {
+        assert_eq!(demo.get("/rl-demo/ping").send().await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn every_route_but_health_tells_its_quota_and_reads_its_variable() {
+    let stage = Stage::new().await;
+    for function in bundle::describe_all(|| stage.env()).unwrap() {
+        for (path, item) in &function.openapi.paths.paths {
+            let client = crate::bad_input::client(&stage, function.name);
+            let methods = serde_json::to_value(item).unwrap();
+            for method in methods.as_object().unwrap().keys() {
+                let answer = client.request(&method.to_uppercase(), &path.replace("{id}", "1")).send().await;
+                let policy = answer.header("ratelimit-policy");
+                assert_eq!(policy.is_none(), path == "/health", "{method} {path}");
+                if let Some(name) = policy.and_then(|policy| policy.split('"').nth(1)) {
+                    let variable = format!("RATE_LIMIT_{}", name.to_uppercase());
+                    assert!(function.variables.contains(&variable), "{} ignores {variable}", function.name);
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,10 @@
 //! Brute-force protection, in the demonstration and on the real login.
 
+use std::time::Duration;
+
 use serde_json::json;
+use shared::lockout::{Entry, Lockout, Rule};
+use shared::redis::Redis;
 use shared::testing::{Answer, Client, Stage};
 
 use crate::cache::keys;
@@ -116,4 +120,63 @@ async fn names_are_not_readable_in_redis() {
     let stage = Stage::new().await;
     log_in(&auth(&stage), "a-very-special-name", "wrong").await;
     assert!(keys(&stage).await.iter().all(|key| !key.contains("special")));
+}
+
+/// A lock of its own for tests of the room itself: three failures in 400 ms lock for 300 ms.
+const RULE: Rule = Rule::new("test", 3, Duration::from_millis(400), Duration::from_millis(300));
+
+async fn fail(lockout: &Lockout) -> bool {
+    match lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap() {
+        Entry::Open(attempt) => {
+            attempt.failed().await.unwrap();
+            true
+        }
+        Entry::Locked(_) => false,
+    }
+}
+
+#[tokio::test]
+async fn a_lock_ends_by_itself_however_often_it_is_tried_and_leaves_a_full_set_of_tries() {
+    let stage = Stage::new().await;
+    let lockout = Lockout::new(Redis::from_env(&stage.env()).unwrap());
+    for _ in 0..2 {
+        for _ in 0..3 {
+            assert!(fail(&lockout).await);
+        }
+        let Entry::Locked(wait) = lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap()
+        else {
+            panic!("three failures lock");
+        };
+        assert!(wait <= Duration::from_millis(300));
+        // Tries during the lock neither count nor prolong it.
+        for _ in 0..5 {
+            assert!(!fail(&lockout).await);
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_ran_out_while_another_was_checked_does_not_count() {
+    let stage = Stage::new().await;
+    let lockout = Lockout::new(Redis::from_env(&stage.env()).unwrap());
+    assert!(fail(&lockout).await && fail(&lockout).await);
+    let Entry::Open(slow) = lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap() else {
+        panic!("two failures do not lock");
+    };
+    tokio::time::sleep(Duration::from_millis(420)).await;
+    assert_eq!(slow.failed().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_abandoned_guess_counts_for_nothing() {
+    let stage = Stage::new().await;
+    let lockout = Lockout::new(Redis::from_env(&stage.env()).unwrap());
+    for _ in 0..10 {
+        let Entry::Open(attempt) = lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap()
+        else {
+            panic!("nothing was guessed yet");
+        };
+        attempt.abandoned().await.unwrap();
+    }
 }

@@ -11,6 +11,7 @@ mod events;
 mod house;
 mod limits;
 mod lockout;
+mod log;
 mod maintenance;
 mod outages;
 mod people;

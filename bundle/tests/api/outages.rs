@@ -154,6 +154,20 @@ async fn without_redis_lists_come_from_the_database_and_writes_succeed() {
 }
 
 #[tokio::test]
+async fn a_password_that_could_not_be_checked_is_no_guess() {
+    let stage = Stage::new().await;
+    sign_up(&stage, "ada").await;
+    let (stage, door) = with_door(stage, "DATABASE_URL").await;
+    let auth = crate::people::auth(&stage);
+    door.set(CLOSED);
+    for _ in 0..7 {
+        assert_problem(&log_in(&auth, "ada", crate::people::PASSWORD).await, 503);
+    }
+    door.set(OPEN);
+    assert_eq!(log_in(&auth, "ada", crate::people::PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
 async fn without_redis_nobody_may_guess_passwords() {
     let stage = Stage::new().await;
     sign_up(&stage, "ada").await;

@@ -74,6 +74,7 @@ async fn a_registration_is_refused_with_all_its_problems() {
         (json!({}), vec!["username", "password"]),
         (json!({"username": "a", "password": 1, "admin": true}), vec!["username", "password", "admin"]),
         (json!({"username": "ada", "password": "short"}), vec!["password"]),
+        (json!({"username": "a", "password": "short", "x": 1}), vec!["username", "password", "x"]),
         (json!({"username": "ada", "password": "password123"}), vec!["password"]),
         (json!({"username": "long enough", "password": "Long Enough"}), vec!["password"]),
         (json!({"username": "ada", "password": "x".repeat(129)}), vec!["password"]),

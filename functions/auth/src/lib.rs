@@ -19,7 +19,7 @@ use shared::env::{self, Env};
 use shared::function::Function;
 use shared::http::problem::for_oauth_clients;
 use shared::http::throttle;
-use shared::limiter::{Limiter, MINUTE, Outage, Quota};
+use shared::limiter::{DEFAULT, Limiter, MINUTE, Outage, Quota};
 use shared::lockout::Lockout;
 use shared::passwords::Hasher;
 use shared::postgres::Postgres;
@@ -32,9 +32,6 @@ use utoipa_axum::routes;
 use grant::Grants;
 use new_password::Policy;
 use store::Store;
-
-/// Routes here without a stricter quota: 100 requests per minute and address.
-pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
 
 /// Sign-ins: 20 per minute and address, since each may cost a password hash. Refused while Redis is away,
 /// because then nobody would count wrong guesses.

@@ -63,24 +63,41 @@ pub(crate) async fn log_in(
     }
     let name = usernames::key(grant.username.as_str());
     let attempt = reserve(&app, &name, ip).await?;
-    let credentials = app.store.find_credentials(&name).await?;
-    let kept = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
-    let check = app.hasher.check(&grant.password.0, kept).await?;
-    match credentials {
-        Some(credentials) if check != Check::Wrong && !credentials.disabled => {
+    match check(&app, &name, &grant.password).await {
+        Ok(Some(credentials)) => {
             attempt.succeeded().await?;
-            if check == Check::RightButCheap {
-                let hash = app.hasher.hash(&grant.password.0).await?;
-                app.store.replace_hash(credentials.user_id, &hash).await?;
-            }
             Ok(Answer(open_session(&app, &credentials, ip).await?))
         }
-        _ => {
+        Ok(None) => {
             attempt.failed().await?;
             Event::new("login", "refused").username(&name).record(ip);
             Err(Error::InvalidGrant)
         }
+        Err(error) => {
+            // A store is away: what could not be checked must not count as a guess.
+            let _ = attempt.abandoned().await;
+            Err(error)
+        }
     }
+}
+
+/// Whose name and password these are, if they are anybody's who may sign in.
+async fn check(app: &App, name: &str, password: &Password) -> Result<Option<Credentials>> {
+    let credentials = app.store.find_credentials(name).await?;
+    let kept = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+    let check = app.hasher.check(&password.0, kept).await?;
+    let right = credentials.filter(|credentials| check != Check::Wrong && !credentials.disabled);
+    if let (Some(credentials), Check::RightButCheap) = (&right, check)
+        && let Err(error) = hash_again(app, credentials, password).await
+    {
+        tracing::warn!(?error, "a cheap hash was not replaced");
+    }
+    Ok(right)
+}
+
+async fn hash_again(app: &App, credentials: &Credentials, password: &Password) -> Result<()> {
+    let hash = app.hasher.hash(&password.0).await?;
+    Ok(app.store.replace_hash(credentials.user_id, &credentials.password_hash, &hash).await?)
 }
 
 /// Reserves a guess before anything is hashed. A locked door answers exactly as a wrong password does.

@@ -46,7 +46,10 @@ pub(crate) async fn refresh_tokens(
         return Err(Error::UnsupportedGrantType);
     }
     let presented = grant.refresh_token.as_str();
-    let claims = app.verifier.verify(presented, Kind::Refresh).map_err(|_| Error::InvalidGrant)?;
+    let Ok(claims) = app.verifier.verify(presented, Kind::Refresh) else {
+        Event::new("refresh", "refused").record(ip);
+        return Err(Error::InvalidGrant);
+    };
     let user_id = claims.sub.parse().map_err(|_| Error::InvalidGrant)?;
     let now = OffsetDateTime::now_utc();
     let (successor, role) = rotate(&app, presented, &claims, user_id, now, ip).await?;
@@ -70,7 +73,7 @@ async fn rotate(
     let mut rotation = Rotation::begin(&app.store, claims.sid).await?;
     let Some(session) = rotation.live_session(user_id).await? else {
         rotation.give_up().await?;
-        Event::new("refresh", "refused").session(claims.sid).record(ip);
+        Event::new("refresh", "refused").user(user_id).session(claims.sid).record(ip);
         return Err(Error::InvalidGrant);
     };
     match rotation.find_use(&digest).await? {

@@ -4,14 +4,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use shared::fields::{Fields, FromFields};
+use shared::fields::{Fields, FromField, Raw};
 use shared::http::documented::{Stored, Throttled, WithJson};
-use shared::http::{Answer, ClientIp, Error, Json, Result};
+use shared::http::{Answer, ClientIp, Error, JsonObject, Result};
 use shared::usernames::Username;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::new_password::Password;
+use crate::new_password::{Password, Policy};
 use crate::security_log::Event;
 use crate::store::Account;
 
@@ -24,11 +24,15 @@ pub(crate) struct Registration {
     password: Password,
 }
 
-impl FromFields for Registration {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
+impl Registration {
+    fn read(fields: &mut Fields, policy: Policy) -> Option<Self> {
         let username = fields.required("username");
-        let password = fields.required("password");
-        // The seed's clients send a role; nobody chooses their own.
+        let mut password = fields.required("password");
+        let objection = password.as_ref().and_then(|password| policy.objection(password, username.as_ref()));
+        if let Some(objection) = objection {
+            password = fields.refuse("password", objection);
+        }
+        // Clients of the Python original send a role; nobody chooses their own.
         let _ = fields.optional::<Ignored>("role");
         Some(Self { username: username?, password: password? })
     }
@@ -37,8 +41,8 @@ impl FromFields for Registration {
 /// Accepts anything and means nothing.
 struct Ignored;
 
-impl shared::fields::FromField for Ignored {
-    fn from_field(_: shared::fields::Raw) -> Result<Self, String> {
+impl FromField for Ignored {
+    fn from_field(_: Raw) -> Result<Self, String> {
         Ok(Self)
     }
 }
@@ -65,14 +69,8 @@ pub(crate) struct Profile {
         WithJson, Throttled, Stored,
     ),
 )]
-pub(crate) async fn register(
-    State(app): State<App>,
-    ip: ClientIp,
-    Json(Registration { username, password }): Json<Registration>,
-) -> Result<Response> {
-    if let Some(objection) = app.policy.objection(&password, &username) {
-        return Err(Error::invalid("password", objection));
-    }
+pub(crate) async fn register(State(app): State<App>, ip: ClientIp, body: JsonObject) -> Result<Response> {
+    let Registration { username, password } = body.read(|fields| Registration::read(fields, app.policy))?;
     let hash = app.hasher.hash(&password.0).await?;
     let Some(Account { id, role }) = app.store.insert_user(&username, &hash).await? else {
         return Err(Error::Conflict("This username is taken."));

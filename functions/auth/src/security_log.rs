@@ -3,6 +3,7 @@
 //! Never a secret. Values are fields of a JSON object, so a line stays one line whatever a name holds.
 
 use shared::http::ClientIp;
+use shared::telemetry::SECURITY;
 use tracing::field::display;
 use uuid::Uuid;
 
@@ -39,6 +40,6 @@ impl<'a> Event<'a> {
     pub(crate) fn record(self, ip: ClientIp) {
         let Self { name, outcome, user_id, username, session_id } = self;
         let session_id = session_id.as_ref().map(display);
-        tracing::info!(target: "security", event = name, outcome, user_id, username, session_id, %ip, "security event");
+        tracing::info!(target: SECURITY, event = name, outcome, user_id, username, session_id, %ip, "security event");
     }
 }

@@ -65,9 +65,11 @@ impl Store {
         }))
     }
 
-    pub(crate) async fn replace_hash(&self, user_id: i64, hash: &str) -> Result<(), Error> {
-        const SQL: &str = "update users set password_hash = $2 where id = $1";
-        self.postgres.write(SQL, &[(&user_id, Type::INT8), (&hash, Type::TEXT)]).await.map(drop)
+    /// Keeps `hash` instead of `old`, unless that was replaced meanwhile.
+    pub(crate) async fn replace_hash(&self, user_id: i64, old: &str, hash: &str) -> Result<(), Error> {
+        const SQL: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2";
+        let parameters = &[(&user_id as _, Type::INT8), (&old as _, Type::TEXT), (&hash as _, Type::TEXT)];
+        self.postgres.write(SQL, parameters).await.map(drop)
     }
 
     /// Begins a session together with its first refresh token.

@@ -7,16 +7,13 @@ use shared::fields::{Fields, FromFields, Paragraph};
 use shared::function::Function;
 use shared::http::documented::{Stored, Throttled, WithJson};
 use shared::http::{Answer, ClientIp, Error, Json, Result, throttle};
-use shared::limiter::{Limiter, MINUTE, Quota, SECOND};
+use shared::limiter::{DEFAULT, Limiter, SECOND};
 use shared::lockout::{Entry, Lockout, Rule};
 use shared::redis::Redis;
 use shared::usernames;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
-
-/// 100 requests per minute and address.
-pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
 
 /// 5 wrong guesses at one name from one network within 2 minutes lock the door for a minute.
 const DOOR: Rule = Rule::new("demo", 5, SECOND.saturating_mul(120), SECOND.saturating_mul(60));
@@ -40,7 +37,7 @@ impl Function for App {
     }
 
     fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new().routes(routes!(try_password)).layer(throttle(DEFAULT))
+        OpenApiRouter::new().routes(routes!(try_password).layer(throttle(DEFAULT)))
     }
 
     fn limiter(&self) -> &Limiter {

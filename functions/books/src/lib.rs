@@ -14,17 +14,14 @@ use shared::cache::Cache;
 use shared::env::{self, Env};
 use shared::function::Function;
 use shared::http::throttle;
-use shared::limiter::{Limiter, MINUTE, Quota};
+use shared::limiter::{DEFAULT, Limiter};
 use shared::postgres::Postgres;
 use shared::redis::Redis;
 use shared::tokens::Verifier;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use store::Store;
-
-/// Every route here: 100 requests per minute and address.
-pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
 
 /// The function's state.
 #[derive(Clone)]
@@ -51,9 +48,8 @@ impl Function for App {
 
     fn routes() -> OpenApiRouter<Self> {
         OpenApiRouter::new()
-            .routes(routes!(list::list_books, create::create_book))
-            .routes(routes!(get::get_book, update::update_book, delete::delete_book))
-            .layer(throttle(DEFAULT))
+            .routes(routes!(list::list_books, create::create_book).layer(throttle(DEFAULT)))
+            .routes(routes!(get::get_book, update::update_book, delete::delete_book).layer(throttle(DEFAULT)))
     }
 
     fn limiter(&self) -> &Limiter {

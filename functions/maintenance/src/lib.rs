@@ -6,11 +6,12 @@ mod set_role;
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use shared::env::{self, Env};
+use shared::telemetry::SECURITY;
 
 pub use migrate::{Migration, connect, migrate};
 pub use set_role::{Role, RoleChange};
 
-/// The binary's name, as in template.yaml.
+/// The binary's name.
 pub const NAME: &str = "maintenance";
 
 /// What can be asked for, as the event has it: `{"task": "migrate"}`.
@@ -71,7 +72,7 @@ impl App {
             Task::Migrate {} => Ok(Report::Migrate(migrate(&self.database_url).await?)),
             Task::SetRole { username, role } => {
                 let change = set_role::set_role(&self.database_url, &username, role).await?;
-                tracing::info!(target: "security", event = "role_change", outcome = "success",
+                tracing::info!(target: SECURITY, event = "role_change", outcome = "success",
                     user_id = change.user_id, role = role.name(), "security event");
                 Ok(Report::SetRole(change))
             }

@@ -1,7 +1,9 @@
 //! Brings the database up to date, once however many ask at the same time.
 
+use std::time::Duration;
+
 use serde::Serialize;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 
 use crate::Error;
 
@@ -11,6 +13,8 @@ mod embedded {
 
 /// The advisory lock that migrators queue for: refinery itself takes none. Any number that nothing else uses.
 const LOCK: i64 = 0x626f_6f6b_7368_656c;
+
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a migration did.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -33,7 +37,9 @@ pub async fn migrate(database_url: &str) -> Result<Migration, Error> {
 
 /// A connection that lasts for one task; it ends, and gives up its locks, when the client is dropped.
 pub async fn connect(database_url: &str) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(database_url, NoTls).await?;
+    let mut config: Config = database_url.parse()?;
+    config.connect_timeout(CONNECT_PATIENCE);
+    let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::warn!(%error, "the connection ended");

@@ -6,15 +6,12 @@ use shared::env::{self, Env};
 use shared::function::Function;
 use shared::http::documented::{Stored, Throttled};
 use shared::http::{Answer, Result, throttle};
-use shared::limiter::{Limiter, MINUTE, Quota};
+use shared::limiter::{DEFAULT, Limiter};
 use shared::postgres::Postgres;
 use shared::redis::Redis;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
-
-/// 100 requests per minute and address.
-pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
 
 /// The function's state.
 #[derive(Clone)]

@@ -1,7 +1,9 @@
 -- KEYS[1] the space. The next version: at least the clock, so that it rises also after a FLUSHALL.
 local now = redis.call('TIME')
 local version = now[1] * 1000000 + now[2]
-local last = tonumber(redis.call('GET', KEYS[1]))
+local stored = redis.pcall('GET', KEYS[1])
+local last = type(stored) == 'string' and tonumber(stored)
 if last and last >= version then version = last + 1 end
+redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], string.format('%.0f', version))
 return redis.status_reply('OK')

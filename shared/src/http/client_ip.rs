@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::extract::FromRequestParts;
+use axum::http::Extensions;
 use axum::http::request::Parts;
 use lambda_http::request::RequestContext;
 
@@ -13,7 +14,20 @@ use lambda_http::request::RequestContext;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientIp(Option<IpAddr>);
 
+/// How a caller without an address is shown.
+pub(super) const UNKNOWN: &str = "unknown";
+
 impl ClientIp {
+    /// The source address in the gateway's request context.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        let source = match extensions.get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
+            _ => None,
+        };
+        Self::from_text(source.unwrap_or_default())
+    }
+
     fn from_text(text: &str) -> Self {
         Self(text.parse::<IpAddr>().ok().map(|address| match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
@@ -27,7 +41,7 @@ impl fmt::Display for ClientIp {
         match self.0 {
             Some(IpAddr::V6(network)) => write!(formatter, "{network}/64"),
             Some(IpAddr::V4(address)) => write!(formatter, "{address}"),
-            None => formatter.write_str("unknown"),
+            None => formatter.write_str(UNKNOWN),
         }
     }
 }
@@ -36,12 +50,7 @@ impl<S: Sync> FromRequestParts<S> for ClientIp {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let source = match parts.extensions.get::<RequestContext>() {
-            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
-            Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
-            _ => None,
-        };
-        Ok(Self::from_text(source.unwrap_or_default()))
+        Ok(Self::of(&parts.extensions))
     }
 }
 

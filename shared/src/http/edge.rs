@@ -41,7 +41,6 @@ pub fn router<F: Function>(function: F) -> Router {
     routes
         .with_state(function)
         .layer(Extension(limiter))
-        .layer(from_fn(refuse_what_the_guard_refused))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(from_fn(problem::write_out))
         .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
@@ -65,13 +64,6 @@ async fn identify_and_log(mut request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
-}
-
-async fn refuse_what_the_guard_refused(mut request: Request, next: Next) -> Response {
-    match request.extensions_mut().remove::<Result<(), Error>>() {
-        Some(Err(error)) => error.into_response(),
-        _ => next.run(request).await,
-    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]

@@ -192,7 +192,7 @@ impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         match error {
             postgres::Error::Unavailable(_) => Self::Unavailable(error.to_string()),
-            postgres::Error::Conflict(_) | postgres::Error::Refused(_) => Self::Internal(error.to_string()),
+            postgres::Error::Refused(_) => Self::Internal(error.to_string()),
         }
     }
 }

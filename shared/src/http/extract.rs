@@ -1,6 +1,6 @@
 //! Bodies, queries and ids, read into domain types or refused with a clear error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
@@ -19,6 +19,9 @@ pub const LARGEST_BODY: usize = 64 * 1024;
 /// A JSON object as the body.
 pub struct Json<T>(pub T);
 
+/// A JSON object as the body, not read yet.
+pub struct JsonObject(BTreeMap<String, Raw>);
+
 /// The parameters of an OAuth request: a form (RFC 6749 §3.2).
 pub struct Form<T>(pub T);
 
@@ -35,9 +38,24 @@ pub struct NumericId(pub i64);
 impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let JsonObject(values) = JsonObject::from_request(request, state).await?;
+        Fields::read(values).map(Self).map_err(Error::Invalid)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonObject {
+    type Rejection = Error;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
-        let body = read_body(request, JSON).await?;
-        Fields::read(json_object(&body)?).map(Self).map_err(Error::Invalid)
+        json_object(&read_body(request, JSON).await?).map(Self)
+    }
+}
+
+impl JsonObject {
+    /// Reads the object by a rule that takes more than the object.
+    pub fn read<T>(self, rule: impl FnOnce(&mut Fields) -> Option<T>) -> Result<T, Error> {
+        Fields::read_with(self.0, rule).map_err(Error::Invalid)
     }
 }
 
@@ -179,13 +197,13 @@ impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
 }
 
 /// The names and values of a form or query, and the names that stand in it more than once.
-fn pairs(text: &str) -> Result<(BTreeMap<String, Raw>, Vec<String>), Error> {
+fn pairs(text: &str) -> Result<(BTreeMap<String, Raw>, BTreeSet<String>), Error> {
     let decoded = text.replace('+', "%20");
     percent_decode_str(&decoded).decode_utf8().map_err(|_| NOT_UTF8)?;
-    let (mut values, mut repeated) = (BTreeMap::new(), Vec::new());
+    let (mut values, mut repeated) = (BTreeMap::new(), BTreeSet::new());
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         if values.insert(name.to_string(), Raw::Text(value.into_owned())).is_some() {
-            repeated.push(name.into_owned());
+            repeated.insert(name.into_owned());
         }
     }
     Ok((values, repeated))

@@ -1,11 +1,14 @@
 //! Problem details (RFC 9457): the one form of every error, the router's own included.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -48,45 +51,50 @@ pub struct Problem {
     error_description: Option<String>,
 }
 
-/// Marks the answers of an endpoint that OAuth clients read (RFC 6749 §5.2).
-#[derive(Clone, Copy)]
-struct ReadByOAuthClients;
+/// Whether a request turned out to be for an endpoint that OAuth clients read (RFC 6749 §5.2). Set on the way
+/// in, so that it is known whatever becomes of the request, a panic included.
+#[derive(Clone, Default)]
+struct ReadByOAuthClients(Arc<AtomicBool>);
 
 /// A layer for token endpoints: their errors carry `error` and `error_description` as well.
 pub async fn for_oauth_clients(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    response.extensions_mut().insert(ReadByOAuthClients);
-    response
+    if let Some(ReadByOAuthClients(mark)) = request.extensions().get() {
+        mark.store(true, Ordering::Relaxed);
+    }
+    next.run(request).await
 }
 
 /// The outermost layer: writes errors out, and answers `OPTIONS` with what the router allows.
-pub async fn write_out(request: Request, next: Next) -> Response {
+pub async fn write_out(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+    let for_oauth = ReadByOAuthClients::default();
+    request.extensions_mut().insert(for_oauth.clone());
     let response = next.run(request).await;
     let error = match (response.extensions().get::<Error>(), response.status()) {
         (Some(error), _) => error.clone(),
-        (None, StatusCode::METHOD_NOT_ALLOWED) if method == Method::OPTIONS => return options(&response),
+        (None, StatusCode::METHOD_NOT_ALLOWED) if method == Method::OPTIONS => {
+            return options(response);
+        }
         (None, StatusCode::METHOD_NOT_ALLOWED) => Error::MethodNotAllowed,
         (None, StatusCode::NOT_FOUND) => Error::NotFound,
         (None, _) => return response,
     };
     log(&error);
-    render(&error, &request_id, response, &method)
+    let problem = describe(&error, &request_id, for_oauth.0.load(Ordering::Relaxed));
+    render(&error, &problem, response, &method)
 }
 
-fn options(router_answer: &Response) -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    if let Some(allow) = router_answer.headers().get(ALLOW) {
-        response.headers_mut().insert(ALLOW, allow.clone());
-    }
-    response
+fn options(router_answer: Response) -> Response {
+    let (mut parts, _) = router_answer.into_parts();
+    parts.status = StatusCode::NO_CONTENT;
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::empty())
 }
 
-fn render(error: &Error, request_id: &RequestId, response: Response, method: &Method) -> Response {
+fn describe(error: &Error, request_id: &RequestId, for_oauth: bool) -> Problem {
     let status = error.status();
-    let for_oauth = response.extensions().get::<ReadByOAuthClients>().is_some();
-    let problem = Problem {
+    Problem {
         kind: format!("urn:problem-type:bookshelf:{}", error.code()),
         title: status.canonical_reason().unwrap_or_default(),
         status: status.as_u16(),
@@ -95,11 +103,16 @@ fn render(error: &Error, request_id: &RequestId, response: Response, method: &Me
         errors: error.fields().to_vec(),
         error: for_oauth.then(|| error.oauth_code()),
         error_description: for_oauth.then(|| error.detail()),
-    };
+    }
+}
+
+fn render(error: &Error, problem: &Problem, response: Response, method: &Method) -> Response {
     let (mut parts, _) = response.into_parts();
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let body = serde_json::to_vec(problem).unwrap_or_default();
     let headers = &mut parts.headers;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    // A cache may keep a 404 or 405 that says nothing about it (RFC 9111 §4.2.2); what failed may work next time.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.remove(CONTENT_LENGTH);
     if let Some(wait) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));

@@ -5,15 +5,15 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, response};
 use axum::middleware::{FromFnLayer, Next, from_fn};
 use axum::response::{IntoResponse, Response};
 
-use super::client_ip::ClientIp;
+use super::client_ip::{ClientIp, UNKNOWN};
 use super::error::Error;
 use super::problem::whole_seconds;
-use crate::limiter::{Limiter, Outage, Quota, Verdict};
+use crate::limiter::{Identity, Limiter, Outage, Quota, Verdict};
 
 type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -33,18 +33,24 @@ async fn limit(quota: Quota, request: Request, next: Next) -> Response {
     let Some(limiter) = request.extensions().get::<Limiter>().cloned() else {
         return Error::Internal("the edge put no limiter into the request".to_owned()).into_response();
     };
-    let (mut parts, body) = request.into_parts();
-    let Ok(client) = ClientIp::from_request_parts(&mut parts, &()).await;
-    let verdict = limiter.admit(quota, &client.to_string()).await;
-    let request = Request::from_parts(parts, body);
-    match verdict {
-        Ok(verdict) if verdict.admitted => with_headers(next.run(request).await, verdict),
+    let client = ClientIp::of(request.extensions()).to_string();
+    let identity = if client == UNKNOWN { Identity::Unknown } else { Identity::Of(&client) };
+    match limiter.admit(quota, identity).await {
+        Ok(verdict) if verdict.admitted => with_headers(serve(request, next).await, verdict),
         Ok(verdict) => with_headers(Error::TooManyRequests(verdict.reset).into_response(), verdict),
         Err(error) if quota.outage == Outage::Refuse => Error::from(error).into_response(),
         Err(error) => {
             tracing::warn!(quota = quota.name, %error, "admitted uncounted");
-            next.run(request).await
+            serve(request, next).await
         }
+    }
+}
+
+/// Hands the request on, unless the event it came from was refused: that counts like any other request.
+async fn serve(mut request: Request, next: Next) -> Response {
+    match request.extensions_mut().remove::<Result<(), Error>>() {
+        Some(Err(error)) => error.into_response(),
+        _ => next.run(request).await,
     }
 }
 

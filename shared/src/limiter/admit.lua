@@ -9,7 +9,7 @@ local function oldest()
   local entry = redis.pcall('LINDEX', KEYS[1], -1)
   if not entry then return nil end
   local at = type(entry) == 'string' and tonumber(entry)
-  if not at or at > now then
+  if not at or at ~= at or at > now then
     redis.call('DEL', KEYS[1])
     return nil
   end
@@ -27,7 +27,8 @@ local admitted = used < limit
 if admitted then
   redis.call('LPUSH', KEYS[1], string.format('%.0f', now))
   used = used + 1
-  first = first or now
 end
 redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
-return {admitted and 1 or 0, math.max(limit - used, 0), first + window - now}
+-- The entry whose leaving makes room: the oldest, or a younger one while the limit has just been lowered.
+local blocking = tonumber(redis.call('LINDEX', KEYS[1], math.min(used, limit) - 1)) or now
+return {admitted and 1 or 0, math.max(limit - used, 0), blocking + window - now}

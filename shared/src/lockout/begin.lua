@@ -12,7 +12,8 @@ for i, key in ipairs(KEYS) do
   wait = math.max(wait, locked)
 
   local count = redis.pcall('ZREMRANGEBYSCORE', key, '-inf', now)
-  if type(count) == 'table' then redis.call('DEL', key) end
+  if type(count) == 'table' then redis.call('DEL', key) end -- not a sorted set: not ours
+  redis.call('ZREM', key, 'r' .. attempt) -- run a second time after a lost answer
   if redis.call('ZCARD', key) >= tonumber(ARGV[4 * i - 2]) then
     -- Full of guesses in flight: their outcome decides, so ask again soon.
     wait = math.max(wait, 1000)

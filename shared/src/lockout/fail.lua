@@ -6,6 +6,7 @@ local attempt, first = ARGV[1], 0
 
 for i, key in ipairs(KEYS) do
   local limit, window, lock = tonumber(ARGV[4 * i - 2]), tonumber(ARGV[4 * i - 1]), ARGV[4 * i]
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
   redis.call('ZREM', key, 'r' .. attempt)
   redis.call('ZADD', key, now + window, 'f' .. attempt)
   redis.call('PEXPIRE', key, window)

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::env::Env;
 
@@ -30,6 +32,7 @@ impl Stage {
         let mut variables = stack_variables();
         let url = variables["DATABASE_URL"].clone();
         let administration = connect(&with_database(&url, "postgres")).await;
+        SWEPT.get_or_init(|| sweep(&administration)).await;
         let sql = format!("create database {name} template {TEMPLATE}");
         administration.batch_execute(&sql).await.expect("the role of the stack may create databases");
         variables.insert("DATABASE_URL".into(), with_database(&url, &name));
@@ -60,6 +63,23 @@ impl Stage {
     /// A connection to the database, to look at what is in it.
     pub async fn database(&self) -> Client {
         connect(&self.variables["DATABASE_URL"]).await
+    }
+}
+
+/// Set once this process has swept.
+static SWEPT: OnceCell<()> = OnceCell::const_new();
+
+/// Drops what test runs of a while ago left on a stack that is kept. Not each test its own: a drop waits for a
+/// checkpoint.
+async fn sweep(administration: &Client) {
+    let a_while_ago = SystemTime::now() - Duration::from_mins(10);
+    let seconds = a_while_ago.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let newest = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, 0)).simple().to_string();
+    let sql =
+        r"select datname::text from pg_database where datname like 'test\_%' and datname < 'test_' || $1";
+    for row in administration.query(sql, &[&newest]).await.unwrap_or_default() {
+        // One that is in use after all stays.
+        let _ = administration.batch_execute(&format!("drop database {}", row.get::<_, &str>(0))).await;
     }
 }
 

@@ -1,0 +1,90 @@
+//! What stands in the log, and what must not.
+
+use std::cell::RefCell;
+use std::io::Write;
+
+use serde_json::Value;
+use shared::testing::Stage;
+
+use crate::people::{PASSWORD, auth, log_in, refresh, register, set_role, text};
+
+thread_local! {
+    /// What this thread logged, once somebody wants to know. A test runs on one thread.
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Writes to the log of whichever thread it is on.
+struct ThisThread;
+
+impl Write for ThisThread {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LINES.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.extend_from_slice(bytes)));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The log of this test.
+struct Log;
+
+impl Log {
+    fn start() {
+        let format =
+            tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::TRACE);
+        let _ = tracing::subscriber::set_global_default(format.with_writer(|| ThisThread).finish());
+        LINES.set(Some(Vec::new()));
+    }
+
+    fn text() -> String {
+        LINES.with_borrow(|lines| String::from_utf8(lines.clone().unwrap()).unwrap())
+    }
+
+    /// The security events so far, as `event outcome`.
+    fn events() -> Vec<String> {
+        let text = Self::text();
+        let lines =
+            text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is a JSON object"));
+        let events = lines.filter(|line| line["target"] == "security");
+        let name = |line: Value| {
+            format!("{} {}", line["event"].as_str().unwrap(), line["outcome"].as_str().unwrap())
+        };
+        events.map(name).collect()
+    }
+}
+
+#[tokio::test]
+async fn each_thing_that_matters_leaves_one_line_and_none_holds_a_secret() {
+    let stage = Stage::new().await.with("REFRESH_GRACE_SECONDS", "0");
+    Log::start();
+    let auth = auth(&stage);
+    register(&auth, "ada").await;
+    let tokens = log_in(&auth, "ada", PASSWORD).await;
+    let next = refresh(&auth, &text(&tokens, "refresh_token")).await;
+    assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 400);
+    assert_eq!(refresh(&auth, "forged").await.status, 400);
+    let again = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    auth.post("/auth/logout").bearer(&text(&again, "access_token")).send().await;
+    for _ in 0..6 {
+        log_in(&auth, "x\n{\"event\":\"fake\"}", "wrong-guess").await;
+    }
+    set_role(&stage, "ada", "admin").await;
+
+    let mut expected = vec!["register success", "login success", "refresh success", "refresh reuse"];
+    expected.extend(["refresh refused", "login success", "logout success"]);
+    expected.extend(["login refused"; 5]);
+    expected.extend(["login locked", "role_change success"]);
+    assert_eq!(Log::events(), expected);
+    let everything = Log::text();
+    for answer in [&tokens, &next, &again] {
+        for member in ["access_token", "refresh_token"] {
+            let token = text(answer, member);
+            assert!(!everything.contains(token.rsplit('.').next().unwrap()), "{member} stands in the log");
+        }
+    }
+    for secret in [PASSWORD, "wrong-guess", "$2b$", "postgres://", "redis://"] {
+        assert!(!everything.contains(secret), "{secret} stands in the log");
+    }
+}
