@@ -5,6 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::env::{self, Env};
 use crate::limiter::Limiter;
+use crate::tokens::Verifier;
 
 /// A group of endpoints that is deployed as one Lambda function.
 pub trait Function: Clone + Send + Sync + 'static {
@@ -19,4 +20,9 @@ pub trait Function: Clone + Send + Sync + 'static {
 
     /// Counts requests against the quotas that the routes name.
     fn limiter(&self) -> &Limiter;
+
+    /// Checks tokens, in functions where a quota counts by user.
+    fn verifier(&self) -> Option<&Verifier> {
+        None
+    }
 }

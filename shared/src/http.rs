@@ -14,5 +14,5 @@ pub use answer::Answer;
 pub use caller::{Admin, Caller};
 pub use client_ip::ClientIp;
 pub use error::{Error, Result};
-pub use extract::{Form, FormOrJson, Json, JsonObject, NumericId, Query};
+pub use extract::{Form, FormOrJson, Json, JsonObject, NumericId, Query, UuidId};
 pub use throttle::throttle;

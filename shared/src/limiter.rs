@@ -4,12 +4,13 @@
 //! pass at once, and no window, wherever it begins, holds more than N.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use redis::Script;
 
 use crate::env::{self, Env};
+use crate::freeze::LastUse;
 use crate::redis::Redis;
 
 /// One second, to read quotas aloud.
@@ -30,6 +31,17 @@ pub struct Quota {
     pub window: Duration,
     /// What happens while Redis gives no answer.
     pub outage: Outage,
+    /// Whose requests count together.
+    pub by: By,
+}
+
+/// Whose requests count together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Those of one network: an IPv4 address or an IPv6 /64.
+    Network,
+    /// Those of one user, wherever they come from; those of a network where nobody is signed in.
+    User,
 }
 
 /// What a quota does while Redis gives no answer.
@@ -42,10 +54,10 @@ pub enum Outage {
 }
 
 impl Quota {
-    /// A quota of `limit` requests per minute that admits during an outage.
+    /// A quota of `limit` requests per minute and network that admits during an outage.
     #[must_use]
     pub const fn new(name: &'static str, limit: u32) -> Self {
-        Self { name, limit, window: MINUTE, outage: Outage::Admit }
+        Self { name, limit, window: MINUTE, outage: Outage::Admit, by: By::Network }
     }
 
     /// Sets the window.
@@ -58,6 +70,12 @@ impl Quota {
     #[must_use]
     pub const fn on_outage(self, outage: Outage) -> Self {
         Self { outage, ..self }
+    }
+
+    /// Sets whose requests count together.
+    #[must_use]
+    pub const fn counted_by(self, by: By) -> Self {
+        Self { by, ..self }
     }
 
     /// The quota as `RATE_LIMIT_<NAME>=n/seconds` has it, or as it stands.
@@ -110,16 +128,25 @@ pub struct Unavailable(#[from] crate::redis::Unavailable);
 pub struct Limiter {
     redis: Redis,
     quotas: Arc<HashMap<&'static str, Quota>>,
+    refusals: Arc<Mutex<Refusals>>,
 }
+
+/// Whoever was refused, by key: when, and for how long. They are refused again without asking Redis.
+type Refusals = HashMap<String, (LastUse, Duration)>;
+
+/// Refusals that one execution environment remembers, at most; about 150 bytes each.
+const REMEMBERED: usize = 1000;
 
 impl Limiter {
     /// Reads the override of each of `quotas` from its variable.
     pub fn from_env(env: &Env, redis: Redis, quotas: &[Quota]) -> Result<Self, env::Error> {
         let overridden = quotas.iter().map(|quota| Ok((quota.name, quota.overridden(env)?)));
-        Ok(Self { redis, quotas: Arc::new(overridden.collect::<Result<_, _>>()?) })
+        let quotas = Arc::new(overridden.collect::<Result<_, _>>()?);
+        Ok(Self { redis, quotas, refusals: Arc::default() })
     }
 
-    /// Counts one request of `identity` against `quota`, in one round trip.
+    /// Counts one request of `identity` against `quota`, in one round trip; in none where it was refused before
+    /// and the wait it was told is not over.
     pub async fn admit(&self, quota: Quota, identity: Identity<'_>) -> Result<Verdict, Unavailable> {
         let mut quota = self.quotas.get(quota.name).copied().unwrap_or(quota);
         let name = match identity {
@@ -131,6 +158,9 @@ impl Limiter {
         };
         // The window is part of the key: a log is kept for one window, also while an override is rolled out.
         let key = &self.redis.key(&format!("limit:{}:{}:{name}", quota.name, quota.window.as_secs()));
+        if let Some(reset) = self.still_refused(key) {
+            return Ok(Verdict { quota, admitted: false, remaining: 0, reset });
+        }
         let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
         let (admitted, remaining, reset): (bool, u32, u64) = self
             .redis
@@ -138,7 +168,26 @@ impl Limiter {
                 ADMIT.key(key).arg(quota.limit).arg(window).invoke_async(&mut connection).await
             })
             .await?;
-        Ok(Verdict { quota, admitted, remaining, reset: Duration::from_micros(reset) })
+        let reset = Duration::from_micros(reset);
+        if !admitted {
+            self.remember(key, reset);
+        }
+        Ok(Verdict { quota, admitted, remaining, reset })
+    }
+
+    fn still_refused(&self, key: &str) -> Option<Duration> {
+        let refusals = self.refusals.lock().ok()?;
+        refusals.get(key).and_then(|(since, wait)| since.left_of(*wait))
+    }
+
+    fn remember(&self, key: &str, wait: Duration) {
+        let Ok(mut refusals) = self.refusals.lock() else { return };
+        if refusals.len() >= REMEMBERED {
+            refusals.retain(|_, (since, wait)| since.left_of(*wait).is_some());
+        }
+        if refusals.len() < REMEMBERED {
+            refusals.insert(key.to_owned(), (LastUse::now(), wait));
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn assert_refused(answer: &Answer, context: &str) {
 
 #[tokio::test]
 async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
-    let stage = Stage::new().await;
+    let stage = Stage::new().await.with("RATE_LIMIT_PASSWORD", "1000/60");
     let root = sign_up_admin(&stage, "root").await;
     stage
         .database()

@@ -168,15 +168,34 @@ async fn a_password_that_could_not_be_checked_is_no_guess() {
 }
 
 #[tokio::test]
-async fn without_redis_nobody_may_guess_passwords() {
+async fn without_redis_guesses_are_counted_in_the_database() {
     let stage = Stage::new().await;
     sign_up(&stage, "ada").await;
+    sign_up(&stage, "bob").await;
     let (stage, door) = with_door(stage, "REDIS_URL").await;
-    let auth = crate::people::auth(&stage);
-    door.set(SILENT);
-    assert_problem(&log_in(&auth, "ada", crate::people::PASSWORD).await, 503);
+    let environments =
+        [crate::people::auth(&stage), crate::people::auth(&stage)].map(|auth| auth.from_ip("192.0.2.1"));
+    door.set(CLOSED);
+    let right = crate::people::PASSWORD;
+    assert_eq!(log_in(&environments[0], "ada", right).await.status, 200);
+    for n in 0..5 {
+        assert_problem(&log_in(&environments[n % 2], "ada", "wrong").await, 400);
+    }
+    assert_problem(&log_in(&environments[0], "ada", right).await, 400);
+    assert_eq!(log_in(&environments[1], "bob", right).await.status, 200, "only this pair is locked");
+    let counted = "select coalesce(max(guesses), 0) from login_guesses";
+    let most: i32 = stage.database().await.query_one(counted, &[]).await.unwrap().get(0);
+    assert_eq!(most, 5, "what is not checked does not count");
     door.set(OPEN);
-    assert_eq!(log_in(&auth, "ada", crate::people::PASSWORD).await.status, 200);
+    assert_eq!(log_in(&environments[0], "ada", right).await.status, 200, "Redis counts again");
+}
+
+#[tokio::test]
+async fn without_redis_nobody_registers() {
+    let (stage, door) = with_door(Stage::new().await, "REDIS_URL").await;
+    door.set(SILENT);
+    let auth = crate::people::auth(&stage);
+    assert_problem(&crate::people::register(&auth, "ada").await, 503);
 }
 
 #[tokio::test]

@@ -2,14 +2,18 @@
 
 mod admin_only;
 mod grant;
+mod guesses;
 mod jwks;
 mod login;
 mod logout;
 mod me;
 mod new_password;
+mod password;
 mod refresh;
 mod register;
+mod revoke;
 mod security_log;
+mod sessions;
 mod store;
 
 use axum::extract::FromRef;
@@ -19,7 +23,7 @@ use shared::env::{self, Env};
 use shared::function::Function;
 use shared::http::problem::for_oauth_clients;
 use shared::http::throttle;
-use shared::limiter::{DEFAULT, Limiter, MINUTE, Outage, Quota};
+use shared::limiter::{By, DEFAULT, Limiter, MINUTE, Outage, Quota};
 use shared::lockout::Lockout;
 use shared::passwords::Hasher;
 use shared::postgres::Postgres;
@@ -33,12 +37,16 @@ use grant::Grants;
 use new_password::Policy;
 use store::Store;
 
-/// Sign-ins: 20 per minute and address, since each may cost a password hash. Refused while Redis is away,
-/// because then nobody would count wrong guesses.
-pub const LOGIN: Quota = Quota::new("login", 20).per(MINUTE).on_outage(Outage::Refuse);
+/// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is away: then
+/// Postgres counts wrong guesses.
+pub const LOGIN: Quota = Quota::new("login", 20).per(MINUTE);
 
-/// Registrations: 10 per minute and address; each costs a password hash and a row.
+/// Registrations: 10 per minute and network; each costs a password hash and a row, so none while nobody counts.
 pub const REGISTER: Quota = Quota::new("register", 10).per(MINUTE).on_outage(Outage::Refuse);
+
+/// Password changes: 5 per minute and user; each costs two password hashes.
+pub const PASSWORD: Quota =
+    Quota::new("password", 5).per(MINUTE).counted_by(By::User).on_outage(Outage::Refuse);
 
 /// The function's state.
 #[derive(Clone)]
@@ -63,12 +71,12 @@ impl Function for App {
         Ok(Self {
             grants: Grants::from_env(env, Issuer::from_env(env)?)?,
             store,
-            postgres,
             verifier: Verifier::from_env(env)?,
             hasher: Hasher::from_env(env)?,
             policy: Policy::from_env(env)?,
-            lockout: Lockout::new(redis.clone()),
-            limiter: Limiter::from_env(env, redis, &[DEFAULT, LOGIN, REGISTER])?,
+            lockout: Lockout::new(redis.clone()).with_fallback(postgres.clone()),
+            limiter: Limiter::from_env(env, redis, &[DEFAULT, LOGIN, REGISTER, PASSWORD])?,
+            postgres,
         })
     }
 
@@ -80,6 +88,10 @@ impl Function for App {
             .routes(
                 routes!(refresh::refresh_tokens).layer(throttle(DEFAULT)).layer(from_fn(for_oauth_clients)),
             )
+            .routes(routes!(revoke::revoke_token).layer(throttle(DEFAULT)).layer(from_fn(for_oauth_clients)))
+            .routes(routes!(password::change_password).layer(throttle(PASSWORD)))
+            .routes(routes!(sessions::list_sessions).layer(throttle(DEFAULT)))
+            .routes(routes!(sessions::end_session).layer(throttle(DEFAULT)))
             .routes(routes!(logout::log_out).layer(throttle(DEFAULT)))
             .routes(routes!(logout::log_out_everywhere).layer(throttle(DEFAULT)))
             .routes(routes!(me::show_me).layer(throttle(DEFAULT)))
@@ -90,6 +102,10 @@ impl Function for App {
 
     fn limiter(&self) -> &Limiter {
         &self.limiter
+    }
+
+    fn verifier(&self) -> Option<&Verifier> {
+        Some(&self.verifier)
     }
 }
 

@@ -4,8 +4,6 @@ use axum::extract::State;
 use shared::fields::{Fields, FromFields, Paragraph};
 use shared::http::documented::{Stored, Throttled, WithGrant};
 use shared::http::{Answer, ClientIp, Error, Form, Result};
-use shared::limiter::MINUTE;
-use shared::lockout::{Attempt, Entry, Rule};
 use shared::passwords::Check;
 use shared::tokens::Subject;
 use shared::usernames;
@@ -15,16 +13,10 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::grant::{ABSOLUTE_LIMIT, Grants, TokenAnswer};
+use crate::guesses::{Guess, guarded};
 use crate::new_password::Password;
 use crate::security_log::Event;
 use crate::store::{Credentials, NewSession};
-
-/// Wrong guesses at one name from one network.
-const NAME_AND_IP: Rule = Rule::new("name-ip", 5, MINUTE.saturating_mul(15), MINUTE);
-/// Wrong guesses at one name from anywhere.
-const NAME: Rule = Rule::new("name", 50, MINUTE.saturating_mul(60), MINUTE);
-/// Wrong guesses from one network at any name. A success does not wash it clean.
-const IP: Rule = Rule::new("ip", 100, MINUTE.saturating_mul(15), MINUTE).kept_on_success();
 
 /// The password grant (RFC 6749 §4.3.2).
 #[derive(ToSchema)]
@@ -62,31 +54,19 @@ pub(crate) async fn log_in(
         return Err(Error::UnsupportedGrantType);
     }
     let name = usernames::key(grant.username.as_str());
-    let attempt = reserve(&app, &name, ip).await?;
-    match check(&app, &name, &grant.password).await {
-        Ok(Some(credentials)) => {
-            attempt.succeeded().await?;
-            Ok(Answer(open_session(&app, &credentials, ip).await?))
-        }
-        Ok(None) => {
-            attempt.failed().await?;
-            Event::new("login", "refused").username(&name).record(ip);
-            Err(Error::InvalidGrant)
-        }
-        Err(error) => {
-            // A store is away: what could not be checked must not count as a guess.
-            let _ = attempt.abandoned().await;
-            Err(error)
-        }
-    }
+    let credentials = app.store.find_credentials(&name, ip).await?;
+    let known_here = credentials.as_ref().is_some_and(|credentials| credentials.known_here);
+    let guess = Guess { event: "login", name: &name, ip, known_here };
+    let credentials = guarded(&app, guess, Box::pin(check(&app, credentials, &grant.password))).await?;
+    let credentials = credentials.ok_or(Error::InvalidGrant)?;
+    Ok(Answer(open_session(&app, &credentials, ip).await?))
 }
 
-/// Whose name and password these are, if they are anybody's who may sign in.
-async fn check(app: &App, name: &str, password: &Password) -> Result<Option<Credentials>> {
-    let credentials = app.store.find_credentials(name).await?;
-    let kept = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+/// The credentials again, if the password is theirs and they may sign in. Takes as long where there are none.
+async fn check(app: &App, found: Option<Credentials>, password: &Password) -> Result<Option<Credentials>> {
+    let kept = found.as_ref().map(|credentials| credentials.password_hash.clone());
     let check = app.hasher.check(&password.0, kept).await?;
-    let right = credentials.filter(|credentials| check != Check::Wrong && !credentials.disabled);
+    let right = found.filter(|credentials| check != Check::Wrong && !credentials.disabled);
     if let (Some(credentials), Check::RightButCheap) = (&right, check)
         && let Err(error) = hash_again(app, credentials, password).await
     {
@@ -98,23 +78,6 @@ async fn check(app: &App, name: &str, password: &Password) -> Result<Option<Cred
 async fn hash_again(app: &App, credentials: &Credentials, password: &Password) -> Result<()> {
     let hash = app.hasher.hash(&password.0).await?;
     Ok(app.store.replace_hash(credentials.user_id, &credentials.password_hash, &hash).await?)
-}
-
-/// Reserves a guess before anything is hashed. A locked door answers exactly as a wrong password does.
-async fn reserve(app: &App, name: &str, ip: ClientIp) -> Result<Attempt> {
-    let address = ip.to_string();
-    let guards = vec![
-        app.lockout.guard(NAME_AND_IP, &[name, &address]),
-        app.lockout.guard(NAME, &[name]),
-        app.lockout.guard(IP, &[&address]),
-    ];
-    match app.lockout.begin(guards).await? {
-        Entry::Open(attempt) => Ok(attempt),
-        Entry::Locked(_) => {
-            Event::new("login", "locked").username(name).record(ip);
-            Err(Error::InvalidGrant)
-        }
-    }
 }
 
 async fn open_session(app: &App, credentials: &Credentials, ip: ClientIp) -> Result<TokenAnswer> {

@@ -7,6 +7,7 @@ use shared::http::{Caller, ClientIp, Result};
 
 use crate::App;
 use crate::security_log::Event;
+use crate::store::EndReason;
 
 /// Ends this session: its access and refresh tokens are refused from now on.
 #[utoipa::path(
@@ -18,7 +19,7 @@ pub(crate) async fn log_out(
     Caller(user): Caller,
     ip: ClientIp,
 ) -> Result<StatusCode> {
-    app.store.end_session(user.session_id).await?;
+    app.store.end_session(user.user_id, user.session_id, EndReason::Logout).await?;
     Event::new("logout", "success").user(user.user_id).session(user.session_id).record(ip);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,8 +1,11 @@
 //! The SQL of accounts and sessions.
 
+use shared::http::ClientIp;
 use shared::postgres::{Error, Parameter, Postgres, Transaction};
+use shared::sessions::SignedIn;
 use shared::usernames::Username;
 use time::{Duration, OffsetDateTime};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -12,6 +15,24 @@ use crate::grant::{RefreshToken, digest};
 #[derive(Clone)]
 pub(crate) struct Store {
     postgres: Postgres,
+}
+
+/// Why a session ended, as the database has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EndReason {
+    /// Its owner signed out of it.
+    Logout,
+    /// A client revoked one of its tokens.
+    Revoked,
+}
+
+impl EndReason {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Revoked => "revoked",
+        }
+    }
 }
 
 /// An account that was just made.
@@ -26,6 +47,16 @@ pub(crate) struct Credentials {
     pub(crate) password_hash: String,
     pub(crate) role: String,
     pub(crate) disabled: bool,
+    /// Whether this user signed in from this network before.
+    pub(crate) known_here: bool,
+}
+
+/// A live session, as its owner may see it.
+pub(crate) struct SessionRow {
+    pub(crate) id: Uuid,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) last_used_at: OffsetDateTime,
+    pub(crate) ip: String,
 }
 
 /// A session that is about to begin.
@@ -54,14 +85,24 @@ impl Store {
         Ok(rows.first().map(|row| Account { id: row.get(0), role: row.get(1) }))
     }
 
-    pub(crate) async fn find_credentials(&self, name_key: &str) -> Result<Option<Credentials>, Error> {
-        const SQL: &str = "select id, password_hash, role, disabled from users where username_key = $1";
-        let rows = self.postgres.read(SQL, &[(&name_key, Type::TEXT)]).await?;
+    pub(crate) async fn find_credentials(
+        &self,
+        name_key: &str,
+        ip: ClientIp,
+    ) -> Result<Option<Credentials>, Error> {
+        const SQL: &str = "
+            select id, password_hash, role, disabled,
+                exists (select from sessions where sessions.user_id = users.id and sessions.ip = $2)
+            from users
+            where username_key = $1";
+        let parameters = &[(&name_key as _, Type::TEXT), (&ip.to_string() as _, Type::TEXT)];
+        let rows = self.postgres.read(SQL, parameters).await?;
         Ok(rows.first().map(|row| Credentials {
             user_id: row.get(0),
             password_hash: row.get(1),
             role: row.get(2),
             disabled: row.get(3),
+            known_here: row.get(4),
         }))
     }
 
@@ -102,11 +143,63 @@ impl Store {
         self.postgres.write(SQL, &parameters).await.map(drop)
     }
 
-    pub(crate) async fn end_session(&self, session_id: Uuid) -> Result<(), Error> {
+    /// Ends a session of this user for `reason`. Whether it was alive.
+    pub(crate) async fn end_session(
+        &self,
+        user_id: i64,
+        session_id: Uuid,
+        reason: EndReason,
+    ) -> Result<bool, Error> {
         const SQL: &str = "
-            update sessions set ended_at = now(), end_reason = 'logout'
-            where id = $1 and ended_at is null";
-        self.postgres.write(SQL, &[(&session_id, Type::UUID)]).await.map(drop)
+            update sessions set ended_at = now(), end_reason = $3
+            where id = $1 and user_id = $2 and ended_at is null and expires_at > now()
+            returning id";
+        let parameters =
+            &[(&session_id as _, Type::UUID), (&user_id as _, Type::INT8), (&reason.name() as _, Type::TEXT)];
+        Ok(!self.postgres.write(SQL, parameters).await?.is_empty())
+    }
+
+    /// The live sessions of a user, the last used first, at most `limit`.
+    pub(crate) async fn list_sessions(&self, user_id: i64, limit: i64) -> Result<Vec<SessionRow>, Error> {
+        const SQL: &str = "
+            select id, created_at, last_used_at, ip
+            from sessions
+            where user_id = $1 and ended_at is null and expires_at > now()
+            order by last_used_at desc, id
+            limit $2";
+        let rows = self.postgres.read(SQL, &[(&user_id, Type::INT8), (&limit, Type::INT8)]).await?;
+        let read = |row: &Row| SessionRow {
+            id: row.get(0),
+            created_at: row.get(1),
+            last_used_at: row.get(2),
+            ip: row.get(3),
+        };
+        Ok(rows.iter().map(read).collect())
+    }
+
+    /// Keeps `new` instead of `old` and ends every session but this one, both or neither. `false` where the
+    /// password was changed by somebody else meanwhile.
+    pub(crate) async fn change_password(
+        &self,
+        user: &SignedIn,
+        old_hash: &str,
+        new_hash: &str,
+    ) -> Result<bool, Error> {
+        const SQL: &str = "
+            with changed as (
+                update users set password_hash = $3 where id = $1 and password_hash = $2 returning id
+            ), ended as (
+                update sessions set ended_at = now(), end_reason = 'password'
+                where user_id = (select id from changed) and id <> $4 and ended_at is null
+            )
+            select id from changed";
+        let parameters = &[
+            (&user.user_id as _, Type::INT8),
+            (&old_hash as _, Type::TEXT),
+            (&new_hash as _, Type::TEXT),
+            (&user.session_id as _, Type::UUID),
+        ];
+        Ok(!self.postgres.write(SQL, parameters).await?.is_empty())
     }
 
     pub(crate) async fn end_all_sessions(&self, user_id: i64) -> Result<(), Error> {

@@ -48,7 +48,8 @@ where
     }
 }
 
-fn bearer_token(headers: &HeaderMap) -> Result<&str, Error> {
+/// The token that the request presents.
+pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, Error> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Err(Error::Unauthenticated) };
     if values.next().is_some() {

@@ -14,10 +14,12 @@ use lambda_http::request::RequestContext;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientIp(Option<IpAddr>);
 
-/// How a caller without an address is shown.
-pub(super) const UNKNOWN: &str = "unknown";
-
 impl ClientIp {
+    /// Whether there is an address.
+    pub(super) fn is_known(self) -> bool {
+        self.0.is_some()
+    }
+
     /// The source address in the gateway's request context.
     pub(super) fn of(extensions: &Extensions) -> Self {
         let source = match extensions.get::<RequestContext>() {
@@ -41,7 +43,7 @@ impl fmt::Display for ClientIp {
         match self.0 {
             Some(IpAddr::V6(network)) => write!(formatter, "{network}/64"),
             Some(IpAddr::V4(address)) => write!(formatter, "{address}"),
-            None => formatter.write_str(UNKNOWN),
+            None => formatter.write_str("unknown"),
         }
     }
 }

@@ -34,8 +34,11 @@ impl fmt::Display for RequestId {
 
 /// The whole function as a router: its routes, between the layers that all functions share.
 pub fn router<F: Function>(function: F) -> Router {
-    let limiter = function.limiter().clone();
-    let routes: Router<F> = F::routes().into();
+    let (limiter, verifier) = (function.limiter().clone(), function.verifier().cloned());
+    let mut routes: Router<F> = F::routes().into();
+    if let Some(verifier) = verifier {
+        routes = routes.layer(Extension(verifier));
+    }
     let nosniff = HeaderValue::from_static("nosniff");
     // The last layer added sees a request first.
     routes

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::fields::FieldError;
-use crate::{limiter, passwords, postgres, redis};
+use crate::{limiter, lockout, passwords, postgres, redis};
 
 /// A handler's answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -206,6 +206,15 @@ impl From<redis::Unavailable> for Error {
 impl From<limiter::Unavailable> for Error {
     fn from(error: limiter::Unavailable) -> Self {
         Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<lockout::Error> for Error {
+    fn from(error: lockout::Error) -> Self {
+        match error {
+            lockout::Error::Redis(error) => error.into(),
+            lockout::Error::Fallback(error) => error.into(),
+        }
     }
 }
 

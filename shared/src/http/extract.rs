@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::error::Error;
 use crate::fields::{FieldError, Fields, FromFields, Raw};
@@ -34,6 +35,10 @@ pub struct Query<T>(pub T);
 /// The numeric `{id}` of the path, 1 or more.
 #[derive(Debug, Clone, Copy)]
 pub struct NumericId(pub i64);
+
+/// The `{id}` of the path where it is a UUID (RFC 9562).
+#[derive(Debug, Clone, Copy)]
+pub struct UuidId(pub Uuid);
 
 impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
     type Rejection = Error;
@@ -108,15 +113,29 @@ impl<S: Send + Sync> FromRequestParts<S> for NumericId {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let path = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound)?;
-        let text =
-            path.iter().find_map(|(name, text)| (name == "id").then_some(text)).ok_or(Error::NotFound)?;
+        let text = path_id(parts, state).await?;
         if text.is_empty() || text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Error::invalid("id", "must be a whole number, 1 or more"));
         }
         // A number past the last possible id is well-formed; there is just nothing there.
         text.parse().map(Self).map_err(|_| Error::NotFound)
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for UuidId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let text = path_id(parts, state).await?;
+        Uuid::try_parse(&text).map(Self).map_err(|_| Error::invalid("id", "must be a UUID"))
+    }
+}
+
+/// What stands in the path where the route says `{id}`.
+async fn path_id<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, Error> {
+    let path = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound)?;
+    let id = path.iter().find_map(|(name, text)| (name == "id").then(|| text.to_owned()));
+    id.ok_or(Error::NotFound)
 }
 
 const JSON: &str = "application/json";

@@ -10,15 +10,17 @@ use axum::http::{HeaderValue, Method, response};
 use axum::middleware::{FromFnLayer, Next, from_fn};
 use axum::response::{IntoResponse, Response};
 
-use super::client_ip::{ClientIp, UNKNOWN};
+use super::caller::bearer_token;
+use super::client_ip::ClientIp;
 use super::error::Error;
 use super::problem::whole_seconds;
-use crate::limiter::{Identity, Limiter, Outage, Quota, Verdict};
+use crate::limiter::{By, Identity, Limiter, Outage, Quota, Verdict};
+use crate::tokens::{Kind, Verifier};
 
 type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// A layer that counts each request of a client's network against `quota`. The limiter itself is put into
-/// the request at the edge.
+/// A layer that counts each request against `quota`. The limiter is put into the request at the edge, and so is
+/// what checks tokens, in functions that have it.
 pub fn throttle(
     quota: Quota,
 ) -> FromFnLayer<impl Fn(Request, Next) -> Answer + Clone + Send + Sync + 'static, (), (Request,)> {
@@ -33,8 +35,8 @@ async fn limit(quota: Quota, request: Request, next: Next) -> Response {
     let Some(limiter) = request.extensions().get::<Limiter>().cloned() else {
         return Error::Internal("the edge put no limiter into the request".to_owned()).into_response();
     };
-    let client = ClientIp::of(request.extensions()).to_string();
-    let identity = if client == UNKNOWN { Identity::Unknown } else { Identity::Of(&client) };
+    let identity = identify(quota, &request);
+    let identity = identity.as_deref().map_or(Identity::Unknown, Identity::Of);
     match limiter.admit(quota, identity).await {
         Ok(verdict) if verdict.admitted => with_headers(serve(request, next).await, verdict),
         Ok(verdict) => with_headers(Error::TooManyRequests(verdict.reset).into_response(), verdict),
@@ -44,6 +46,19 @@ async fn limit(quota: Quota, request: Request, next: Next) -> Response {
             serve(request, next).await
         }
     }
+}
+
+/// Who sent the request, as `quota` wants to know it. A token counts if its signature is good: whether its session
+/// is still alive is looked up later, for those who are let in.
+fn identify(quota: Quota, request: &Request) -> Option<String> {
+    let verifier = request.extensions().get::<Verifier>().filter(|_| quota.by == By::User);
+    if let (Some(verifier), Ok(token)) = (verifier, bearer_token(request.headers()))
+        && let Ok(claims) = verifier.verify(token, Kind::Access)
+    {
+        return Some(format!("user:{}", claims.sub));
+    }
+    let network = ClientIp::of(request.extensions());
+    network.is_known().then(|| network.to_string())
 }
 
 /// Hands the request on, unless the event it came from was refused: that counts like any other request.

@@ -1,4 +1,4 @@
--- KEYS and ARGV as in begin.lua, without the reservation's life. The guess was never checked: as if not made.
+-- KEYS and ARGV as in begin.lua. The guess was never checked: as if not made.
 for _, key in ipairs(KEYS) do
   redis.call('ZREM', key, 'r' .. ARGV[1])
 end

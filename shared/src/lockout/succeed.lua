@@ -1,9 +1,10 @@
--- KEYS and ARGV as in begin.lua, without the reservation's life. Forgets the failures of every guard that a
--- success clears; guesses still in flight keep their reservations.
+-- KEYS and ARGV as in begin.lua. Forgets the failures and relapses of every guard that a success clears; guesses
+-- still in flight keep their reservations.
 local attempt = ARGV[1]
 for i, key in ipairs(KEYS) do
   redis.call('ZREM', key, 'r' .. attempt)
-  if ARGV[4 * i + 1] == '1' then
+  if ARGV[5 * i + 3] == '1' then
+    redis.call('DEL', key .. ':relapses')
     for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
       if member:sub(1, 1) == 'f' then redis.call('ZREM', key, member) end
     end

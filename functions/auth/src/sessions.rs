@@ -1,0 +1,85 @@
+//! `GET /auth/sessions` and `DELETE /auth/sessions/{id}`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use shared::http::documented::{SignedIn, Stored, Throttled, WithId};
+use shared::http::{Answer, Caller, ClientIp, Error, Result, UuidId};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::App;
+use crate::security_log::Event;
+use crate::store::{EndReason, SessionRow};
+
+/// Sessions that are listed, at most: nobody looks through more.
+const LISTED: i64 = 100;
+
+/// Where somebody is signed in.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Session {
+    #[schema(example = "0193b3e6-7e0c-7b6f-9f57-2d6a2f1c9a10")]
+    id: Uuid,
+    /// When the sign-in was.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    created_at: OffsetDateTime,
+    /// When a token of the session was last refreshed, or the sign-in.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    last_used_at: OffsetDateTime,
+    /// The network that the sign-in came from.
+    #[schema(example = "203.0.113.7")]
+    ip: String,
+    /// Whether this is the session that asks.
+    current: bool,
+}
+
+/// The live sessions, the last used first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Sessions {
+    items: Vec<Session>,
+    #[schema(example = 1)]
+    page: i64,
+    #[schema(example = 100)]
+    page_size: i64,
+    #[schema(minimum = 0, example = 1)]
+    total: usize,
+}
+
+/// Lists where you are signed in: when, from where, last used. At most the hundred last used.
+#[utoipa::path(
+    get, path = "/auth/sessions", tag = "auth", security(("password" = [])),
+    responses((status = 200, description = "Your live sessions", body = Sessions), SignedIn, Throttled, Stored),
+)]
+pub(crate) async fn list_sessions(State(app): State<App>, Caller(user): Caller) -> Result<Answer<Sessions>> {
+    let rows = app.store.list_sessions(user.user_id, LISTED).await?;
+    let show = |SessionRow { id, created_at, last_used_at, ip }| Session {
+        id,
+        created_at,
+        last_used_at,
+        ip,
+        current: id == user.session_id,
+    };
+    let items: Vec<_> = rows.into_iter().map(show).collect();
+    Ok(Answer(Sessions { total: items.len(), items, page: 1, page_size: LISTED }))
+}
+
+/// Ends one of your sessions.
+#[utoipa::path(
+    delete, path = "/auth/sessions/{id}", tag = "auth", params(("id" = Uuid, Path)), security(("password" = [])),
+    responses((status = 204, description = "The session is over"), WithId, SignedIn, Throttled, Stored),
+)]
+pub(crate) async fn end_session(
+    State(app): State<App>,
+    Caller(user): Caller,
+    ip: ClientIp,
+    UuidId(id): UuidId,
+) -> Result<StatusCode> {
+    if !app.store.end_session(user.user_id, id, EndReason::Logout).await? {
+        return Err(Error::NotFound);
+    }
+    Event::new("logout", "success").user(user.user_id).session(id).record(ip);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,14 @@
+-- What sign-in needs beyond accounts and sessions.
+
+-- Whether somebody signed in from this network before: asked at each sign-in, since such a pair can't be locked
+-- out by strangers who guess at the name.
+create index sessions_of_pair on sessions (user_id, ip);
+
+-- Guesses at passwords while Redis, which counts them otherwise, gives no answer. A row is one rule applied to one
+-- subject; it counts from its first guess until it expires.
+create table login_guesses (
+    -- A hash of rule and subject, as in Redis; no name stands here.
+    subject text primary key,
+    guesses integer not null,
+    expires_at timestamptz not null
+);
