@@ -11,6 +11,7 @@ mod dotenv;
 pub mod error;
 mod folder;
 pub mod http;
+pub mod keys;
 mod launch;
 mod place;
 mod ports;

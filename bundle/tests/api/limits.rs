@@ -1,7 +1,9 @@
 //! Rate limits: exact, told in headers, by network.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use proptest::prelude::{Just, ProptestConfig, prop_oneof};
+use proptest::test_runner::TestRunner;
 use shared::limiter::{Identity, Limiter, Quota, SECOND};
 use shared::redis::Redis;
 use shared::testing::{Client, Stage};
@@ -181,4 +183,112 @@ async fn every_route_but_health_tells_its_quota_and_reads_its_variable() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred() {
+    const QUOTA: Quota = Quota::new("test", 100);
+    let stage = Stage::new().await;
+    let limiter =
+        || Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
+    let limiters: Vec<_> = (0..4).map(|_| limiter()).collect();
+    let mut requests = tokio::task::JoinSet::new();
+    for n in 0..2000 {
+        let limiter = limiters[n % 4].clone();
+        requests.spawn(async move {
+            loop {
+                // Two thousand at once on a busy machine: one that got no answer in time asks again.
+                if let Ok(verdict) = limiter.admit(QUOTA, SOMEBODY).await {
+                    return verdict.admitted;
+                }
+            }
+        });
+    }
+    let admitted = requests.join_all().await.into_iter().filter(|admitted| *admitted).count();
+    assert_eq!(admitted, 100);
+}
+
+#[tokio::test]
+async fn somebody_refused_is_refused_from_memory_until_the_wait_is_over() {
+    const QUOTA: Quota = Quota::new("test", 1).per(SECOND);
+    let stage = Stage::new().await;
+    let limiter = Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
+    assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted);
+    let first = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+    // Redis forgets: only the environment's own memory can refuse now.
+    delete_keys(&stage).await;
+    let second = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+    assert!(!second.admitted && second.reset <= first.reset);
+    tokio::time::sleep(second.reset).await;
+    assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted);
+}
+
+#[tokio::test]
+async fn losing_every_script_and_key_in_the_middle_is_not_noticed() {
+    let stage = Stage::new().await;
+    let demo = demo(&stage);
+    for _ in 0..3 {
+        assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+        redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut connection(&stage).await).await.unwrap();
+        delete_keys(&stage).await;
+    }
+}
+
+#[tokio::test]
+async fn the_headers_are_structured_fields() {
+    let stage = Stage::new().await;
+    let answer = demo(&stage).get("/rl-demo/ping").send().await;
+    for (header, parameters) in [("ratelimit-policy", ["q", "w"]), ("ratelimit", ["r", "t"])] {
+        let list = sfv::Parser::new(answer.header(header).unwrap()).parse::<sfv::List>().unwrap();
+        let [sfv::ListEntry::Item(item)] = &list[..] else { panic!("one policy: {list:?}") };
+        assert_eq!(item.bare_item.as_string().map(sfv::StringRef::as_str), Some("ping"));
+        let names: Vec<_> = item.params.keys().map(|key| key.as_str()).collect();
+        assert_eq!(names, parameters);
+        assert!(item.params.values().all(|value| value.as_integer().is_some()));
+    }
+}
+
+/// Requests at random moments, and what the limiter said: the moments between which it must have decided.
+async fn trace(limiter: &Limiter, quota: Quota, pauses: &[u64]) -> Vec<(Instant, Instant, bool)> {
+    let mut trace = Vec::new();
+    for pause in pauses {
+        tokio::time::sleep(Duration::from_millis(*pause)).await;
+        let before = Instant::now();
+        let verdict = limiter.admit(quota, SOMEBODY).await.unwrap();
+        trace.push((before, Instant::now(), verdict.admitted));
+    }
+    trace
+}
+
+/// The model: no window holds more than n admitted requests, and nobody is refused while fewer than n are in it.
+fn assert_exact(trace: &[(Instant, Instant, bool)], n: usize, window: Duration) {
+    let admitted: Vec<_> = trace.iter().filter(|(.., admitted)| *admitted).collect();
+    for crowd in admitted.windows(n + 1) {
+        let ((first, ..), (_, last, _)) = (crowd[0], crowd[n]);
+        assert!(*last - *first >= window, "{} in less than the window", n + 1);
+    }
+    for (before, ..) in trace.iter().filter(|(.., admitted)| !admitted) {
+        let counted = admitted.iter().filter(|(_, after, _)| after <= before && *before - *after < window);
+        assert!(counted.count() >= n, "refused with less than {n} in the window");
+    }
+}
+
+#[test]
+fn no_window_of_any_trace_holds_more_than_the_quota() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stage = runtime.block_on(Stage::new());
+    let traces = (1..5_u32, proptest::collection::vec(prop_oneof![Just(0), 0..8_u64, 40..70_u64], 10..30));
+    let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+    let outcome = TestRunner::new(config).run(&traces, |(n, pauses)| {
+        let window = Duration::from_millis(200);
+        let quota = Quota::new("trace", n).per(window);
+        let redis = Redis::from_env(&stage.env()).unwrap();
+        let limiter = Limiter::from_env(&stage.env(), redis, &[quota]).unwrap();
+        // The cases share the stage, and so the log.
+        runtime.block_on(async { tokio::time::sleep(window).await });
+        let trace = runtime.block_on(trace(&limiter, quota, &pauses));
+        assert_exact(&trace, n as usize, window);
+        Ok(())
+    });
+    outcome.unwrap();
 }

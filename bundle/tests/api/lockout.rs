@@ -180,3 +180,77 @@ async fn an_abandoned_guess_counts_for_nothing() {
         attempt.abandoned().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn relapses_lock_longer_up_to_a_limit_and_a_success_forgives() {
+    const GROWING: Rule = Rule::new("test", 1, Duration::from_mins(1), Duration::from_millis(100))
+        .growing_to(Duration::from_millis(300));
+    let stage = Stage::new().await;
+    let lockout = Lockout::new(Redis::from_env(&stage.env()).unwrap());
+    let begin = async || lockout.begin(vec![lockout.guard(GROWING, &["somebody"])]).await.unwrap();
+    let lock = async || {
+        let Entry::Open(attempt) = begin().await else { panic!("the lock before is over") };
+        attempt.failed().await.unwrap();
+        let Entry::Locked(wait) = begin().await else { panic!("one failure locks") };
+        tokio::time::sleep(wait).await;
+        wait.as_millis()
+    };
+    for longest in [100, 200, 300, 300] {
+        let wait = lock().await;
+        assert!(wait <= longest && wait > longest / 2, "{wait} ms of {longest}");
+    }
+    let Entry::Open(attempt) = begin().await else { panic!("the lock is over") };
+    attempt.succeeded().await.unwrap();
+    assert!(lock().await <= 100);
+}
+
+/// Guesses wrongly at `name`, each time from a network that nobody knows.
+async fn strangers_guess(auth: &Client, name: &str, count: usize) {
+    for _ in 0..count {
+        log_in(&auth.elsewhere(), name, "wrong").await;
+    }
+}
+
+#[tokio::test]
+async fn strangers_can_lock_a_name_for_strangers_but_not_for_its_owner() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    let home = auth.elsewhere();
+    register(&auth, "ada").await;
+    assert_eq!(log_in(&home, "ada", PASSWORD).await.status, 200);
+    strangers_guess(&auth, "ada", 50).await;
+    assert_problem(&log_in(&auth.elsewhere(), "ada", PASSWORD).await, 400);
+    assert_eq!(log_in(&home, "ada", PASSWORD).await.status, 200, "home was known before");
+}
+
+#[tokio::test]
+async fn a_network_that_guesses_at_many_names_is_locked_out_of_all_and_no_success_clears_it() {
+    let stage = Stage::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
+    let auth = auth(&stage);
+    register(&auth, "ada").await;
+    for n in 0..100 {
+        if n == 50 {
+            assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 200);
+        }
+        assert_problem(&log_in(&auth, &format!("name-{n}"), "wrong").await, 400);
+    }
+    assert_problem(&log_in(&auth, "ada", PASSWORD).await, 400);
+    assert_eq!(log_in(&auth.elsewhere(), "ada", PASSWORD).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_parallel_right_sign_ins_all_succeed_and_leave_nothing() {
+    let stage = Stage::new().await;
+    let environments = [auth(&stage), auth(&stage)].map(|auth| auth.from_ip("192.0.2.1"));
+    register(&environments[0], "ada").await;
+    let sign_ins: Vec<_> = (0..5)
+        .map(|n| {
+            let auth = environments[n % 2].clone();
+            tokio::spawn(async move { log_in(&auth, "ada", PASSWORD).await.status })
+        })
+        .collect();
+    for sign_in in sign_ins {
+        assert_eq!(sign_in.await.unwrap(), 200);
+    }
+    assert!(keys(&stage).await.iter().all(|key| !key.contains("lockout")), "{:?}", keys(&stage).await);
+}

@@ -2,11 +2,16 @@
 
 use std::cell::RefCell;
 use std::io::Write;
+use std::sync::Mutex;
 
 use serde_json::Value;
 use shared::testing::Stage;
+use tokio::task::JoinSet;
 
 use crate::people::{PASSWORD, auth, log_in, refresh, register, set_role, text};
+
+/// The security events of all threads, for tests that run on several; each looks for a name of its own.
+static SECURITY: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// What this thread logged, once somebody wants to know. A test runs on one thread.
@@ -18,6 +23,10 @@ struct ThisThread;
 
 impl Write for ThisThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        if line.contains(r#""target":"security""#) {
+            SECURITY.lock().unwrap().push(line.into_owned());
+        }
         LINES.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
@@ -87,4 +96,29 @@ async fn each_thing_that_matters_leaves_one_line_and_none_holds_a_secret() {
     for secret in [PASSWORD, "wrong-guess", "$2b$", "postgres://", "redis://"] {
         assert!(!everything.contains(secret), "{secret} stands in the log");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixty_parallel_guesses_no_more_than_five_are_hashed_and_the_right_one_comes_too_late() {
+    const NAME: &str = "guessed-at-by-sixty";
+    let stage = Stage::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
+    Log::start();
+    let environments: Vec<_> = (0..3).map(|_| auth(&stage).from_ip("192.0.2.1")).collect();
+    register(&environments[0], NAME).await;
+    let mut guesses = JoinSet::new();
+    for n in 0..59 {
+        let auth = environments[n % 3].clone();
+        guesses.spawn(async move { log_in(&auth, NAME, "wrong").await.status });
+    }
+    assert!(guesses.join_all().await.iter().all(|status| *status == 400));
+    assert_eq!(log_in(&environments[0], NAME, PASSWORD).await.status, 400);
+    let events = SECURITY.lock().unwrap().clone();
+    let of_outcome = |outcome: &str| {
+        events
+            .iter()
+            .filter(|line| line.contains(NAME) && line.contains(&format!(r#""outcome":"{outcome}""#)))
+            .count()
+    };
+    // A guess that is refused was hashed; one that met the lock was not.
+    assert_eq!((of_outcome("refused"), of_outcome("locked")), (5, 55));
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod account;
 mod bad_input;
 mod books;
 mod cache;
@@ -15,6 +16,7 @@ mod log;
 mod maintenance;
 mod outages;
 mod people;
+mod rotation;
 mod routes;
 mod sign_in;
 mod system;

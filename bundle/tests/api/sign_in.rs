@@ -4,8 +4,8 @@ use serde_json::json;
 use shared::testing::Stage;
 
 use crate::people::{
-    PASSWORD, assert_invalid, assert_problem, auth, log_in, refresh, register, session_of, set_role, sign_up,
-    text, without_request_id,
+    PASSWORD, assert_invalid, assert_problem, auth, log_in, refresh, register, set_role, sign_up, text,
+    without_request_id,
 };
 
 #[tokio::test]
@@ -198,54 +198,6 @@ async fn a_repeated_refresh_within_the_grace_gets_the_same_successor() {
     assert_eq!(first, again);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parallel_refreshes_create_one_successor() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let environments = [auth(&stage), auth(&stage), auth(&stage)];
-    let requests: Vec<_> = (0..12)
-        .map(|n| {
-            let (auth, token) = (environments[n % 3].clone(), ada.refresh.clone());
-            tokio::spawn(async move { text(&refresh(&auth, &token).await, "refresh_token") })
-        })
-        .collect();
-    let mut successors = Vec::new();
-    for request in requests {
-        successors.push(request.await.unwrap());
-    }
-    assert!(successors.iter().all(|token| !token.is_empty() && *token == successors[0]));
-    assert_eq!(count_tokens(&stage).await, 2);
-}
-
-async fn count_tokens(stage: &Stage) -> i64 {
-    stage.database().await.query_one("select count(*) from refresh_tokens", &[]).await.unwrap().get(0)
-}
-
-#[tokio::test]
-async fn reuse_after_the_grace_ends_the_whole_family_and_no_other() {
-    let stage = Stage::new().await.with("REFRESH_GRACE_SECONDS", "0");
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
-    let elsewhere = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
-    let second = refresh(&auth, &ada.refresh).await;
-    let third = refresh(&auth, &text(&second, "refresh_token")).await;
-    assert_eq!(third.status, 200);
-
-    let replay = refresh(&auth, &ada.refresh).await;
-    assert_eq!(assert_problem(&replay, 400)["error"], "invalid_grant");
-    let reason: String = stage
-        .database()
-        .await
-        .query_one("select end_reason from sessions where id = $1", &[&session_of(&stage, &ada.access)])
-        .await
-        .unwrap()
-        .get(0);
-    assert_eq!(reason, "reuse");
-    assert_problem(&refresh(&auth, &text(&third, "refresh_token")).await, 400);
-    assert_problem(&auth.get("/auth/me").bearer(&text(&third, "access_token")).send().await, 401);
-    assert_eq!(auth.get("/auth/me").bearer(&text(&elsewhere, "access_token")).send().await.status, 200);
-}
-
 #[tokio::test]
 async fn signing_out_ends_this_session_and_no_other() {
     let stage = Stage::new().await;
@@ -269,28 +221,6 @@ async fn signing_out_everywhere_ends_every_session() {
         assert_problem(&auth.get("/auth/me").bearer(token).send().await, 401);
     }
     assert_eq!(auth.get("/auth/me").bearer(&bob.access).send().await.status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_logout_was_answered_no_token_lives() {
-    let stage = Stage::new().await;
-    let (auth, other) = (auth(&stage), auth(&stage));
-    register(&auth, "ada").await;
-    for _ in 0..10 {
-        let tokens = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
-        let (access, token) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
-        let refreshing = {
-            let other = other.clone();
-            tokio::spawn(async move { refresh(&other, &token).await })
-        };
-        assert_eq!(auth.elsewhere().post("/auth/logout").bearer(&access).send().await.status, 204);
-        let refreshed = refreshing.await.unwrap();
-        if refreshed.status == 200 {
-            assert_problem(&refresh(&auth, &text(&refreshed, "refresh_token")).await, 400);
-            let access = text(&refreshed, "access_token");
-            assert_problem(&auth.elsewhere().get("/auth/me").bearer(&access).send().await, 401);
-        }
-    }
 }
 
 #[tokio::test]

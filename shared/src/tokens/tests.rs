@@ -77,6 +77,18 @@ fn an_expired_or_future_token_is_refused() {
 }
 
 #[test]
+fn clocks_may_be_five_seconds_apart_and_no_more() {
+    let setting = setting();
+    let now = OffsetDateTime::now_utc();
+    for (seconds, accepted) in [(3, true), (8, false)] {
+        let expired = setting.token(Kind::Access, now - ACCESS_LIFE - Duration::seconds(seconds));
+        assert_eq!(setting.verifier.verify(&expired, Kind::Access).is_ok(), accepted, "{seconds} s ago");
+        let early = setting.token(Kind::Access, now + Duration::seconds(seconds));
+        assert_eq!(setting.verifier.verify(&early, Kind::Access).is_ok(), accepted, "in {seconds} s");
+    }
+}
+
+#[test]
 fn a_token_of_another_key_is_refused() {
     let token = setting().token(Kind::Access, OffsetDateTime::now_utc());
     assert_eq!(setting().verifier.verify(&token, Kind::Access), Err(Invalid));

@@ -1,0 +1,150 @@
+//! What somebody does with an account of their own: sessions, revocation, the password.
+
+use serde_json::json;
+use shared::testing::{Answer, Client, Stage};
+use shared::tokens::generate;
+
+use crate::people::{
+    PASSWORD, Person, assert_invalid, assert_problem, auth, log_in, refresh, session_of, sign_up, text,
+};
+
+const NEW_PASSWORD: &str = "tr0ubador on a horse";
+
+async fn is_signed_in(auth: &Client, access: &str) -> bool {
+    auth.elsewhere().get("/auth/me").bearer(access).send().await.status == 200
+}
+
+async fn sessions(auth: &Client, access: &str) -> Answer {
+    auth.elsewhere().get("/auth/sessions").bearer(access).send().await
+}
+
+#[tokio::test]
+async fn sessions_show_when_from_where_and_which_is_this() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    sign_up(&stage, "bob").await;
+    let auth = auth(&stage);
+    let other = log_in(&auth.from_ip("192.0.2.7"), "ada", PASSWORD).await;
+    let answer = sessions(&auth, &text(&other, "access_token")).await;
+    let list = answer.json();
+    assert_eq!((answer.status, &list["total"]), (200, &json!(2)), "{list}");
+    let items = list["items"].as_array().unwrap();
+    let current: Vec<_> = items.iter().filter(|item| item["current"] == true).collect();
+    assert_eq!(current.len(), 1);
+    assert_eq!(current[0]["ip"], "192.0.2.7");
+    assert!(items.iter().any(|item| item["id"] == session_of(&stage, &ada.access).to_string()));
+    for time in ["created_at", "last_used_at"] {
+        assert!(current[0][time].as_str().unwrap().ends_with('Z'), "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_ended_by_its_owner_alone() {
+    let stage = Stage::new().await;
+    let (ada, bob) = (sign_up(&stage, "ada").await, sign_up(&stage, "bob").await);
+    let auth = auth(&stage);
+    let end = async |who: &Person, id: &str| {
+        auth.elsewhere().delete(&format!("/auth/sessions/{id}")).bearer(&who.access).send().await
+    };
+    let session = session_of(&stage, &ada.access).to_string();
+    assert_problem(&end(&bob, &session).await, 404);
+    assert!(is_signed_in(&auth, &ada.access).await);
+    let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    let other_session = session_of(&stage, &text(&other, "access_token")).to_string();
+    assert_eq!(end(&ada, &other_session).await.status, 204);
+    assert_problem(&end(&ada, &other_session).await, 404);
+    assert!(!is_signed_in(&auth, &text(&other, "access_token")).await);
+    assert!(is_signed_in(&auth, &ada.access).await);
+    assert_invalid(&end(&ada, "1").await, &["id"]);
+    assert_eq!(sessions(&auth, &ada.access).await.json()["total"], 1);
+}
+
+#[tokio::test]
+async fn revoking_any_token_of_a_session_ends_it_and_nonsense_is_fine_too() {
+    let stage = Stage::new().await;
+    let auth = auth(&stage);
+    let revoke = async |token: &str| {
+        let form = [("token", token), ("token_type_hint", "refresh_token")];
+        auth.elsewhere().post("/auth/revoke").form(&form).send().await
+    };
+    for (name, takes_refresh) in [("ada", true), ("bob", false)] {
+        let person = sign_up(&stage, name).await;
+        let token = if takes_refresh { &person.refresh } else { &person.access };
+        for _ in 0..2 {
+            let answer = revoke(token).await;
+            assert_eq!((answer.status, answer.text()), (200, ""));
+        }
+        assert!(!is_signed_in(&auth, &person.access).await);
+        assert_problem(&refresh(&auth, &person.refresh).await, 400);
+    }
+    assert_eq!(revoke("nonsense").await.status, 200);
+    let nothing = auth.post("/auth/revoke").form(&[]).send().await;
+    assert_eq!(assert_problem(&nothing, 400)["error"], "invalid_request");
+}
+
+async fn change(auth: &Client, access: &str, current: &str, new: &str) -> Answer {
+    let body = json!({"current_password": current, "new_password": new});
+    auth.post("/auth/password").bearer(access).json(&body).send().await
+}
+
+#[tokio::test]
+async fn a_new_password_takes_the_current_one_and_ends_the_other_sessions() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    assert_invalid(&change(&auth, &ada.access, "wrong", NEW_PASSWORD).await, &["current_password"]);
+    assert_invalid(&change(&auth, &ada.access, PASSWORD, "password").await, &["new_password"]);
+    assert_eq!(change(&auth, &ada.access, PASSWORD, NEW_PASSWORD).await.status, 204);
+    assert!(is_signed_in(&auth, &ada.access).await);
+    assert!(!is_signed_in(&auth, &text(&other, "access_token")).await);
+    assert_problem(&log_in(&auth.elsewhere(), "ada", PASSWORD).await, 400);
+    assert_eq!(log_in(&auth.elsewhere(), "ada", NEW_PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stolen_token_does_not_help_to_guess_the_password() {
+    let stage = Stage::new().await.with("RATE_LIMIT_PASSWORD", "100/60");
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    for _ in 0..5 {
+        assert_invalid(&change(&auth, &ada.access, "wrong", NEW_PASSWORD).await, &["current_password"]);
+    }
+    assert_invalid(&change(&auth, &ada.access, PASSWORD, NEW_PASSWORD).await, &["current_password"]);
+    assert_eq!(
+        log_in(&auth.elsewhere(), "ada", PASSWORD).await.status,
+        200,
+        "the password is still the old one"
+    );
+}
+
+#[tokio::test]
+async fn password_changes_are_counted_by_user_wherever_they_come_from() {
+    let stage = Stage::new().await;
+    let (ada, bob) = (sign_up(&stage, "ada").await, sign_up(&stage, "bob").await);
+    let auth = auth(&stage);
+    for _ in 0..5 {
+        assert_invalid(&change(&auth.elsewhere(), &ada.access, PASSWORD, "short").await, &["new_password"]);
+    }
+    assert_problem(&change(&auth.elsewhere(), &ada.access, PASSWORD, NEW_PASSWORD).await, 429);
+    assert_eq!(change(&auth.elsewhere(), &bob.access, PASSWORD, NEW_PASSWORD).await.status, 204);
+}
+
+#[tokio::test]
+async fn two_keys_live_while_one_takes_over() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let (old, new) = (stage.variable("JWT_PUBLIC_KEYS").to_owned(), generate());
+    let keys = |set: &str| serde_json::from_str::<serde_json::Value>(set).unwrap()["keys"][0].clone();
+    let both = json!({"keys": [keys(&new.public_jwks), keys(&old)]}).to_string();
+    let stage = stage.with("JWT_PRIVATE_KEY", &new.private_pem).with("JWT_PUBLIC_KEYS", &both);
+    let during = auth(&stage);
+    assert!(is_signed_in(&during, &ada.access).await, "signed with the old key");
+    let refreshed = refresh(&during, &ada.refresh).await;
+    assert!(is_signed_in(&during, &text(&refreshed, "access_token")).await, "signed with the new key");
+    let published = during.get("/.well-known/jwks.json").send().await;
+    assert_eq!(published.json()["keys"].as_array().unwrap().len(), 2);
+    let after = auth(&stage.with("JWT_PUBLIC_KEYS", &new.public_jwks));
+    assert!(!is_signed_in(&after, &ada.access).await, "the old key is gone");
+    assert!(is_signed_in(&after, &text(&refreshed, "access_token")).await);
+}
