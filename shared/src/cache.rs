@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use redis::Script;
 use sha2::{Digest, Sha256};
@@ -29,8 +31,8 @@ pub struct Cache {
 /// What a look-up found.
 #[derive(Debug)]
 pub enum Lookup {
-    /// The stored page, byte for byte.
-    Hit(Bytes),
+    /// The stored page.
+    Hit(Sealed),
     /// Nothing stored; a page queried from now on may be stored under this version.
     Miss(Version),
 }
@@ -57,15 +59,15 @@ impl Cache {
             })
             .await?;
         let (version, stored) = answer;
-        Ok(stored.and_then(unseal).map_or(Lookup::Miss(Version(version)), Lookup::Hit))
+        Ok(stored.and_then(Sealed::stored).map_or(Lookup::Miss(Version(version)), Lookup::Hit))
     }
 
     /// Stores a page that was queried after `version` was read, unless the version has been raised since.
-    pub async fn store(&self, key: &str, version: Version, page: &Bytes) -> Result<(), Unavailable> {
+    pub async fn store(&self, key: &str, version: Version, page: &Sealed) -> Result<(), Unavailable> {
         self.redis
             .run(|mut connection| async move {
                 let mut call = STORE.key(&self.space);
-                call.arg(key).arg(version.0).arg(seal(page)).arg(PAGE_LIFE_MS);
+                call.arg(key).arg(version.0).arg(page.0.as_ref()).arg(PAGE_LIFE_MS);
                 call.invoke_async(&mut connection).await
             })
             .await
@@ -79,19 +81,39 @@ impl Cache {
     }
 }
 
-/// Bytes of checksum before a page.
-const SEAL: usize = 16;
+/// A page with a checksum before it. A page is never parsed on its way out, so this is what tells a damaged one;
+/// and it is a name for just these bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed(Bytes);
 
-/// What is stored for `page`: a checksum, and the page. A page is never parsed on its way out, so this is what
-/// tells a damaged one.
-fn seal(page: &[u8]) -> Vec<u8> {
-    [&Sha256::digest(page)[..SEAL], page].concat()
-}
+impl Sealed {
+    /// Bytes of checksum.
+    const LENGTH: usize = 16;
 
-fn unseal(stored: Vec<u8>) -> Option<Bytes> {
-    let (checksum, page) = stored.split_at_checked(SEAL)?;
-    let intact = Sha256::digest(page)[..SEAL] == *checksum;
-    intact.then(|| Bytes::from(stored).slice(SEAL..))
+    /// `page`, sealed.
+    #[must_use]
+    pub fn new(page: &[u8]) -> Self {
+        Self([&Sha256::digest(page)[..Self::LENGTH], page].concat().into())
+    }
+
+    /// What was stored, unless it is damaged.
+    fn stored(bytes: Vec<u8>) -> Option<Self> {
+        let (checksum, page) = bytes.split_at_checked(Self::LENGTH)?;
+        let intact = Sha256::digest(page)[..Self::LENGTH] == *checksum;
+        intact.then(|| Self(bytes.into()))
+    }
+
+    /// The page, byte for byte.
+    #[must_use]
+    pub fn page(&self) -> Bytes {
+        self.0.slice(Self::LENGTH..)
+    }
+
+    /// A name that only these bytes have, in base64url.
+    #[must_use]
+    pub fn name(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0[..Self::LENGTH])
+    }
 }
 
 #[cfg(test)]
@@ -100,14 +122,14 @@ mod tests {
 
     #[test]
     fn a_damaged_page_is_no_page() {
-        let stored = seal(b"page");
-        assert_eq!(unseal(stored.clone()), Some(Bytes::from_static(b"page")));
+        let stored = Sealed::new(b"page").0.to_vec();
+        assert_eq!(Sealed::stored(stored.clone()).unwrap().page(), "page");
         for at in 0..stored.len() {
             let mut damaged = stored.clone();
             damaged[at] ^= 1;
-            assert_eq!(unseal(damaged), None, "{at}");
+            assert_eq!(Sealed::stored(damaged), None, "{at}");
         }
-        assert_eq!(unseal(b"short".to_vec()), None);
-        assert_eq!(unseal(seal(b"")), Some(Bytes::new()));
+        assert_eq!(Sealed::stored(b"short".to_vec()), None);
+        assert_eq!(Sealed::new(b"").page(), "");
     }
 }

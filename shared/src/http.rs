@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod caller;
 pub mod client_ip;
+pub mod conditional;
 pub mod documented;
 pub mod edge;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod throttle;
 pub use answer::Answer;
 pub use caller::{Admin, Caller};
 pub use client_ip::ClientIp;
+pub use conditional::{EntityTag, IfMatch, IfNoneMatch};
 pub use error::{Error, Result};
 pub use extract::{Form, FormOrJson, Json, JsonObject, NumericId, Query, UuidId};
 pub use throttle::throttle;

@@ -161,6 +161,7 @@ impl Limiter {
         if let Some(reset) = self.still_refused(key) {
             return Ok(Verdict { quota, admitted: false, remaining: 0, reset });
         }
+        let asked = LastUse::now();
         let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
         let (admitted, remaining, reset): (bool, u32, u64) = self
             .redis
@@ -170,7 +171,8 @@ impl Limiter {
             .await?;
         let reset = Duration::from_micros(reset);
         if !admitted {
-            self.remember(key, reset);
+            // From when it was asked: Redis decided later, so memory never refuses longer than Redis would.
+            self.remember(key, asked, reset);
         }
         Ok(Verdict { quota, admitted, remaining, reset })
     }
@@ -180,13 +182,13 @@ impl Limiter {
         refusals.get(key).and_then(|(since, wait)| since.left_of(*wait))
     }
 
-    fn remember(&self, key: &str, wait: Duration) {
+    fn remember(&self, key: &str, since: LastUse, wait: Duration) {
         let Ok(mut refusals) = self.refusals.lock() else { return };
         if refusals.len() >= REMEMBERED {
             refusals.retain(|_, (since, wait)| since.left_of(*wait).is_some());
         }
         if refusals.len() < REMEMBERED {
-            refusals.insert(key.to_owned(), (LastUse::now(), wait));
+            refusals.insert(key.to_owned(), (since, wait));
         }
     }
 }

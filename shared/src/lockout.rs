@@ -15,8 +15,9 @@ use crate::fingerprint::fingerprint;
 use crate::postgres::{self, Postgres};
 use crate::redis::{Redis, Unavailable};
 
-/// How long a reservation stands whose request died before it was settled.
-const RESERVATION_LIFE: Duration = Duration::from_secs(10);
+/// How long a reservation stands whose request died before it was settled. Longer than any request lives: a slow
+/// hash must not lose its place to another guess.
+const RESERVATION_LIFE: Duration = Duration::from_secs(30);
 
 /// How long a lock is remembered, for the next one to be longer.
 const RELAPSE_MEMORY: Duration = Duration::from_hours(24);

@@ -1,7 +1,7 @@
 //! Redis: one multiplexed connection that lives with the execution environment and is doubted after a pause.
 //!
-//! Redis makes answers faster and limits exact; nothing is kept there alone. So every trip is short
-//! ([`PATIENCE`]) and a failure is an ordinary outcome that each caller has a policy for.
+//! Redis makes answers faster and limits exact; nothing is kept there alone. So every trip is short, and a failure
+//! is an ordinary outcome that each caller has a policy for.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use crate::env::{self, Env};
 use crate::freeze::LastUse;
 
-/// The longest that one trip may take, connecting and one retry included.
-pub const PATIENCE: Duration = Duration::from_millis(100);
+/// The longest that one trip may take, connecting and one retry included, where `REDIS_PATIENCE_MS` is not set.
+const DEFAULT_PATIENCE_MS: u64 = 100;
 
 /// A connection unused for longer than this is pinged before it is trusted.
 const DOUBT_AFTER: Duration = Duration::from_secs(5);
@@ -42,6 +42,7 @@ pub struct Redis {
 struct Handle {
     client: Client,
     prefix: String,
+    patience: Duration,
     open: Mutex<Option<(MultiplexedConnection, LastUse)>>,
 }
 
@@ -51,12 +52,18 @@ struct Handle {
 pub struct Unavailable(String);
 
 impl Redis {
-    /// Reads `REDIS_URL` and `REDIS_KEY_PREFIX` (default `bookshelf:`). Opens no connection.
+    /// Reads `REDIS_URL`, `REDIS_KEY_PREFIX` (default `bookshelf:`) and `REDIS_PATIENCE_MS`: the longest that one
+    /// trip may take, 10 to 1000 (default 100). Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
         let client = Client::open(env.required("REDIS_URL")?)
             .map_err(|_| env::Error::invalid("REDIS_URL", "is not a Redis URL"))?;
         let prefix = env.optional("REDIS_KEY_PREFIX").unwrap_or("bookshelf:").to_owned();
-        Ok(Self { handle: Arc::new(Handle { client, prefix, open: Mutex::default() }) })
+        let patience = env.parsed("REDIS_PATIENCE_MS", DEFAULT_PATIENCE_MS)?;
+        if !(10..=1000).contains(&patience) {
+            return Err(env::Error::invalid("REDIS_PATIENCE_MS", "is not from 10 to 1000"));
+        }
+        let patience = Duration::from_millis(patience);
+        Ok(Self { handle: Arc::new(Handle { client, prefix, patience, open: Mutex::default() }) })
     }
 
     /// The full name of a key, the prefix of this deployment included.
@@ -81,7 +88,7 @@ impl Redis {
                 answer => answer,
             }
         };
-        if let Ok(answer) = timeout(PATIENCE, twice).await {
+        if let Ok(answer) = timeout(self.handle.patience, twice).await {
             return answer.map_err(|error| Unavailable(error.to_string()));
         }
         // Who holds the lock is opening a new connection already; waiting for that would be waiting twice.

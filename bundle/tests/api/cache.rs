@@ -1,7 +1,7 @@
 //! The cached list: never older than a write that was answered.
 
 use serde_json::json;
-use shared::cache::{Cache, Lookup};
+use shared::cache::{Cache, Lookup, Sealed};
 use shared::redis::Redis;
 use shared::testing::{Client, Stage};
 
@@ -54,12 +54,12 @@ async fn a_slow_reader_can_not_publish_what_a_writer_made_untrue() {
     let cache = Cache::new(Redis::from_env(&stage.env()).unwrap(), "test");
     let Lookup::Miss(version) = cache.read("page").await.unwrap() else { panic!("nothing is stored yet") };
     cache.forget_all().await.unwrap();
-    cache.store("page", version, &"stale".into()).await.unwrap();
+    cache.store("page", version, &Sealed::new(b"stale")).await.unwrap();
     let Lookup::Miss(version) = cache.read("page").await.unwrap() else {
         panic!("a stale page was published")
     };
-    cache.store("page", version, &"fresh".into()).await.unwrap();
-    assert!(matches!(cache.read("page").await.unwrap(), Lookup::Hit(page) if page == "fresh"));
+    cache.store("page", version, &Sealed::new(b"fresh")).await.unwrap();
+    assert!(matches!(cache.read("page").await.unwrap(), Lookup::Hit(page) if page.page() == "fresh"));
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn losing_every_key_neither_fails_nor_revives_an_old_page() {
     let cache = Cache::new(Redis::from_env(&stage.env()).unwrap(), "test");
     let Lookup::Miss(old) = cache.read("page").await.unwrap() else { panic!("nothing is stored yet") };
     delete_keys(&stage).await;
-    cache.store("page", old, &"old".into()).await.unwrap();
+    cache.store("page", old, &Sealed::new(b"old")).await.unwrap();
     let Lookup::Miss(new) = cache.read("page").await.unwrap() else { panic!("an old page came back") };
     assert!(new > old, "the version never goes back");
 }

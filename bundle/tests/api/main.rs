@@ -8,6 +8,7 @@ mod account;
 mod bad_input;
 mod books;
 mod cache;
+mod conditional;
 mod events;
 mod house;
 mod limits;

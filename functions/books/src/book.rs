@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use shared::fields::{Change, Fields, FromField, FromFields, Paragraph, Raw, Text};
+use shared::http::EntityTag;
 use utoipa::ToSchema;
 
 /// 1 to 200 code points on one line.
@@ -20,6 +21,27 @@ impl FromField for Year {
         let year = raw.integer()?;
         let year = i32::try_from(year).ok().filter(|year| (0..=2100).contains(year));
         year.map(Self).ok_or_else(|| "must be from 0 to 2100".to_owned())
+    }
+}
+
+/// The form in which books are answered, as part of their tags: raise it when [`Book`] changes, or callers keep
+/// what they have in the old form.
+const FORM: u32 = 1;
+
+/// How often a book has changed, which is what its entity tag says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Version(pub(crate) i64);
+
+impl Version {
+    /// The tag of a book in this version.
+    pub(crate) fn tag(self) -> EntityTag {
+        EntityTag::new(format!("{FORM}.{}", self.0))
+    }
+
+    /// The version that a tag was made from, unless it is no tag of ours.
+    pub(crate) fn named_by(tag: &str) -> Option<Self> {
+        let version = tag.strip_prefix(&format!("{FORM}."))?.parse().ok()?;
+        Some(Self(version)).filter(|version| version.tag() == EntityTag::new(tag))
     }
 }
 

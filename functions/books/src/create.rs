@@ -7,14 +7,17 @@ use shared::http::documented::{SignedIn, Stored, Throttled, WithJson};
 use shared::http::{Answer, Caller, Json, Result};
 
 use crate::book::{Book, Draft};
-use crate::store::Store;
+use crate::store::{Kept, Store};
 
 /// Creates a book.
 #[utoipa::path(
     post, path = "/books", tag = "books", request_body = Draft, security(("password" = [])),
     responses(
         (status = 201, description = "The book, as it was created", body = Book,
-         headers(("Location" = String, description = "Where the book is"))),
+         headers(
+             ("Location" = String, description = "Where the book is"),
+             ("ETag" = String, description = "Names this version of the book"),
+         )),
         WithJson, SignedIn, Throttled, Stored,
     ),
 )]
@@ -23,7 +26,7 @@ pub(crate) async fn create_book(
     _: Caller,
     Json(draft): Json<Draft>,
 ) -> Result<Response> {
-    let book = store.insert(&draft).await?;
+    let Kept { book, version } = store.insert(&draft).await?;
     let location = [(header::LOCATION, format!("/books/{}", book.id))];
-    Ok((StatusCode::CREATED, location, Answer(book)).into_response())
+    Ok(version.tag().on((StatusCode::CREATED, location, Answer(book)).into_response()))
 }

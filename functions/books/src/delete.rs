@@ -2,21 +2,27 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::http::documented::{AdminOnly, Stored, Throttled, WithId};
-use shared::http::{Admin, Error, NumericId, Result};
+use shared::http::documented::{AdminOnly, Stored, Throttled, WithId, WithIfMatch};
+use shared::http::{Admin, IfMatch, NumericId, Result};
 
 use crate::store::Store;
 
 /// Deletes a book.
 #[utoipa::path(
-    delete, path = "/books/{id}", tag = "books", params(("id" = i64, Path, minimum = 1)),
+    delete, path = "/books/{id}", tag = "books",
+    params(
+        ("id" = i64, Path, minimum = 1),
+        ("If-Match" = Option<String>, Header, description = "Tags of which the book must have one"),
+    ),
     security(("password" = [])),
-    responses((status = 204, description = "The book is gone"), WithId, AdminOnly, Throttled, Stored),
+    responses((status = 204, description = "The book is gone"), WithId, WithIfMatch, AdminOnly, Throttled, Stored),
 )]
 pub(crate) async fn delete_book(
     State(store): State<Store>,
     _: Admin,
+    condition: IfMatch,
     NumericId(id): NumericId,
 ) -> Result<StatusCode> {
-    if store.delete(id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Error::NotFound) }
+    store.delete(id, &condition).await?.done()?;
+    Ok(StatusCode::NO_CONTENT)
 }

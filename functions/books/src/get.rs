@@ -1,17 +1,31 @@
 //! `GET /books/{id}`
 
 use axum::extract::State;
-use shared::http::documented::{Stored, Throttled, WithId};
-use shared::http::{Answer, Error, NumericId, Result};
+use axum::response::{IntoResponse, Response};
+use shared::http::documented::{Stored, Throttled, WithId, WithIfNoneMatch};
+use shared::http::{Answer, Error, IfNoneMatch, NumericId, Result};
 
 use crate::book::Book;
-use crate::store::Store;
+use crate::store::{Kept, Store};
 
 /// Reads one book.
 #[utoipa::path(
-    get, path = "/books/{id}", tag = "books", params(("id" = i64, Path, minimum = 1)),
-    responses((status = 200, description = "The book", body = Book), WithId, Throttled, Stored),
+    get, path = "/books/{id}", tag = "books",
+    params(
+        ("id" = i64, Path, minimum = 1),
+        ("If-None-Match" = Option<String>, Header, description = "Tags that the caller has"),
+    ),
+    responses(
+        (status = 200, description = "The book", body = Book,
+         headers(("ETag" = String, description = "Names this version of the book"))),
+        WithId, WithIfNoneMatch, Throttled, Stored,
+    ),
 )]
-pub(crate) async fn get_book(State(store): State<Store>, NumericId(id): NumericId) -> Result<Answer<Book>> {
-    store.find(id).await?.map(Answer).ok_or(Error::NotFound)
+pub(crate) async fn get_book(
+    State(store): State<Store>,
+    condition: IfNoneMatch,
+    NumericId(id): NumericId,
+) -> Result<Response> {
+    let Kept { book, version } = store.find(id).await?.ok_or(Error::NotFound)?;
+    Ok(condition.answer(&version.tag(), Answer(book).into_response()))
 }

@@ -1,14 +1,14 @@
 //! The SQL of books, and the cached pages of their list.
 
-use bytes::Bytes;
 use serde::Serialize;
-use shared::cache::{Cache, Lookup};
-use shared::postgres::{Error, Postgres};
+use shared::cache::{Cache, Lookup, Sealed};
+use shared::http::{self, IfMatch};
+use shared::postgres::{Error, Parameter, Postgres};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 
-use crate::book::{Author, Book, Description, Draft, Patch, Title, Year};
+use crate::book::{Author, Book, Description, Draft, Patch, Title, Version, Year};
 use crate::listing::Listing;
 
 /// Keeps books.
@@ -16,6 +16,41 @@ use crate::listing::Listing;
 pub(crate) struct Store {
     postgres: Postgres,
     cache: Cache,
+}
+
+/// A book as it is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) book: Book,
+    pub(crate) version: Version,
+}
+
+/// What became of a conditional write.
+#[derive(Debug)]
+pub(crate) enum Outcome<T> {
+    /// It is done.
+    Done(T),
+    /// The book is in another version.
+    Changed,
+    /// There is no such book.
+    Absent,
+}
+
+impl<T> Outcome<T> {
+    /// `existed` is how the book stood when the statement began. Without a condition only its absence, at the
+    /// latest while the statement waited for somebody else's, can be why nothing was done.
+    fn not_done(existed: bool, condition: &IfMatch) -> Self {
+        if existed && condition.is_present() { Self::Changed } else { Self::Absent }
+    }
+
+    /// The result, or what the caller is told.
+    pub(crate) fn done(self) -> http::Result<T> {
+        match self {
+            Self::Done(result) => Ok(result),
+            Self::Changed => Err(http::Error::PreconditionFailed),
+            Self::Absent => Err(http::Error::NotFound),
+        }
+    }
 }
 
 /// One page of a list.
@@ -37,7 +72,7 @@ impl Store {
     }
 
     /// One page as JSON, from the cache if it is there. Without Redis every page comes from Postgres.
-    pub(crate) async fn page(&self, listing: &Listing) -> Result<Bytes, Error> {
+    pub(crate) async fn page(&self, listing: &Listing) -> Result<Sealed, Error> {
         let key = listing.cache_key();
         let version = match self.cache.read(&key).await {
             Ok(Lookup::Hit(page)) => return Ok(page),
@@ -48,7 +83,7 @@ impl Store {
             }
         };
         let page = self.query_page(listing).await?;
-        let page = Bytes::from(serde_json::to_vec(&page).expect("a page of books serialises"));
+        let page = Sealed::new(&serde_json::to_vec(&page).expect("a page of books serialises"));
         if let Some(version) = version
             && let Err(error) = self.cache.store(&key, version, &page).await
         {
@@ -110,80 +145,87 @@ impl Store {
         Ok(Page { items, page: listing.page, page_size: listing.page_size, total })
     }
 
-    pub(crate) async fn find(&self, id: i64) -> Result<Option<Book>, Error> {
-        const SQL: &str = "select id, title, author, year, description from books where id = $1";
+    pub(crate) async fn find(&self, id: i64) -> Result<Option<Kept>, Error> {
+        const SQL: &str = "select id, title, author, year, description, version from books where id = $1";
         let rows = self.postgres.read(SQL, &[(&id, Type::INT8)]).await?;
-        Ok(rows.first().map(|row| book_from(row, 0)))
+        Ok(rows.first().map(kept_from))
     }
 
-    pub(crate) async fn insert(&self, draft: &Draft) -> Result<Book, Error> {
+    pub(crate) async fn insert(&self, draft: &Draft) -> Result<Kept, Error> {
         const SQL: &str = "
             insert into books (title, author, year, description)
             values ($1, $2, $3, $4)
-            returning id, title, author, year, description";
-        let year = draft.year.map(|Year(year)| year);
-        let description = draft.description.as_ref().map(Description::as_str);
-        let rows = self
-            .postgres
-            .write(
-                SQL,
-                &[
-                    (&draft.title.as_str(), Type::TEXT),
-                    (&draft.author.as_str(), Type::TEXT),
-                    (&year, Type::INT4),
-                    (&description, Type::TEXT),
-                ],
-            )
-            .await?;
-        let book = book_from(&rows[0], 0);
+            returning id, title, author, year, description, version";
+        let parameters: [Parameter<'_>; 4] = [
+            (&draft.title.as_str(), Type::TEXT),
+            (&draft.author.as_str(), Type::TEXT),
+            (&draft.year.map(|Year(year)| year), Type::INT4),
+            (&draft.description.as_ref().map(Description::as_str), Type::TEXT),
+        ];
+        let rows = self.postgres.write(SQL, &parameters).await?;
         self.forget_pages().await;
-        Ok(book)
+        Ok(kept_from(&rows[0]))
     }
 
-    pub(crate) async fn update(&self, id: i64, patch: &Patch) -> Result<Option<Book>, Error> {
+    /// Changes a book, if it is in a version that `condition` permits: one statement, so that of parallel
+    /// changes under one tag one happens.
+    pub(crate) async fn update(
+        &self,
+        id: i64,
+        patch: &Patch,
+        condition: &IfMatch,
+    ) -> Result<Outcome<Kept>, Error> {
         const SQL: &str = "
-            update books set
-                title = coalesce($2, title),
-                author = coalesce($3, author),
-                year = case when $4 then $5 else year end,
-                description = case when $6 then $7 else description end,
-                updated_at = now()
-            where id = $1
-            returning id, title, author, year, description";
-        let title = patch.title.set().map(Title::as_str);
-        let author = patch.author.set().map(Author::as_str);
-        let year = patch.year.set();
-        let description = patch.description.set();
-        let rows = self
-            .postgres
-            .write(
-                SQL,
-                &[
-                    (&id, Type::INT8),
-                    (&title, Type::TEXT),
-                    (&author, Type::TEXT),
-                    (&year.is_some(), Type::BOOL),
-                    (&year.copied().flatten().map(|Year(year)| year), Type::INT4),
-                    (&description.is_some(), Type::BOOL),
-                    (&description.and_then(Option::as_ref).map(Description::as_str), Type::TEXT),
-                ],
+            with updated as (
+                update books set
+                    title = coalesce($3, title),
+                    author = coalesce($4, author),
+                    year = case when $5 then $6 else year end,
+                    description = case when $7 then $8 else description end,
+                    version = version + 1,
+                    updated_at = now()
+                where id = $1 and ($2::bigint[] is null or version = any($2))
+                returning id, title, author, year, description, version
             )
-            .await?;
-        let book = rows.first().map(|row| book_from(row, 0));
-        if book.is_some() {
+            select updated.*, exists (select from books where id = $1)
+            from (select) as always
+            left join updated on true";
+        let (year, description) = (patch.year.set(), patch.description.set());
+        let parameters: [Parameter<'_>; 8] = [
+            (&id, Type::INT8),
+            (&versions(condition), Type::INT8_ARRAY),
+            (&patch.title.set().map(Title::as_str), Type::TEXT),
+            (&patch.author.set().map(Author::as_str), Type::TEXT),
+            (&year.is_some(), Type::BOOL),
+            (&year.copied().flatten().map(|Year(year)| year), Type::INT4),
+            (&description.is_some(), Type::BOOL),
+            (&description.and_then(Option::as_ref).map(Description::as_str), Type::TEXT),
+        ];
+        let rows = self.postgres.write(SQL, &parameters).await?;
+        let row = &rows[0];
+        if row.get::<_, Option<i64>>(0).is_some() {
             self.forget_pages().await;
+            return Ok(Outcome::Done(kept_from(row)));
         }
-        Ok(book)
+        Ok(Outcome::not_done(row.get(6), condition))
     }
 
-    /// Whether there was such a book.
-    pub(crate) async fn delete(&self, id: i64) -> Result<bool, Error> {
-        const SQL: &str = "delete from books where id = $1 returning id";
-        let deleted = !self.postgres.write(SQL, &[(&id, Type::INT8)]).await?.is_empty();
-        if deleted {
+    /// Deletes a book, if it is in a version that `condition` permits.
+    pub(crate) async fn delete(&self, id: i64, condition: &IfMatch) -> Result<Outcome<()>, Error> {
+        const SQL: &str = "
+            with deleted as (
+                delete from books
+                where id = $1 and ($2::bigint[] is null or version = any($2))
+                returning id
+            )
+            select exists (select from deleted), exists (select from books where id = $1)";
+        let parameters: [Parameter<'_>; 2] = [(&id, Type::INT8), (&versions(condition), Type::INT8_ARRAY)];
+        let rows = self.postgres.write(SQL, &parameters).await?;
+        if rows[0].get(0) {
             self.forget_pages().await;
+            return Ok(Outcome::Done(()));
         }
-        Ok(deleted)
+        Ok(Outcome::not_done(rows[0].get(1), condition))
     }
 
     /// The write is committed: if Redis can't be told, pages are stale until they expire, and the write is
@@ -204,6 +246,17 @@ fn book_from(row: &Row, first: usize) -> Book {
         year: row.get(first + 3),
         description: row.get(first + 4),
     }
+}
+
+/// Reads the columns `id, title, author, year, description, version`.
+fn kept_from(row: &Row) -> Kept {
+    Kept { book: book_from(row, 0), version: Version(row.get(5)) }
+}
+
+/// The versions that `condition` names; `None` where any will do.
+fn versions(condition: &IfMatch) -> Option<Vec<i64>> {
+    let tags = condition.named()?;
+    Some(tags.into_iter().filter_map(Version::named_by).map(|Version(version)| version).collect())
 }
 
 /// `text` as a pattern that matches itself: `%`, `_` and `\` are literal.

@@ -1,32 +1,45 @@
 //! `PUT /books/{id}`
 
 use axum::extract::State;
-use shared::http::documented::{SignedIn, Stored, Throttled, WithId, WithJson};
-use shared::http::{Answer, Caller, Error, Json, NumericId, Result};
+use axum::response::{IntoResponse, Response};
+use shared::http::documented::{SignedIn, Stored, Throttled, WithId, WithIfMatch, WithJson};
+use shared::http::{Answer, Caller, Error, IfMatch, Json, NumericId, Result};
 
 use crate::book::{Book, Patch};
-use crate::store::Store;
+use crate::store::{Kept, Store};
 
 /// Changes the fields that are sent; `null` clears a field that may be null.
 #[utoipa::path(
-    put, path = "/books/{id}", tag = "books", params(("id" = i64, Path, minimum = 1)), request_body = Patch,
-    security(("password" = [])),
+    put, path = "/books/{id}", tag = "books",
+    params(
+        ("id" = i64, Path, minimum = 1),
+        ("If-Match" = Option<String>, Header, description = "Tags of which the book must have one"),
+    ),
+    request_body = Patch, security(("password" = [])),
     responses(
-        (status = 200, description = "The book, as it is now", body = Book),
-        WithJson, WithId, SignedIn, Throttled, Stored,
+        (status = 200, description = "The book, as it is now", body = Book,
+         headers(("ETag" = String, description = "Names this version of the book"))),
+        WithJson, WithId, WithIfMatch, SignedIn, Throttled, Stored,
     ),
 )]
 pub(crate) async fn update_book(
     State(store): State<Store>,
     _: Caller,
+    condition: IfMatch,
     NumericId(id): NumericId,
     patch: Result<Json<Patch>>,
-) -> Result<Answer<Book>> {
-    let book = match patch {
-        Ok(Json(patch)) if !patch.is_empty() => store.update(id, &patch).await?,
-        // A book that is not there outweighs whatever is wrong with the body.
-        Ok(_) => store.find(id).await?,
-        Err(error) => return Err(store.find(id).await?.map_or(Error::NotFound, |_| error)),
+) -> Result<Response> {
+    let Kept { book, version } = match patch {
+        Ok(Json(patch)) if !patch.is_empty() => store.update(id, &patch, &condition).await?.done()?,
+        // Nothing is changed, and a book that is not there outweighs whatever is wrong with the body.
+        unchanging => {
+            let kept = store.find(id).await?.ok_or(Error::NotFound)?;
+            unchanging?;
+            if !condition.permits(&kept.version.tag()) {
+                return Err(Error::PreconditionFailed);
+            }
+            kept
+        }
     };
-    book.map(Answer).ok_or(Error::NotFound)
+    Ok(version.tag().on(Answer(book).into_response()))
 }

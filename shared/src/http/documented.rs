@@ -26,6 +26,12 @@ pub struct AdminOnly;
 /// What a route with an `{id}` may answer.
 pub struct WithId;
 
+/// What a route that takes `If-Match` may answer.
+pub struct WithIfMatch;
+
+/// What a route that takes `If-None-Match` may answer.
+pub struct WithIfNoneMatch;
+
 /// What a route with a query may answer.
 pub struct WithQuery;
 
@@ -64,6 +70,23 @@ impl IntoResponses for AdminOnly {
 impl IntoResponses for WithId {
     fn responses() -> Responses {
         problems([(404, "There is nothing with this id"), (422, "Fields are missing, unknown or not valid")])
+    }
+}
+
+impl IntoResponses for WithIfMatch {
+    fn responses() -> Responses {
+        problems([(400, "If-Match can not be understood"), (412, "It is no longer what If-Match says")])
+    }
+}
+
+impl IntoResponses for WithIfNoneMatch {
+    fn responses() -> Responses {
+        let tag = HeaderBuilder::new().description(Some("The tag that the caller has")).build();
+        let unchanged =
+            ResponseBuilder::new().description("It is what If-None-Match says").header("ETag", tag);
+        let mut responses = problems([(400, "If-None-Match can not be understood")]);
+        responses.insert("304".to_owned(), unchanged.build().into());
+        responses
     }
 }
 

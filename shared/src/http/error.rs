@@ -33,6 +33,8 @@ pub enum Error {
     NotFound,
     /// The resource does not do this.
     MethodNotAllowed,
+    /// The resource is no longer what `If-Match` says.
+    PreconditionFailed,
     /// Something with this name exists.
     Conflict(&'static str),
     /// The body is larger than this many bytes.
@@ -66,6 +68,7 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -89,6 +92,7 @@ impl Error {
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Conflict(_) => "conflict",
+            Self::PreconditionFailed => "precondition-failed",
             Self::TooLarge(_) => "content-too-large",
             Self::UnsupportedMediaType(_) => "unsupported-media-type",
             Self::Invalid(_) => "invalid-fields",
@@ -122,6 +126,7 @@ impl Error {
             Self::InvalidToken => "The access token is invalid or has expired.".to_owned(),
             Self::Forbidden => "Your role does not permit this.".to_owned(),
             Self::NotFound => "There is nothing here.".to_owned(),
+            Self::PreconditionFailed => "It has changed since; read it again.".to_owned(),
             Self::MethodNotAllowed => "This resource does not do that; see Allow.".to_owned(),
             Self::TooLarge(limit) => format!("The body is larger than {limit} bytes."),
             Self::UnsupportedMediaType(expected) => format!("The body must be sent as {expected}."),
