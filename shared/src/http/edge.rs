@@ -2,7 +2,6 @@
 //! written out.
 
 use std::any::Any;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -18,19 +17,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument as _;
 
 use super::error::Error;
-use super::problem;
+use super::problem::{self, RequestId};
 use crate::function::Function;
 use crate::redis;
-
-/// Names one request, in its answer and in every log line about it: Lambda's own request id.
-#[derive(Debug, Clone, Default)]
-pub struct RequestId(String);
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
 
 /// The whole function as a router: its routes, between the layers that all functions share.
 pub fn router<F: Function>(function: F) -> Router {
@@ -55,7 +44,7 @@ async fn identify_and_log(mut request: Request, next: Next) -> Response {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
     let span =
         tracing::info_span!("request", request_id = %id, cold_start = COLD.swap(false, Ordering::Relaxed));
-    request.extensions_mut().insert(RequestId(id));
+    request.extensions_mut().insert(RequestId::new(id));
     async move {
         let (method, began) = (request.method().clone(), Instant::now());
         let route = request.extensions().get::<MatchedPath>().cloned();

@@ -1,5 +1,6 @@
 //! Problem details (RFC 9457): the one form of every error, the router's own included.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +13,6 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::edge::RequestId;
 use super::error::Error;
 use crate::fields::FieldError;
 
@@ -49,6 +49,22 @@ pub struct Problem {
     /// On token endpoints: `detail` again, under the name of RFC 6749 §5.2.
     #[serde(skip_serializing_if = "Option::is_none")]
     error_description: Option<String>,
+}
+
+/// Names one request, in its answer and in every log line about it: Lambda's own request id.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RequestId(String);
+
+impl RequestId {
+    pub(super) fn new(id: String) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
 }
 
 /// Whether a request turned out to be for an endpoint that OAuth clients read (RFC 6749 §5.2). Set on the way
