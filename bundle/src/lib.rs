@@ -1,10 +1,14 @@
 //! Knows every function, so that tests and tools can hold them against one another. Never deployed.
 
+mod openapi;
+
 use std::collections::BTreeSet;
 
 use shared::env::{self, Env};
 use shared::function::Function;
 use utoipa::openapi::OpenApi;
+
+pub use openapi::{openapi, openapi_json};
 
 /// What there is to know about a function without calling it.
 pub struct Description {
@@ -30,7 +34,7 @@ pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, env::Erro
 
 fn describe<F: Function>(env: &Env) -> Result<Description, env::Error> {
     shared::lambda::Gateway::from_env::<F>(env)?;
-    Ok(Description { name: F::NAME, openapi: F::routes().into_openapi(), variables: env.asked() })
+    Ok(Description { name: F::NAME, openapi: openapi::operations::<F>(), variables: env.asked() })
 }
 
 fn describe_maintenance(env: &Env) -> Result<Description, env::Error> {

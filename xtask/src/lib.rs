@@ -13,6 +13,7 @@ mod folder;
 pub mod http;
 pub mod keys;
 mod launch;
+pub mod openapi;
 mod place;
 mod ports;
 mod process;

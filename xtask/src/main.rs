@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, bootstraps, check, keys, stack, test, up};
+use xtask::{Result, bootstraps, check, keys, openapi, stack, test, up};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     },
     /// Keep Postgres, Redis and `DynamoDB` running for functions and tests started by hand.
     Stack,
+    /// Write `openapi.json` anew from the code.
+    Openapi,
     /// Make a key pair for signing tokens, and print the variables to set; keeps the keys of `JWT_PUBLIC_KEYS`.
     Keys,
     /// Build every function for release, ready to be deployed, and print the sizes.
@@ -52,6 +54,7 @@ async fn run(command: Command) -> Result<()> {
     match command {
         Command::Up { port } => up::run(port).await,
         Command::Stack => stack::run().await,
+        Command::Openapi => openapi::run(),
         Command::Keys => keys::run(),
         Command::Build => bootstraps::run().await,
         Command::Test { args } => test::run(&args).await,

@@ -148,3 +148,35 @@ async fn two_keys_live_while_one_takes_over() {
     assert!(!is_signed_in(&after, &ada.access).await, "the old key is gone");
     assert!(is_signed_in(&after, &text(&refreshed, "access_token")).await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn once_a_new_password_is_answered_no_session_of_the_old_one_lives() {
+    let stage = Stage::new().await.with("RATE_LIMIT_LOGIN", "1000/60").with("RATE_LIMIT_PASSWORD", "1000/60");
+    let ada = sign_up(&stage, "ada").await;
+    let (auth, other) = (auth(&stage), crate::people::auth(&stage));
+    let mut passwords = [PASSWORD, NEW_PASSWORD];
+    for round in 0..10 {
+        let [current, next] = passwords;
+        let other = other.elsewhere();
+        let signing_in = tokio::spawn(async move { log_in(&other, "ada", current).await });
+        let changed = change(&auth.elsewhere(), &ada.access, current, next).await;
+        assert_eq!(changed.status, 204, "round {round}: {}", changed.text());
+        let signed_in = signing_in.await.unwrap();
+        assert!(!is_signed_in(&auth, &text(&signed_in, "access_token")).await, "round {round}");
+        passwords.reverse();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_sign_ins_that_all_hash_again_all_succeed() {
+    let stage = Stage::new().await;
+    sign_up(&stage, "ada").await;
+    let stage = stage.with("BCRYPT_COST", "11");
+    let auth = auth(&stage);
+    let mut sign_ins = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let auth = auth.elsewhere();
+        sign_ins.spawn(async move { log_in(&auth, "ada", PASSWORD).await.status });
+    }
+    assert_eq!(sign_ins.join_all().await, [200; 5]);
+}

@@ -107,3 +107,22 @@ async fn without_a_variable_it_needs_a_function_does_not_start_and_says_which() 
         }
     }
 }
+
+#[test]
+fn the_description_in_the_repository_is_the_one_of_the_code() {
+    let (written, code) = (include_str!("../../../openapi.json"), bundle::openapi_json());
+    let difference = written.lines().zip(code.lines()).find(|(written, code)| written != code);
+    assert_eq!(difference, None, "left: openapi.json; right: the code; renew it with `cargo xtask openapi`");
+    assert_eq!(written.lines().count(), code.lines().count());
+}
+
+#[test]
+fn every_reference_in_the_description_leads_somewhere() {
+    let document = serde_json::to_value(bundle::openapi()).unwrap();
+    let text = document.to_string();
+    for reference in text.split(r##""$ref":"#"##).skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+}

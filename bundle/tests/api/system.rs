@@ -24,3 +24,11 @@ async fn readiness_says_that_the_stores_answer() {
     let answer = system.get("/health/ready").send().await;
     assert_eq!((answer.status, answer.json()), (200, json!({"postgres": "ok", "redis": "ok"})));
 }
+
+#[tokio::test]
+async fn the_api_describes_itself() {
+    let stage = Stage::new().await;
+    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let answer = system.get("/openapi.json").send().await;
+    assert_eq!(answer.json()["info"]["title"], "Bookshelf");
+}

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A session that isn't used for this long is over.
-const IDLE_LIMIT: Duration = Duration::days(7);
+pub(crate) const IDLE_LIMIT: Duration = Duration::days(7);
 
 /// A session is over after this long, however often it is used.
 pub(crate) const ABSOLUTE_LIMIT: Duration = Duration::days(30);

@@ -55,7 +55,10 @@ pub(crate) async fn guarded<T>(
             }
         }
         Ok(None) => {
-            attempt.failed().await?;
+            // The answer must not depend on whether the count was kept: until it runs out, the reservation counts.
+            if let Err(error) = attempt.failed().await {
+                tracing::warn!(%error, "a failure was not counted");
+            }
             refused("refused");
         }
         // A store is away: what could not be checked must not count as a guess.

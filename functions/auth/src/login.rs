@@ -82,13 +82,22 @@ async fn hash_again(app: &App, credentials: &Credentials, password: &Password) -
 
 async fn open_session(app: &App, credentials: &Credentials, ip: ClientIp) -> Result<TokenAnswer> {
     let now = OffsetDateTime::now_utc();
-    let Credentials { user_id, role, .. } = credentials;
+    let Credentials { user_id, role, password_version, .. } = credentials;
     let subject = Subject { user_id: *user_id, session_id: Uuid::now_v7(), role: role.clone() };
     let expires_at = now + ABSOLUTE_LIMIT;
     let refresh = Grants::new_refresh_token(role, now, expires_at);
     let token = app.grants.sign(*user_id, subject.session_id, &refresh);
-    let session = NewSession { id: subject.session_id, user_id: *user_id, expires_at, ip: ip.to_string() };
-    app.store.open_session(&session, &refresh, &token).await?;
+    let session = NewSession {
+        id: subject.session_id,
+        user_id: *user_id,
+        expires_at,
+        ip: ip.to_string(),
+        password_version: *password_version,
+    };
+    if !app.store.open_session(&session, &refresh, &token).await? {
+        // The password was changed, or the user disabled, while it was checked.
+        return Err(Error::InvalidGrant);
+    }
     Event::new("login", "success").user(*user_id).session(session.id).record(ip);
     Ok(app.grants.answer(&subject, token, now))
 }

@@ -55,7 +55,7 @@ pub(crate) async fn change_password(
     let proof = guarded(&app, guess, Box::pin(prove(&app, &name, &change.current_password, ip))).await?;
     let current = proof.ok_or_else(wrong_password)?;
     let hash = app.hasher.hash(&change.new_password.0).await?;
-    if !app.store.change_password(&user, &current.password_hash, &hash).await? {
+    if !app.store.change_password(&user, current.password_version, &hash).await? {
         return Err(wrong_password());
     }
     Event::new("password", "success").user(user.user_id).session(user.session_id).record(ip);

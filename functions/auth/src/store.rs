@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::grant::{RefreshToken, digest};
+use crate::grant::{IDLE_LIMIT, RefreshToken, digest};
 
 pub(crate) use rotation::{Rotation, Use};
 
@@ -49,6 +49,8 @@ pub(crate) struct Account {
 pub(crate) struct Credentials {
     pub(crate) user_id: i64,
     pub(crate) password_hash: String,
+    /// How often the password was changed.
+    pub(crate) password_version: i32,
     pub(crate) role: String,
     pub(crate) disabled: bool,
     /// Whether this user signed in from this network before.
@@ -69,6 +71,8 @@ pub(crate) struct NewSession {
     pub(crate) user_id: i64,
     pub(crate) expires_at: OffsetDateTime,
     pub(crate) ip: String,
+    /// The version of the password that was proved.
+    pub(crate) password_version: i32,
 }
 
 impl Store {
@@ -95,7 +99,7 @@ impl Store {
         ip: ClientIp,
     ) -> Result<Option<Credentials>, Error> {
         const SQL: &str = "
-            select id, password_hash, role, disabled,
+            select id, password_hash, password_version, role, disabled,
                 exists (select from sessions where sessions.user_id = users.id and sessions.ip = $2)
             from users
             where username_key = $1";
@@ -104,9 +108,10 @@ impl Store {
         Ok(rows.first().map(|row| Credentials {
             user_id: row.get(0),
             password_hash: row.get(1),
-            role: row.get(2),
-            disabled: row.get(3),
-            known_here: row.get(4),
+            password_version: row.get(2),
+            role: row.get(3),
+            disabled: row.get(4),
+            known_here: row.get(5),
         }))
     }
 
@@ -117,23 +122,27 @@ impl Store {
         self.postgres.write(SQL, parameters).await.map(drop)
     }
 
-    /// Begins a session together with its first refresh token.
+    /// Begins a session together with its first refresh token, if the password that was proved still is the user's
+    /// and they may still sign in. Whether it began.
     pub(crate) async fn open_session(
         &self,
         session: &NewSession,
         refresh: &RefreshToken,
         token: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         const SQL: &str = "
             with session as (
                 insert into sessions (id, user_id, expires_at, ip)
-                values ($1, $2, $3, $4)
+                select $1, id, $3, $4 from users
+                where id = $2 and password_version = $10 and not disabled
+                for share
                 returning id
             )
             insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
-            select $5, id, $6, $7, $8, $9 from session";
+            select $5, id, $6, $7, $8, $9 from session
+            returning session_id";
         let digest = digest(token);
-        let parameters: [Parameter; 9] = [
+        let parameters: [Parameter; 10] = [
             (&session.id, Type::UUID),
             (&session.user_id, Type::INT8),
             (&session.expires_at, Type::TIMESTAMPTZ),
@@ -143,8 +152,9 @@ impl Store {
             (&refresh.role, Type::TEXT),
             (&refresh.issued_at, Type::TIMESTAMPTZ),
             (&refresh.expires_at, Type::TIMESTAMPTZ),
+            (&session.password_version, Type::INT4),
         ];
-        self.postgres.write(SQL, &parameters).await.map(drop)
+        Ok(!self.postgres.write(SQL, &parameters).await?.is_empty())
     }
 
     /// Ends a session of this user for `reason`. Whether it was alive.
@@ -168,10 +178,16 @@ impl Store {
         const SQL: &str = "
             select id, created_at, last_used_at, ip
             from sessions
-            where user_id = $1 and ended_at is null and expires_at > now()
+            where user_id = $1
+              and ended_at is null
+              and expires_at > now()
+              and last_used_at > now() - $3 * interval '1 second'
             order by last_used_at desc, id
             limit $2";
-        let rows = self.postgres.read(SQL, &[(&user_id, Type::INT8), (&limit, Type::INT8)]).await?;
+        let idle = IDLE_LIMIT.as_seconds_f64();
+        let parameters =
+            &[(&user_id as _, Type::INT8), (&limit as _, Type::INT8), (&idle as _, Type::FLOAT8)];
+        let rows = self.postgres.read(SQL, parameters).await?;
         let read = |row: &Row| SessionRow {
             id: row.get(0),
             created_at: row.get(1),
@@ -181,17 +197,19 @@ impl Store {
         Ok(rows.iter().map(read).collect())
     }
 
-    /// Keeps `new` instead of `old` and ends every session but this one, both or neither. `false` where the
+    /// Keeps `new_hash`, if the password that was proved still is the user's, and ends every session but this one, both or neither. `false` where the
     /// password was changed by somebody else meanwhile.
     pub(crate) async fn change_password(
         &self,
         user: &SignedIn,
-        old_hash: &str,
+        proved_version: i32,
         new_hash: &str,
     ) -> Result<bool, Error> {
         const SQL: &str = "
             with changed as (
-                update users set password_hash = $3 where id = $1 and password_hash = $2 returning id
+                update users set password_hash = $3, password_version = password_version + 1
+                where id = $1 and password_version = $2
+                returning id
             ), ended as (
                 update sessions set ended_at = now(), end_reason = 'password'
                 where user_id = (select id from changed) and id <> $4 and ended_at is null
@@ -199,7 +217,7 @@ impl Store {
             select id from changed";
         let parameters = &[
             (&user.user_id as _, Type::INT8),
-            (&old_hash as _, Type::TEXT),
+            (&proved_version as _, Type::INT4),
             (&new_hash as _, Type::TEXT),
             (&user.session_id as _, Type::UUID),
         ];

@@ -1,6 +1,8 @@
-//! Is it up, and are its stores?
+//! Is it up, are its stores, and what does the API look like?
 
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::env::{self, Env};
 use shared::function::Function;
@@ -38,6 +40,7 @@ impl Function for App {
             // No quota: counting would touch Redis, and this touches nothing.
             .routes(routes!(report_health))
             .routes(routes!(report_readiness).layer(throttle(DEFAULT)))
+            .routes(routes!(describe_api).layer(throttle(DEFAULT)))
     }
 
     fn limiter(&self) -> &Limiter {
@@ -68,6 +71,15 @@ pub(crate) struct Readiness {
 )]
 pub(crate) async fn report_health() -> Answer<Health> {
     Answer(Health { status: "ok" })
+}
+
+/// Describes the whole API in this document (`OpenAPI` 3.1).
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "system",
+    responses((status = 200, description = "The document", body = Object, content_type = "application/json"), Throttled),
+)]
+pub(crate) async fn describe_api() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], include_str!("../../../openapi.json"))
 }
 
 /// Says that Postgres and Redis answer; 503 if one of them does not.
