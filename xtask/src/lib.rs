@@ -24,7 +24,7 @@ mod settings;
 mod signals;
 pub mod stack;
 pub mod test;
-mod tools;
+pub mod tools;
 pub mod up;
 mod user;
 pub mod workspace;

@@ -1,4 +1,4 @@
-//! The programs that a stack needs: found on the machine, or else installed below `target/tools`.
+//! The programs that a stack and its tests need: found on the machine, or else installed below `target/tools`.
 
 mod find;
 mod install;
@@ -14,7 +14,7 @@ pub(crate) use self::{
     find::{on_path, setpriv},
     tool::Tool,
 };
-use crate::{Error, Result, error::Context, user::User, workspace};
+use crate::{Error, Result, error::Context, random, user::User, workspace};
 
 /// One program and how to come by it.
 struct Wanted {
@@ -69,6 +69,13 @@ const CARGO_DENY: Wanted = Wanted {
     }],
 };
 
+/// A Python with just the packages that the file `requirements` names, kept for the next call with the same file.
+pub async fn python(requirements: &Path) -> Result<PathBuf> {
+    let way = Way::packages(requirements)?;
+    let python = install::tool(&Tools::new()?.dir, &way, &["python3"]).await?;
+    Ok(python.program().to_owned())
+}
+
 /// The machine's programs and the folder for what it lacks.
 pub(crate) struct Tools {
     dir: PathBuf,
@@ -109,9 +116,10 @@ impl Tools {
     /// Makes `tool` known as `name` in `target/tools/bin`, for people to put on their PATH.
     pub(crate) fn link(&self, tool: &Tool, name: &str) -> Result<PathBuf> {
         let bin = self.dir.join("bin");
+        // A name of its own at each call: two tests of one process do this at once.
+        let fresh = bin.join(format!(".{name}.{}", random::token()?));
         let link = || {
             fs::create_dir_all(&bin)?;
-            let fresh = bin.join(format!(".{name}.{}", std::process::id()));
             symlink(tool.program(), &fresh)?;
             fs::rename(&fresh, bin.join(name))
         };

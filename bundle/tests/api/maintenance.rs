@@ -68,3 +68,33 @@ async fn an_event_that_is_no_task_is_refused_and_changes_nothing() {
         assert!(run(&stage, event.clone()).await.is_err(), "{event}");
     }
 }
+
+#[tokio::test]
+async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let auth = auth(&stage);
+    let other = crate::people::log_in(&auth.elsewhere(), "ada", crate::people::PASSWORD).await;
+    let database = stage.database().await;
+    let session = crate::people::session_of(&stage, &crate::people::text(&other, "access_token"));
+    let long_over =
+        "update sessions set ended_at = now() - interval '91 days', end_reason = 'logout' where id = $1";
+    database.execute(long_over, &[&session]).await.unwrap();
+    let many = "
+        insert into login_guesses select 'old' || n, 1, now() - interval '1 second' from generate_series(1, 2500) n;
+        insert into login_guesses values ('new', 1, now() + interval '1 hour');
+        insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
+        select sha256('expired'), id, gen_random_uuid(), 'user', now() - interval '8 days', now() - interval '1 day'
+        from sessions where ended_at is null";
+    database.batch_execute(many).await.unwrap();
+
+    let report = run(&stage, json!({"task": "purge"})).await;
+    let expected = json!({"task": "purge", "refresh_tokens": 1, "sessions": 1, "login_guesses": 2500});
+    assert_eq!(report, Ok(expected));
+    let nothing = json!({"task": "purge", "refresh_tokens": 0, "sessions": 0, "login_guesses": 0});
+    assert_eq!(run(&stage, json!({"task": "purge"})).await, Ok(nothing));
+    assert_eq!(auth.get("/auth/me").bearer(&ada.access).send().await.status, 200);
+    assert_eq!(crate::people::refresh(&auth, &ada.refresh).await.status, 200);
+    let left: i64 = database.query_one("select count(*) from login_guesses", &[]).await.unwrap().get(0);
+    assert_eq!(left, 1);
+}

@@ -1,6 +1,7 @@
 //! Work on the stores that no caller may ask for: plain Lambda events, invoked directly.
 
 mod migrate;
+mod purge;
 mod set_role;
 
 use lambda_runtime::LambdaEvent;
@@ -9,6 +10,7 @@ use shared::env::{self, Env};
 use shared::telemetry::SECURITY;
 
 pub use migrate::{Migration, connect, migrate};
+pub use purge::Purge;
 pub use set_role::{Role, RoleChange};
 
 /// The binary's name.
@@ -20,6 +22,8 @@ pub const NAME: &str = "maintenance";
 pub enum Task {
     /// Brings the database up to date.
     Migrate {},
+    /// Deletes what nobody needs any more.
+    Purge {},
     /// Gives a user a role.
     SetRole {
         /// The user's name, in any of its forms.
@@ -35,6 +39,8 @@ pub enum Task {
 pub enum Report {
     /// The database is up to date.
     Migrate(Migration),
+    /// That much is deleted.
+    Purge(Purge),
     /// The user has the role.
     SetRole(RoleChange),
 }
@@ -70,6 +76,7 @@ impl App {
     pub async fn run(&self, event: LambdaEvent<Task>) -> Result<Report, Error> {
         match event.payload {
             Task::Migrate {} => Ok(Report::Migrate(migrate(&self.database_url).await?)),
+            Task::Purge {} => Ok(Report::Purge(purge::purge(&self.database_url).await?)),
             Task::SetRole { username, role } => {
                 let change = set_role::set_role(&self.database_url, &username, role).await?;
                 tracing::info!(target: SECURITY, event = "role_change", outcome = "success",

@@ -1,0 +1,174 @@
+//! The API as programs of other people see it: OAuth clients in two languages, and tokens forged with PyJWT.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use oauth2::basic::{
+    BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse, BasicTokenType,
+};
+use oauth2::http::Request;
+use oauth2::{
+    AccessToken, ClientId, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RefreshToken,
+    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, RevocationUrl, StandardRevocableToken,
+    TokenResponse as _, TokenUrl,
+};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use xtask::http::{exchange, send};
+use xtask::up::Up;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_three_makers_sign_in_refresh_revoke_and_raise_their_own_errors() {
+    let up = crate::up().await;
+    let shelf_app = ShelfApp::of(&up).await;
+    shelf_app.lives_its_life().await;
+    shelf_app.hears_of_mistakes().await;
+    // Uses up the quota of the login; the last thing to see is what the third client makes of that.
+    run(&up, "sign_in.py").await;
+    shelf_app.is_throttled().await;
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_forged_with_other_libraries_open_nothing() {
+    let up = crate::up().await;
+    tokio::select! {
+        () = run(&up, "hostile.py") => {}
+        () = keep_the_quota_open(&up) => {}
+    }
+    up.stop().await;
+}
+
+/// Runs a script beside this file against the API; shows what it printed if it fails.
+async fn run(up: &Up, script: &str) {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/clients"));
+    let python = xtask::tools::python(&folder.join("requirements.txt")).await.unwrap();
+    let mut command = Command::new(python);
+    // Without a cache of bytecode among the sources.
+    command.arg("-B").arg(folder.join(script)).arg(up.url()).arg(up.stack().env_file());
+    let Output { status, stdout, stderr } = spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(status.success(), "{script}: {status}\n{stdout}\n{stderr}");
+    println!("{script}: {}", stdout.trim());
+}
+
+/// Forgets, again and again, the requests that were counted: a thousand tokens would otherwise take ten minutes.
+async fn keep_the_quota_open(up: &Up) {
+    let client = redis::Client::open(up.stack().var("REDIS_URL")).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    loop {
+        let logs: Vec<String> =
+            redis::cmd("KEYS").arg("*limit:default:*").query_async(&mut redis).await.unwrap();
+        if !logs.is_empty() {
+            redis::cmd("UNLINK").arg(logs).exec_async(&mut redis).await.unwrap();
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The crate's own client, with a token endpoint and a revocation endpoint.
+type Oauth2 = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointSet>;
+type Refusal = RequestTokenError<io::Error, BasicErrorResponse>;
+
+/// A program that uses the crate `oauth2` as it comes.
+struct ShelfApp {
+    url: String,
+    login: Oauth2,
+    refresh: Oauth2,
+    username: ResourceOwnerUsername,
+}
+
+impl ShelfApp {
+    /// Registers a user, under a name that no earlier run took.
+    async fn of(up: &Up) -> Self {
+        let client = |token_endpoint: &str| {
+            let token_url = TokenUrl::new(format!("{}{token_endpoint}", up.url())).unwrap();
+            // The crate insists on https here; `transport` takes it off, as a gateway does.
+            let revocation_url = format!("{}/auth/revoke", up.url().replace("http:", "https:"));
+            BasicClient::new(ClientId::new("shelf-app".to_owned()))
+                .set_token_uri(token_url)
+                .set_revocation_url(RevocationUrl::new(revocation_url).unwrap())
+        };
+        let username = format!("oauth2-{}", uuid::Uuid::new_v4().simple());
+        let registration = serde_json::json!({ "username": username, "password": PASSWORD }).to_string();
+        let answer = send("POST", &format!("{}/auth/register", up.url()), &registration).await.unwrap();
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Self {
+            url: up.url(),
+            login: client("/auth/login"),
+            refresh: client("/auth/refresh"),
+            username: ResourceOwnerUsername::new(username),
+        }
+    }
+
+    async fn sign_in(&self, password: &str) -> Result<BasicTokenResponse, Refusal> {
+        let password = ResourceOwnerPassword::new(password.to_owned());
+        self.login.exchange_password(&self.username, &password).request_async(&transport).await
+    }
+
+    async fn refresh(&self, token: &RefreshToken) -> Result<BasicTokenResponse, Refusal> {
+        self.refresh.exchange_refresh_token(token).request_async(&transport).await
+    }
+
+    async fn revoke(&self, token: StandardRevocableToken) {
+        self.login.revoke_token(token).unwrap().request_async(&transport).await.unwrap();
+    }
+
+    async fn status_of_me(&self, token: &AccessToken) -> u16 {
+        let request = Request::get(format!("{}/auth/me", self.url));
+        let request = request.header("authorization", format!("Bearer {}", token.secret()));
+        exchange(request.body(Vec::new()).unwrap()).await.unwrap().status().as_u16()
+    }
+
+    /// Signs in, refreshes, revokes, and finds all of it dead.
+    async fn lives_its_life(&self) {
+        let tokens = self.sign_in(PASSWORD).await.unwrap();
+        assert_eq!(*tokens.token_type(), BasicTokenType::Bearer);
+        assert_eq!(tokens.expires_in(), Some(Duration::from_mins(10)));
+        let renewed = self.refresh(tokens.refresh_token().unwrap()).await.unwrap();
+        assert_ne!(renewed.access_token().secret(), tokens.access_token().secret());
+        assert_eq!(self.status_of_me(renewed.access_token()).await, 200);
+        let last = renewed.refresh_token().unwrap();
+        self.revoke(last.into()).await;
+        assert_eq!(self.status_of_me(renewed.access_token()).await, 401);
+        assert_eq!(code_of(self.refresh(last).await), BasicErrorResponseType::InvalidGrant);
+        // Once more: what is dead already is no error (RFC 7009 §2.2).
+        self.revoke(last.into()).await;
+    }
+
+    /// A wrong password, and a session that ends by its access token.
+    async fn hears_of_mistakes(&self) {
+        assert_eq!(code_of(self.sign_in("not the password").await), BasicErrorResponseType::InvalidGrant);
+        let tokens = self.sign_in(PASSWORD).await.unwrap();
+        self.revoke(AccessToken::new("x.y.z".to_owned()).into()).await;
+        assert_eq!(self.status_of_me(tokens.access_token()).await, 200, "a stranger's token was revoked");
+        self.revoke(tokens.access_token().into()).await;
+        let refused = self.refresh(tokens.refresh_token().unwrap()).await;
+        assert_eq!(code_of(refused), BasicErrorResponseType::InvalidGrant);
+    }
+
+    /// The right password, too often.
+    async fn is_throttled(&self) {
+        let code = BasicErrorResponseType::Extension("temporarily_unavailable".to_owned());
+        assert_eq!(code_of(self.sign_in(PASSWORD).await), code);
+    }
+}
+
+/// What the crate made of a refusal. Anything but its `ServerResponse` means that it could not read the answer.
+fn code_of(outcome: Result<BasicTokenResponse, Refusal>) -> BasicErrorResponseType {
+    match outcome {
+        Err(RequestTokenError::ServerResponse(refusal)) => refusal.error().clone(),
+        Err(other) => panic!("the client understood nothing: {other:?}"),
+        Ok(_) => panic!("this should have been refused"),
+    }
+}
+
+async fn transport(request: HttpRequest) -> io::Result<HttpResponse> {
+    let (mut parts, body) = request.into_parts();
+    parts.uri = parts.uri.to_string().replace("https:", "http:").parse().map_err(io::Error::other)?;
+    exchange(Request::from_parts(parts, body)).await
+}
