@@ -6,6 +6,8 @@
 mod keys;
 mod provider;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
@@ -164,7 +166,10 @@ impl Verifier {
         if token.len() > LONGEST {
             return Err(Invalid);
         }
-        let header = ProtectedHeader::of(token)?;
+        let mut parts = token.split('.');
+        let header = ProtectedHeader::of(parts.next().ok_or(Invalid)?)?;
+        // A claim that is skipped unread would be skipped unchecked (RFC 7519 §7.2: UTF-8).
+        std::str::from_utf8(&decode(parts.next().ok_or(Invalid)?)?).map_err(|_| Invalid)?;
         if header.alg != "EdDSA" || header.typ != kind.typ() {
             return Err(Invalid);
         }
@@ -190,12 +195,13 @@ struct ProtectedHeader {
 }
 
 impl ProtectedHeader {
-    fn of(token: &str) -> Result<Self, Invalid> {
-        use base64::Engine as _;
-        let (header, _) = token.split_once('.').ok_or(Invalid)?;
-        let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).map_err(|_| Invalid)?;
-        serde_json::from_slice(&json).map_err(|_| Invalid)
+    fn of(header: &str) -> Result<Self, Invalid> {
+        serde_json::from_slice(&decode(header)?).map_err(|_| Invalid)
     }
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, Invalid> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Invalid)
 }
 
 fn issuer_and_audience(env: &Env) -> Result<(String, String), env::Error> {

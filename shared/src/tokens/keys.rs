@@ -128,21 +128,25 @@ pub struct GeneratedKeys {
 #[must_use]
 pub fn generate() -> GeneratedKeys {
     use base64::engine::general_purpose::STANDARD;
+    use ring::rand::{SecureRandom as _, SystemRandom};
     use sha2::{Digest as _, Sha256};
 
-    let der =
-        Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("the system has randomness");
-    let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).expect("ring reads what it wrote");
+    let mut seed = [0; 32];
+    SystemRandom::new().fill(&mut seed).expect("the system has randomness");
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("any 32 bytes are a seed");
     let x = URL_SAFE_NO_PAD.encode(pair.public_key());
     let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
     let kid = URL_SAFE_NO_PAD.encode(thumbprint);
     let key =
         PublicKey { kty: "OKP".into(), crv: "Ed25519".into(), x, kid, usage: signature_use(), alg: eddsa() };
+    // ring's own generator adds the public key (RFC 5958's version 2), which OpenSSL does not read.
+    let der = STANDARD.encode([&PKCS8_VERSION_1[..], &seed].concat());
     GeneratedKeys {
-        private_pem: format!(
-            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-            STANDARD.encode(der.as_ref())
-        ),
+        private_pem: format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n"),
         public_jwks: serde_json::to_string(&PublishedKeySet { keys: vec![&key] }).expect("strings serialise"),
     }
 }
+
+/// What stands before the seed in an Ed25519 private key (RFC 8410 §7).
+#[cfg(any(test, feature = "testing"))]
+const PKCS8_VERSION_1: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

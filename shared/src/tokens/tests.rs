@@ -114,6 +114,20 @@ fn a_header_with_anything_more_or_else_is_refused() {
 }
 
 #[test]
+fn a_claim_that_nobody_reads_must_be_text_all_the_same() {
+    let setting = setting();
+    let mut payload = claims().to_string().into_bytes();
+    payload.truncate(payload.len() - 1);
+    payload.extend(b",\"x\":\"\xff\"}");
+    let body = [setting.header().to_string().into_bytes(), payload]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+        .join(".");
+    let signature =
+        jsonwebtoken::crypto::sign(body.as_bytes(), &setting.issuer.key, Algorithm::EdDSA).unwrap();
+    assert_eq!(setting.verifier.verify(&format!("{body}.{signature}"), Kind::Access), Err(Invalid));
+}
+
+#[test]
 fn odd_claims_are_refused() {
     let setting = setting();
     for (name, value) in [

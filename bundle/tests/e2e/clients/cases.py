@@ -129,13 +129,13 @@ def shapes(forge: Forge, *_: object) -> Iterator[Case]:
         yield f"empty {name}", replaced(forge.parts, index, ""), REFUSED
         yield f"{name} in base64 twice", replaced(forge.parts, index, b64(forge.parts[index].encode())), REFUSED
     yield "bits to spare", spare_bits(forge.original), REFUSED
-    yield "another alphabet", f"{header}.{claims}.{(bytes([251, 255]) * 32).hex()}+/", REFUSED
+    yield "another alphabet", f"{forge.original[:-3]}+/{forge.original[-1]}", REFUSED
     for cut in (1, 2, 40, 86, 87, len(forge.original) // 2):
         yield f"without its last {cut}", forge.original[:-cut], REFUSED
     yield "without its first", forge.original[1:], REFUSED
     texts = [
-        header, f"{header}.{claims}", f"{header}..{signature}", f".{claims}.{signature}", "..", ".", "...", "x", "x.y.z",
-        f"{forge.original}.", f".{forge.original}", f"{forge.original}.x", f"{forge.original}.{signature}",
+        header, f"{header}.{claims}", f"{header}..{signature}", f".{claims}.{signature}", "..", ".", "...", "x",
+        "x.y.z", f"{forge.original}.", f".{forge.original}", f"{forge.original}.x", f"{forge.original}.{signature}",
         f"{header}.{header}.{claims}.{claims}.{signature}", f"{claims}.{header}.{signature}",
         f"{header}.{claims}.{signature},{forge.original}", f'"{forge.original}"', f"Bearer {forge.original}",
         f"{header} .{claims}.{signature}", f"{header}. {claims}.{signature}", f"{header}.{claims}.\t{signature}",

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import time
-from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -40,11 +40,10 @@ def changed(original: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
 
 
 def private_key(pem: str) -> ed25519.Ed25519PrivateKey:
-    """The key in `JWT_PRIVATE_KEY`. The stack's is PKCS#8 of version 2 (RFC 5958), which `cryptography` can't read,
-    so the 32 bytes are taken from where they stand in either version (RFC 8410 §7)."""
-    lines = pem.replace("\\n", "\n").strip().splitlines()
-    _, _, rest = b64decode("".join(lines[1:-1])).partition(b"\x04\x22\x04\x20")
-    return ed25519.Ed25519PrivateKey.from_private_bytes(rest[:32])
+    """The key in `JWT_PRIVATE_KEY`, whose line ends are written as two characters."""
+    key = serialization.load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
+    assert isinstance(key, ed25519.Ed25519PrivateKey)
+    return key
 
 
 class Forge:
