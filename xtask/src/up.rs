@@ -2,8 +2,9 @@
 
 mod family;
 mod functions;
+mod sources;
 
-use self::functions::Functions;
+use self::{functions::Functions, sources::Sources};
 use crate::{
     Error, Result,
     error::Context,
@@ -29,6 +30,7 @@ pub struct Options {
 /// The running API with its stack. Dropping it ends everything at once; `stop` does so gently.
 #[derive(Debug)]
 pub struct Up {
+    launch: Launch,
     functions: Functions,
     claim: Claim,
     stack: Stack,
@@ -62,7 +64,7 @@ impl Up {
             launch = launch.log(stack.dir().join("watch.log"));
         }
         let functions = Functions::start(&launch, claim.port).await?;
-        Ok(Self { functions, claim, stack })
+        Ok(Self { launch, functions, claim, stack })
     }
 
     /// Where the API answers, without a slash at the end.
@@ -88,12 +90,25 @@ impl Up {
         self.stack.stop().await;
     }
 
-    /// Starts servers again that end by themselves; returns if the functions end.
+    /// Starts servers again that end by themselves, and functions whose sources change; returns if the functions end.
     async fn keep_running(&mut self) -> Result<()> {
-        tokio::select! {
-            outcome = self.stack.keep_running() => outcome,
-            error = self.functions.ended() => Err(error),
+        let mut sources = Sources::of(&workspace::root()?);
+        loop {
+            tokio::select! {
+                outcome = self.stack.keep_running() => return outcome,
+                error = self.functions.ended() => return Err(error),
+                () = sources.changed() => self.rebuild().await?,
+            }
         }
+    }
+
+    async fn rebuild(&mut self) -> Result<()> {
+        println!("The sources have changed …");
+        if execute(&cargo(["build"])?).await.is_err() {
+            println!("They do not build; what was built before serves on.");
+            return Ok(());
+        }
+        self.functions.start_again(&self.launch, self.claim.port).await
     }
 
     fn greet(&self) {
@@ -115,10 +130,19 @@ impl Up {
 }
 
 /// `--disable-cors`: otherwise cargo-lambda answers OPTIONS itself and the functions never see it.
+/// `--ignore-changes`: its watcher goes deaf; see [`sources`].
 fn watch(cargo_lambda: &Tool, port: u16) -> Launch {
     let launch = cargo_lambda
         .launch("cargo-lambda")
-        .args(["lambda", "watch", "--disable-cors", "--invoke-address", "127.0.0.1", "--invoke-port"])
+        .args([
+            "lambda",
+            "watch",
+            "--disable-cors",
+            "--ignore-changes",
+            "--invoke-address",
+            "127.0.0.1",
+            "--invoke-port",
+        ])
         .args([port.to_string()])
         // Its own log is not about our functions, and they do not read this.
         .env("RUST_LOG", settings::var("RUST_LOG").unwrap_or_else(|| "warn".into()));

@@ -51,7 +51,8 @@ async fn identify_and_log(mut request: Request, next: Next) -> Response {
         let response = redis::within_request(next.run(request)).await;
         let route = route.as_ref().map(MatchedPath::as_str);
         let status = response.status().as_u16();
-        tracing::info!(%method, route, status, micros = began.elapsed().as_micros(), "answered");
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(%method, route, status, micros, "answered");
         response
     }
     .instrument(span)

@@ -33,6 +33,14 @@ impl Functions {
         Ok(functions)
     }
 
+    /// Ends everything and starts it anew.
+    pub(super) async fn start_again(&mut self, emulator: &Launch, port: u16) -> Result<()> {
+        self.end_family();
+        self.emulator.kill().await;
+        *self = Self::start(emulator, port).await?;
+        Ok(())
+    }
+
     /// Returns when the emulator has ended without being asked to.
     pub(super) async fn ended(&mut self) -> Error {
         match self.emulator.wait().await {
