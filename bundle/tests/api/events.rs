@@ -152,6 +152,45 @@ async fn a_query_that_is_far_too_long_is_refused_in_every_format() {
 }
 
 #[tokio::test]
+async fn a_value_in_a_query_means_the_same_in_every_format() {
+    let stage = Stage::new().await;
+    let books = books(&stage);
+    stage
+        .database()
+        .await
+        .batch_execute("insert into books (title, author) values ('a&b=c d#é\"%?+', 'A')")
+        .await
+        .unwrap();
+    for (value, encoded) in [
+        ("a&b", "a%26b"),
+        ("=c", "%3Dc"),
+        ("c d", "c+d"),
+        ("d#", "d%23"),
+        ("é", "%C3%A9"),
+        ("\"", "%22"),
+        ("%", "%25"),
+        ("?+", "?%2B"),
+    ] {
+        let mut first = v1("GET", "/books", "");
+        first["queryStringParameters"] = json!({"title_contains": value});
+        first["multiValueQueryStringParameters"] = json!({"title_contains": [value]});
+        let second = v2("GET", "/books", &format!("title_contains={encoded}"));
+        for event in [first, second] {
+            let answer = books.send_event(&event.to_string()).await.unwrap();
+            assert_eq!(
+                (answer.status, &answer.json()["total"]),
+                (200, &json!(1)),
+                "{value}: {}",
+                answer.text()
+            );
+        }
+    }
+    let mut control = v1("GET", "/books", "");
+    control["multiValueQueryStringParameters"] = json!({"title_contains": ["\u{0}"]});
+    assert_problem(&books.send_event(&control.to_string()).await.unwrap(), 422);
+}
+
+#[tokio::test]
 async fn a_refused_event_for_a_token_endpoint_is_refused_as_oauth_clients_expect() {
     let stage = Stage::new().await;
     let auth = crate::people::auth(&stage);
