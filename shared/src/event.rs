@@ -5,6 +5,8 @@
 //! a query, `..` would climb, and bad base64 would panic. Here every part is checked and brought into a form
 //! that means the same to the parser as it did in the event.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
@@ -104,8 +106,11 @@ fn guard_v2(mut event: ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> G
 
 fn guard_v1(mut event: ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Guarded {
     let path = safe_path(event.path.as_deref().unwrap_or_default(), stage_prefix);
-    let queries = [&event.multi_value_query_string_parameters, &event.query_string_parameters];
-    let query = queries.into_iter().try_for_each(|query| safe_query(&query.to_query_string()).map(drop));
+    let queries = [&mut event.multi_value_query_string_parameters, &mut event.query_string_parameters];
+    let query = queries.into_iter().try_for_each(|query| {
+        *query = without_empty_lists(query);
+        safe_query(&query.to_query_string()).map(drop)
+    });
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
     event.request_context.stage = None;
     event.request_context.domain_name = None;
@@ -123,6 +128,14 @@ fn guard_v1(mut event: ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Gu
         event.multi_value_query_string_parameters = QueryMap::default();
     }
     Guarded { event: LambdaRequest::ApiGatewayV1(event), verdict }
+}
+
+/// `query` without names that have no value at all, which the map itself can't walk over.
+fn without_empty_lists(query: &QueryMap) -> QueryMap {
+    let lists = serde_json::to_value(query).and_then(serde_json::from_value::<HashMap<String, Vec<String>>>);
+    let mut lists = lists.unwrap_or_default();
+    lists.retain(|_, values| !values.is_empty());
+    lists.into()
 }
 
 /// `path`, which arrives decoded, encoded again segment by segment, without the stage and without a final `/`.

@@ -219,7 +219,7 @@ async fn a_store_that_is_away_is_a_503_and_never_a_401() {
     assert_eq!(assert_problem(&answer, 503)["error"], "temporarily_unavailable");
 }
 
-fn v2(method: &str, path: &str, query: &str) -> Value {
+pub(crate) fn v2(method: &str, path: &str, query: &str) -> Value {
     json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
         "headers": {"host": "api.example"},
@@ -231,7 +231,7 @@ fn v2(method: &str, path: &str, query: &str) -> Value {
     })
 }
 
-fn v1(method: &str, path: &str, query: &str) -> Value {
+pub(crate) fn v1(method: &str, path: &str, query: &str) -> Value {
     let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
     let single: Value = pairs
         .iter()

@@ -15,6 +15,7 @@ mod limits;
 mod lockout;
 mod log;
 mod maintenance;
+mod mutations;
 mod outages;
 mod people;
 mod rotation;
