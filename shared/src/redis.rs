@@ -148,3 +148,22 @@ fn lost_connection(error: &RedisError) -> bool {
     ];
     error.is_io_error() || error.is_unrecoverable_error() || DEMOTED.contains(&error.kind())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_takes_no_writes_is_left_for_a_new_connection() {
+        for (kind, lost) in [
+            (ErrorKind::Server(ServerErrorKind::ReadOnly), true),
+            (ErrorKind::Server(ServerErrorKind::MasterDown), true),
+            (ErrorKind::Server(ServerErrorKind::BusyLoading), true),
+            (ErrorKind::Io, true),
+            (ErrorKind::Server(ServerErrorKind::ResponseError), false),
+            (ErrorKind::UnexpectedReturnType, false),
+        ] {
+            assert_eq!(lost_connection(&RedisError::from((kind, "it said so"))), lost, "{kind:?}");
+        }
+    }
+}
