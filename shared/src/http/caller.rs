@@ -34,11 +34,9 @@ where
     }
 }
 
-impl<S> FromRequestParts<S> for Admin
+impl<S: Send + Sync> FromRequestParts<S> for Admin
 where
-    S: Send + Sync,
-    Verifier: FromRef<S>,
-    Postgres: FromRef<S>,
+    Caller: FromRequestParts<S, Rejection = Error>,
 {
     type Rejection = Error;
 

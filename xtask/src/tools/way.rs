@@ -27,7 +27,7 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wheel { package, version } => write!(f, "{package} {version} from PyPI"),
-            Self::Crate { package, version, .. } => write!(f, "{package} {version} from crates.io"),
+            Self::Crate { package, version, .. } => write!(f, "{package} {version} from cargo's registry"),
             Self::Debian { package } => write!(f, "{package} from the system's packages"),
             Self::Packages { requirements, .. } => write!(f, "{} from PyPI", requirements.display()),
         }

@@ -1,6 +1,7 @@
 //! The SQL of refresh token rotation: one transaction, under a lock on the session.
 
 use shared::postgres::{Error, Transaction};
+use shared::sessions::FIND_LIVE;
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -39,18 +40,9 @@ impl Rotation {
 
     /// The session, unless it has ended or its user is disabled or gone.
     pub(crate) async fn live_session(&mut self, user_id: i64) -> Result<Option<LiveSession>, Error> {
-        const SQL: &str = "
-            select users.role, sessions.expires_at
-            from sessions
-            join users on users.id = sessions.user_id
-            where sessions.id = $1
-              and sessions.user_id = $2
-              and sessions.ended_at is null
-              and sessions.expires_at > now()
-              and not users.disabled";
         let parameters = &[(&self.session_id as _, Type::UUID), (&user_id as _, Type::INT8)];
-        let rows = self.transaction.run(SQL, parameters).await?;
-        Ok(rows.first().map(|row| LiveSession { role: row.get(0), expires_at: row.get(1) }))
+        let rows = self.transaction.run(FIND_LIVE, parameters).await?;
+        Ok(rows.first().map(|row| LiveSession { role: row.get(1), expires_at: row.get(2) }))
     }
 
     /// What became of the token, if it is one of this session's.
