@@ -48,7 +48,8 @@ impl Function for App {
 
     fn routes() -> OpenApiRouter<Self> {
         OpenApiRouter::new()
-            .routes(routes!(list::list_books, create::create_book).layer(throttle(DEFAULT)))
+            .routes(routes!(list::list_books).layer(throttle(DEFAULT)))
+            .routes(routes!(create::create_book).layer(throttle(DEFAULT)))
             .routes(routes!(get::get_book, update::update_book, delete::delete_book).layer(throttle(DEFAULT)))
     }
 

@@ -31,7 +31,9 @@ pub fn router<F: Function>(function: F) -> Router {
     let nosniff = HeaderValue::from_static("nosniff");
     // The last layer added sees a request first.
     routes
-        .with_state(function)
+        .with_state(function.clone())
+        // For layers on routes: unlike handlers they have no state.
+        .layer(Extension(function))
         .layer(Extension(limiter))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(from_fn(problem::write_out))
