@@ -12,6 +12,7 @@ mod conditional;
 mod events;
 mod house;
 mod limits;
+mod lists;
 mod lockout;
 mod log;
 mod maintenance;

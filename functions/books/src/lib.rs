@@ -2,10 +2,12 @@
 
 mod book;
 mod create;
+mod cursor;
 mod delete;
 mod get;
 mod list;
 mod listing;
+mod order;
 mod store;
 mod update;
 

@@ -1,127 +1,102 @@
-//! Which books a list shows, and in what order.
+//! Which books a list shows, and which page of it.
 
 use shared::fields::{Fields, FromField, FromFields, Raw, Text};
 use shared::fingerprint::fingerprint;
 use utoipa::IntoParams;
 
 use crate::book::Year;
+use crate::order::{Direction, Order, SortBy};
 
 /// Books on a page where the caller doesn't say.
-const DEFAULT_PAGE_SIZE: i64 = 10;
-const LARGEST_PAGE_SIZE: i64 = 100;
+const DEFAULT_PAGE_SIZE: u8 = 10;
+const LARGEST_PAGE_SIZE: u8 = 100;
 
 /// A request for one page of books.
 #[derive(Debug)]
 pub(crate) struct Listing {
-    pub(crate) page: i64,
-    pub(crate) page_size: i64,
+    pub(crate) start: Start,
+    pub(crate) page_size: u8,
+    pub(crate) filter: Filter,
+    pub(crate) order: Order,
+}
+
+/// Where a page begins.
+#[derive(Debug)]
+pub(crate) enum Start {
+    /// After as many books as the pages before it hold; the first page is 1.
+    Page(i64),
+    /// Where this cursor says. It is opened when somebody has to look, since a cached page was looked up before.
+    Cursor(Text<1, 2048>),
+}
+
+/// What a book must be like to be in the list: everything that is given.
+#[derive(Debug)]
+pub(crate) struct Filter {
     pub(crate) title_contains: Option<Text<0, 200>>,
     pub(crate) author: Option<Text<0, 100>>,
     pub(crate) year_from: Option<Year>,
     pub(crate) year_to: Option<Year>,
-    /// Never twice the same column, and `id` last, so that the order is total.
-    pub(crate) order: Vec<(Column, Direction)>,
 }
 
-/// What a list may be sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Column {
-    Id,
-    Title,
-    Author,
-    Year,
-}
-
-/// Which end of a sorted list comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Ascending,
-    Descending,
-}
-
-impl Column {
-    /// The column's name, in the query and in SQL.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::Title => "title",
-            Self::Author => "author",
-            Self::Year => "year",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        [Self::Id, Self::Title, Self::Author, Self::Year].into_iter().find(|column| column.name() == name)
-    }
-}
-
-impl Direction {
-    /// The direction's name, in the query and in SQL.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ascending => "asc",
-            Self::Descending => "desc",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        [Self::Ascending, Self::Descending].into_iter().find(|direction| direction.name() == name)
+impl Filter {
+    /// The parameters that make this filter, as a query has them.
+    fn parameters(&self) -> [(&'static str, Option<String>); 4] {
+        let year = |year: Option<Year>| year.map(|Year(year)| year.to_string());
+        [
+            ("title_contains", self.title_contains.as_ref().map(ToString::to_string)),
+            ("author", self.author.as_ref().map(ToString::to_string)),
+            ("year_from", year(self.year_from)),
+            ("year_to", year(self.year_to)),
+        ]
     }
 }
 
 impl Listing {
-    /// The name of this page in the cache: the same for every way to ask for it.
+    /// The name of the list that this is a page of: the same for every way to ask for it.
+    pub(crate) fn list(&self) -> String {
+        let order = self.order.to_string();
+        let filter = self.filter.parameters();
+        fingerprint(filter.iter().map(|(_, value)| value.as_deref()).chain([Some(order.as_str())]))
+    }
+
+    /// The name of this page in the cache.
     pub(crate) fn cache_key(&self) -> String {
-        let order: Vec<_> = self
-            .order
-            .iter()
-            .map(|(column, direction)| format!("{} {}", column.name(), direction.name()))
-            .collect();
-        let number = |year: Option<Year>| year.map(|Year(year)| year.to_string());
-        let fields = [
-            Some(self.page.to_string()),
-            Some(self.page_size.to_string()),
-            self.title_contains.as_ref().map(ToString::to_string),
-            self.author.as_ref().map(ToString::to_string),
-            number(self.year_from),
-            number(self.year_to),
-            Some(order.join(",")),
-        ];
-        fingerprint(fields.iter().map(Option::as_deref))
+        let page = match &self.start {
+            Start::Page(page) => [Some(page.to_string()), None],
+            Start::Cursor(cursor) => [None, Some(cursor.to_string())],
+        };
+        let rest = [Some(self.page_size.to_string()), Some(self.list())];
+        fingerprint(page.iter().chain(&rest).map(Option::as_deref))
     }
 }
 
 impl FromFields for Listing {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let page = fields.optional("page");
+        let cursor = fields.optional("cursor");
+        let mut page = fields.optional("page");
+        if let (Some(Some(_)), Some(Some(_))) = (&cursor, &page) {
+            page = fields.refuse("page", "must not be sent with a cursor, which says where the page begins");
+        }
         let page_size = fields.optional("page_size");
         let title_contains = fields.optional("title_contains");
         let author = fields.optional("author");
         let year_from = fields.optional("year_from");
         let year_to = fields.optional("year_to");
-        let sort_by = fields.optional("sort_by");
+        let sort_by = fields.optional::<SortBy>("sort_by");
         let sort_dir = fields.optional("sort_dir");
-        let SortBy(parts) = sort_by?.unwrap_or(SortBy(Vec::new()));
+        let page = page?.map_or(1, |Page(page)| page);
         Some(Self {
-            page: page?.map_or(1, |Page(page)| page),
+            start: cursor?.map_or(Start::Page(page), Start::Cursor),
             page_size: page_size?.map_or(DEFAULT_PAGE_SIZE, |PageSize(size)| size),
-            title_contains: title_contains?,
-            author: author?,
-            year_from: year_from?,
-            year_to: year_to?,
-            order: total_order(parts, sort_dir?.unwrap_or(Direction::Ascending)),
+            filter: Filter {
+                title_contains: title_contains?,
+                author: author?,
+                year_from: year_from?,
+                year_to: year_to?,
+            },
+            order: Order::new(sort_by?.unwrap_or_default(), sort_dir?.unwrap_or(Direction::Ascending)),
         })
     }
-}
-
-fn total_order(parts: Vec<(Column, Option<Direction>)>, default: Direction) -> Vec<(Column, Direction)> {
-    let parts = if parts.is_empty() { vec![(Column::Id, None)] } else { parts };
-    let mut order: Vec<_> =
-        parts.into_iter().map(|(column, direction)| (column, direction.unwrap_or(default))).collect();
-    if order.iter().all(|(column, _)| *column != Column::Id) {
-        order.push((Column::Id, Direction::Ascending));
-    }
-    order
 }
 
 struct Page(i64);
@@ -133,49 +108,12 @@ impl FromField for Page {
     }
 }
 
-struct PageSize(i64);
+struct PageSize(u8);
 
 impl FromField for PageSize {
     fn from_field(raw: Raw) -> Result<Self, String> {
-        let size = raw.integer()?;
-        let possible = 1..=LARGEST_PAGE_SIZE;
-        if possible.contains(&size) {
-            Ok(Self(size))
-        } else {
-            Err(format!("must be from 1 to {LARGEST_PAGE_SIZE}"))
-        }
-    }
-}
-
-impl FromField for Direction {
-    fn from_field(raw: Raw) -> Result<Self, String> {
-        Self::named(&raw.text()?).ok_or_else(|| "must be asc or desc".to_owned())
-    }
-}
-
-/// `author:desc,title`: columns in order of weight, each once, with a direction where it differs from
-/// `sort_dir`.
-struct SortBy(Vec<(Column, Option<Direction>)>);
-
-impl FromField for SortBy {
-    fn from_field(raw: Raw) -> Result<Self, String> {
-        let mut parts: Vec<(Column, Option<Direction>)> = Vec::new();
-        for part in raw.text()?.split(',') {
-            let (name, direction) = match part.split_once(':') {
-                Some((name, direction)) => (name, Some(direction)),
-                None => (part, None),
-            };
-            let column = Column::named(name).ok_or("can only name id, title, author and year")?;
-            if parts.iter().any(|(earlier, _)| *earlier == column) {
-                return Err("must not name a column twice".to_owned());
-            }
-            let direction = match direction {
-                Some(name) => Some(Direction::named(name).ok_or("can only sort asc or desc")?),
-                None => None,
-            };
-            parts.push((column, direction));
-        }
-        Ok(Self(parts))
+        let size = u8::try_from(raw.integer()?).ok().filter(|size| (1..=LARGEST_PAGE_SIZE).contains(size));
+        size.map(Self).ok_or_else(|| format!("must be from 1 to {LARGEST_PAGE_SIZE}"))
     }
 }
 
@@ -186,6 +124,10 @@ impl FromField for SortBy {
 pub(crate) struct ListingParameters {
     #[param(minimum = 1, default = 1)]
     page: Option<i64>,
+    /// Where the page begins, instead of `page`: the `next_cursor` of the page before it, for the same filter and
+    /// order. A page far down the list then costs no more than the first.
+    #[param(min_length = 1, max_length = 2048)]
+    cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, default = 10)]
     page_size: Option<i64>,
     /// Part of the title, in any case.
@@ -198,48 +140,11 @@ pub(crate) struct ListingParameters {
     year_from: Option<i32>,
     #[param(minimum = 0, maximum = 2100)]
     year_to: Option<i32>,
-    /// Columns in order of weight: `id`, `title`, `author`, `year`, each with `:asc` or `:desc` if need be.
+    /// Columns in order of weight: `id`, `title`, `author`, `year`, each with `:asc` or `:desc` if need be. Text is
+    /// in the order of its code points; books without a year come after all others, and first with `year:desc`.
     #[param(example = "author:desc,title")]
     sort_by: Option<String>,
     /// The direction of parts of `sort_by` that name none: `asc` or `desc`.
     #[param(default = "asc")]
     sort_dir: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn order(sort_by: &str, default: Direction) -> Vec<(&'static str, &'static str)> {
-        let SortBy(parts) = SortBy::from_field(Raw::Text(sort_by.to_owned())).unwrap();
-        let order = total_order(parts, default);
-        order.into_iter().map(|(column, direction)| (column.name(), direction.name())).collect()
-    }
-
-    #[test]
-    fn the_order_is_total() {
-        assert_eq!(
-            order("author:desc,title", Direction::Ascending),
-            [("author", "desc"), ("title", "asc"), ("id", "asc")]
-        );
-        assert_eq!(order("id", Direction::Descending), [("id", "desc")]);
-    }
-
-    #[test]
-    fn a_malformed_sort_is_refused() {
-        for text in [
-            "",
-            ",",
-            "title,",
-            "title,title",
-            "title:",
-            "title:up",
-            "title:asc:asc",
-            "password",
-            "Title",
-            " title",
-        ] {
-            assert!(SortBy::from_field(Raw::Text(text.to_owned())).is_err(), "{text:?}");
-        }
-    }
 }

@@ -1,14 +1,19 @@
 //! The SQL of books.
 
 mod pages;
+mod select;
+
+use std::sync::Arc;
 
 use shared::cache::Cache;
 use shared::http::{self, IfMatch};
 use shared::postgres::{Error, Parameter, Postgres};
+use tokio::sync::OnceCell;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::book::{Author, Book, Description, Draft, Patch, Title, Version, Year};
+use crate::cursor::Key;
 
 pub(crate) use pages::Page;
 
@@ -17,6 +22,7 @@ pub(crate) use pages::Page;
 pub(crate) struct Store {
     postgres: Postgres,
     cache: Cache,
+    cursor_key: Arc<OnceCell<Key>>,
 }
 
 /// A book as it is kept.
@@ -56,7 +62,7 @@ impl<T> Outcome<T> {
 
 impl Store {
     pub(crate) fn new(postgres: Postgres, cache: Cache) -> Self {
-        Self { postgres, cache }
+        Self { postgres, cache, cursor_key: Arc::default() }
     }
 
     pub(crate) async fn find(&self, id: i64) -> Result<Option<Kept>, Error> {

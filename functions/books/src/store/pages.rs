@@ -2,13 +2,17 @@
 
 use serde::Serialize;
 use shared::cache::{Lookup, Sealed};
-use shared::postgres::Error;
+use shared::fields::Text;
+use shared::http::{Error, Result};
+use shared::postgres::{self, Parameter};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 
-use super::{Store, book_from};
+use super::{Store, book_from, select};
 use crate::book::{Book, Year};
-use crate::listing::Listing;
+use crate::cursor::{Cursor, Key, Value};
+use crate::listing::{Filter, Listing, Start};
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,15 +21,17 @@ pub(crate) struct Page {
     #[schema(minimum = 1, example = 1)]
     page: i64,
     #[schema(minimum = 1, maximum = 100, example = 10)]
-    page_size: i64,
+    page_size: u8,
     /// How many books match, over all pages.
     #[schema(minimum = 0, example = 1)]
     total: i64,
+    /// The `cursor` of the page after this one; null on the last.
+    next_cursor: Option<String>,
 }
 
 impl Store {
     /// One page as JSON, from the cache if it is there. Without Redis every page comes from Postgres.
-    pub(crate) async fn page(&self, listing: &Listing) -> Result<Sealed, Error> {
+    pub(crate) async fn page(&self, listing: &Listing) -> Result<Sealed> {
         let key = listing.cache_key();
         let version = match self.cache.read(&key).await {
             Ok(Lookup::Hit(page)) => return Ok(page),
@@ -45,57 +51,52 @@ impl Store {
         Ok(page)
     }
 
-    /// Counts and reads in one round trip. Values reach the planner with the statement, so it drops the
-    /// filters that are null.
-    async fn query_page(&self, listing: &Listing) -> Result<Page, Error> {
-        let order = |prefix: &str| {
-            let parts = listing
-                .order
-                .iter()
-                .map(|(column, direction)| format!("{prefix}{} {}", column.name(), direction.name()));
-            parts.collect::<Vec<_>>().join(", ")
-        };
-        let sql = format!(
-            "with matching as (
-                select id, title, author, year, description
-                from books
-                where ($1::text is null or title ilike $1)
-                  and ($2::text is null or lower(author) = lower($2))
-                  and ($3::integer is null or year >= $3)
-                  and ($4::integer is null or year <= $4)
-            ), page as (
-                select * from matching order by {} limit $5 offset $6
-            )
-            select (select count(*) from matching), page.*
-            from (select) as always
-            left join page on true
-            order by {}",
-            order(""),
-            order("page."),
-        );
-        let title = listing.title_contains.as_ref().map(|part| format!("%{}%", escape_like(part.as_str())));
-        let author = listing.author.as_ref().map(ToString::to_string);
-        let years = [listing.year_from, listing.year_to].map(|year| year.map(|Year(year)| year));
-        let offset = (listing.page - 1).saturating_mul(listing.page_size);
-        let rows = self
-            .postgres
-            .read(
-                &sql,
-                &[
-                    (&title, Type::TEXT),
-                    (&author, Type::TEXT),
-                    (&years[0], Type::INT4),
-                    (&years[1], Type::INT4),
-                    (&listing.page_size, Type::INT8),
-                    (&offset, Type::INT8),
-                ],
-            )
-            .await?;
+    async fn query_page(&self, listing: &Listing) -> Result<Page> {
+        let key = self.cursor_key().await?;
+        let place = Place::of(listing, key)?;
+        let rows = self.select(listing, &place).await?;
         let total = rows.first().map_or(0, |row| row.get(0));
         // Past the last page there is one row, with the total and no book.
-        let books = rows.iter().filter(|row| row.get::<_, Option<i64>>(1).is_some());
-        let items = books.map(|row| book_from(row, 1)).collect();
-        Ok(Page { items, page: listing.page, page_size: listing.page_size, total })
+        let found = rows.iter().filter(|row| row.get::<_, Option<i64>>(1).is_some());
+        let mut items: Vec<Book> = found.map(|row| book_from(row, 1)).collect();
+        let more = items.len() > usize::from(listing.page_size);
+        items.truncate(listing.page_size.into());
+        let next =
+            items.last().filter(|_| more).map(|last| Cursor::after(last, &listing.order, place.page + 1));
+        let next_cursor = next.map(|cursor| cursor.seal(key, &listing.list()));
+        Ok(Page { items, page: place.page, page_size: listing.page_size, total, next_cursor })
+    }
+
+    /// Counts and reads in one round trip.
+    async fn select(&self, listing: &Listing, place: &Place) -> Result<Vec<Row>, postgres::Error> {
+        let Filter { title_contains, author, year_from, year_to } = &listing.filter;
+        let title = title_contains.as_ref().map(|part| format!("%{}%", escape_like(part.as_str())));
+        let author = author.as_ref().map(Text::as_str);
+        let years = [year_from, year_to].map(|year| year.map(|Year(year)| year));
+        // One more than the page holds tells whether there is a page after it.
+        let limit = i64::from(listing.page_size) + 1;
+        let mut parameters: Vec<Parameter<'_>> = vec![
+            (&title, Type::TEXT),
+            (&author, Type::TEXT),
+            (&years[0], Type::INT4),
+            (&years[1], Type::INT4),
+            (&limit, Type::INT8),
+            (&place.skipped, Type::INT8),
+        ];
+        parameters.extend(place.after.iter().flatten().map(|value| match value {
+            Value::Text(text) => (text as _, Type::TEXT),
+            Value::Number(number) => (number as _, Type::INT8),
+            Value::Null => (&None::<i64> as _, Type::INT8),
+        }));
+        self.postgres.read(&select::page(&listing.order, place.after.as_deref()), &parameters).await
+    }
+
+    /// What cursors are sealed with: made by a migration, so that every environment has the same key and nobody has
+    /// to configure one. Read once.
+    async fn cursor_key(&self) -> Result<&Key, postgres::Error> {
+        const SQL: &str = "select key from cursor_key";
+        let read = || async { self.postgres.read(SQL, &[]).await.map(|rows| Key::new(rows[0].get(0))) };
+        self.cursor_key.get_or_try_init(read).await
     }
 
     /// The write is committed: if Redis can't be told, pages are stale until they expire, and the write is
@@ -103,6 +104,30 @@ impl Store {
     pub(super) async fn forget_pages(&self) {
         if let Err(error) = self.cache.forget_all().await {
             tracing::error!(%error, "pages were not invalidated");
+        }
+    }
+}
+
+/// Where a page begins, for the statement that reads it.
+struct Place {
+    page: i64,
+    after: Option<Vec<Value>>,
+    skipped: i64,
+}
+
+impl Place {
+    fn of(listing: &Listing, key: &Key) -> Result<Self> {
+        match &listing.start {
+            Start::Page(page) => {
+                let skipped = (page - 1).saturating_mul(listing.page_size.into());
+                Ok(Self { page: *page, after: None, skipped })
+            }
+            Start::Cursor(text) => {
+                let cursor = Cursor::open(text.as_str(), key, &listing.list());
+                let Cursor { page, after } =
+                    cursor.ok_or_else(|| Error::invalid("cursor", "is not a cursor of this list"))?;
+                Ok(Self { page, after: Some(after), skipped: 0 })
+            }
         }
     }
 }
