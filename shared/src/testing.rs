@@ -1,10 +1,13 @@
-//! For tests and the local stack: functions called in process, through the same adapter as in production.
+//! For tests and the local stack: functions called through the same adapter as in production.
 //!
 //! A [`Stage`] is a database and a key prefix of a test's own, on the servers of a running stack. A
-//! [`Client`] turns method, path and body into the event that API Gateway would send, and back.
+//! [`Client`] turns method, path and body into the event that API Gateway would send, and back. Whatever can
+//! [`Invoke`] answers it: a function in process, or one in a process of its own (`xtask::environment`).
 
 mod client;
+mod invoke;
 mod stage;
 
 pub use client::{Answer, Client, RequestBuilder};
+pub use invoke::{Failure, Invocation, Invoke};
 pub use stage::{Stage, TEMPLATE, with_database};

@@ -18,6 +18,7 @@ pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    bare: bool,
     dir: PathBuf,
     user: Option<User>,
     log: Option<PathBuf>,
@@ -31,6 +32,7 @@ impl Launch {
             program: program.into(),
             args: Vec::new(),
             env: Vec::new(),
+            bare: false,
             dir: "/".into(),
             user: None,
             log: None,
@@ -54,6 +56,12 @@ impl Launch {
 
     pub(crate) fn envs<'a>(mut self, variables: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
         self.env.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Gives the program no other variables than those named here.
+    pub(crate) fn bare(mut self) -> Self {
+        self.bare = true;
         self
     }
 
@@ -97,6 +105,9 @@ impl Launch {
             Some(setpriv) => self.through(setpriv),
             None => self.directly(),
         };
+        if self.bare {
+            command.env_clear();
+        }
         command.args(&self.args).envs(self.env.iter().cloned()).current_dir(&self.dir);
         for name in settings::about_this_crate() {
             command.env_remove(name);

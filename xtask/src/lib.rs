@@ -1,13 +1,15 @@
 //! The project's own commands: bring up everything on one machine, test it, check it, build it.
 //!
 //! `error`, `settings`, `launch`, `process` → `tools` (find or install programs) → `server` (the three servers)
-//! → `stack` (servers, keys, migrations, an `env` file) → `up`, `test`, `check`, `bootstraps`.
+//! → `stack` (servers, keys, migrations, an `env` file) → `up`, `test`, `check`, `bootstraps`. Beside them stands
+//! `environment`: one function as a process, for tests.
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this program's purpose")]
 
 pub mod bootstraps;
 pub mod check;
 mod dotenv;
+pub mod environment;
 pub mod error;
 mod folder;
 pub mod http;

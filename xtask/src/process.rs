@@ -53,10 +53,17 @@ impl Process {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Asks the program to end, and insists if it takes longer than `patience`.
-    pub(crate) async fn stop(&mut self, signal: Signal, patience: Duration) {
+    /// Sends a signal, unless the program has ended.
+    pub(crate) fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid() {
             let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Asks the program to end, and insists if it takes longer than `patience`.
+    pub(crate) async fn stop(&mut self, signal: Signal, patience: Duration) {
+        if self.pid().is_some() {
+            self.signal(signal);
             let _ = timeout(patience, self.child.wait()).await;
         }
         self.kill().await;
@@ -70,9 +77,7 @@ impl Process {
 
     /// Keeps the program from doing anything more. Only a kill comes after this.
     pub(crate) fn hold(&self) {
-        if let Some(pid) = self.pid() {
-            let _ = kill_process(pid, Signal::STOP);
-        }
+        self.signal(Signal::STOP);
     }
 
     fn pid(&self) -> Option<Pid> {

@@ -25,6 +25,11 @@ pub(crate) fn cargo() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
+/// Where cargo puts what it builds, if the person has chosen a place.
+pub(crate) fn cargo_target_dir() -> Option<PathBuf> {
+    env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
+}
+
 /// Variables in which `cargo run` and `cargo test` describe this crate to us.
 ///
 /// Build scripts watch some of them (ring's does), so handing them on would rebuild dependencies

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tokio::sync::OnceCell;
+
 use crate::{Error, Result, error::Context, launch::Launch, process::Process, settings};
 
 /// The functions of the bundle, by the names of their binaries.
@@ -29,6 +31,21 @@ pub(crate) fn root() -> Result<PathBuf> {
 /// Where stacks and tools live, whatever `CARGO_TARGET_DIR` says: the documentation names it.
 pub(crate) fn target() -> Result<PathBuf> {
     Ok(root()?.join("target"))
+}
+
+/// The binary of `function` as the sources are now, built once in the life of this process.
+pub(crate) async fn binary(function: &str) -> Result<PathBuf> {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    let built = BUILT.get_or_try_init(async || {
+        // All functions in one call: the features of what they share, and so its artefacts, are those of `cargo build`.
+        let build = cargo(["build", "--quiet"])?;
+        if !Process::spawn(&build).await?.wait().await?.success() {
+            return Err(Error::new("the functions do not build"));
+        }
+        // Relative to the folder that cargo was called in.
+        Ok(root()?.join(settings::cargo_target_dir().unwrap_or_else(|| "target".into())).join("debug"))
+    });
+    Ok(built.await?.join(function))
 }
 
 /// A call of cargo in the workspace's root.

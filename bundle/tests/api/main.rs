@@ -9,6 +9,7 @@ mod bad_input;
 mod books;
 mod cache;
 mod conditional;
+mod environments;
 mod events;
 mod house;
 mod limits;

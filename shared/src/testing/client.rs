@@ -1,19 +1,20 @@
 //! A client that speaks API Gateway's event format, payload version 2.0.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::invoke::{Failure, Invoke};
 use crate::env::{self, Env};
 use crate::function::Function;
 use crate::lambda::Gateway;
 
-/// One execution environment of a function, in process.
+/// A caller of one execution environment of a function.
 #[derive(Clone)]
 pub struct Client {
-    gateway: Gateway,
+    function: Arc<dyn Invoke>,
     ip: String,
 }
 
@@ -34,9 +35,15 @@ pub struct Answer {
 }
 
 impl Client {
-    /// Starts `F` with this configuration, calling from a network of its own.
+    /// Starts `F` with this configuration, in process, and calls it from a network of its own.
     pub fn start<F: Function>(env: &Env) -> Result<Self, env::Error> {
-        Ok(Self { gateway: Gateway::from_env::<F>(env)?, ip: random_ip() })
+        Ok(Self::of(Gateway::from_env::<F>(env)?))
+    }
+
+    /// Calls `function` from a network of its own.
+    #[must_use]
+    pub fn of(function: impl Invoke + 'static) -> Self {
+        Self { function: Arc::new(function), ip: random_ip() }
     }
 
     /// The same environment, called from another network.
@@ -48,7 +55,7 @@ impl Client {
     /// The same environment, called from `ip`.
     #[must_use]
     pub fn from_ip(&self, ip: &str) -> Self {
-        Self { gateway: self.gateway.clone(), ip: ip.to_owned() }
+        Self { function: self.function.clone(), ip: ip.to_owned() }
     }
 
     /// A request; `target` is a decoded path, and after `?` a raw query.
@@ -101,12 +108,8 @@ impl Client {
     ///
     /// # Errors
     /// When the event is not an HTTP event, or not JSON.
-    pub async fn send_event(&self, event: &str) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let payload = serde_json::from_str(event)?;
-        let mut context = Context::default();
-        context.request_id = Uuid::now_v7().to_string();
-        let answer = self.gateway.answer(LambdaEvent { payload, context }).await?;
-        let raw = serde_json::to_value(answer)?;
+    pub async fn send_event(&self, event: &str) -> Result<Answer, Failure> {
+        let raw = self.function.invoke(event).await?;
         let status = raw["statusCode"].as_u64().and_then(|status| status.try_into().ok()).unwrap_or_default();
         Ok(Answer { status, raw })
     }

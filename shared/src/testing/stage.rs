@@ -56,7 +56,13 @@ impl Stage {
         self.variables.get(name).map_or("", String::as_str)
     }
 
-    /// The variables.
+    /// The variables by name, for a process.
+    #[must_use]
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// The variables, for a function in process.
     #[must_use]
     pub fn env(&self) -> Env {
         Env::of(self.variables.clone())
