@@ -11,7 +11,7 @@ const FIRST_VALUE: usize = 7;
 
 /// The statement for a page in this order, which begins after the book with these sort values.
 ///
-/// Values reach the planner with the statement, so it drops the filters that are null. The filter is `not
+/// Values reach the planner with the statement, so it drops the filters that are null, and counts where there is one. The filter is `not
 /// materialized`, or a page of ten would first copy every book that matches. Books are chosen by id before they are
 /// read, so that the pages that are skipped are counted off in the index alone.
 pub(super) fn page(order: &Order, after: Option<&[Value]>) -> String {
@@ -42,7 +42,10 @@ pub(super) fn page(order: &Order, after: Option<&[Value]>) -> String {
         ), page as (
             select id, title, author, year, description from chosen join books using (id)
         )
-        select (select count(*) from matching), page.*
+        select case
+            when $1 is null and $2 is null and $3 is null and $4 is null then (select total from book_count)
+            else (select count(*) from matching)
+        end, page.*
         from (select) as always
         left join page on true
         order by {order_by}"
