@@ -8,6 +8,7 @@ pub mod documented;
 pub mod edge;
 pub mod error;
 pub mod extract;
+mod once;
 pub mod problem;
 pub mod throttle;
 

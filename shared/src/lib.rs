@@ -13,6 +13,7 @@
 //! | [`tokens`] | access and refresh tokens |
 //! | [`passwords`] | how passwords are kept |
 //! | [`sessions`] | who is signed in, as the database sees it |
+//! | [`once`] | writes that are done once, however often they are asked for |
 //! | [`fields`] | named values from outside become domain types |
 //! | [`usernames`] | when two names are the same |
 //! | [`function`] | what a function of the bundle is |
@@ -32,6 +33,7 @@ pub mod http;
 pub mod lambda;
 pub mod limiter;
 pub mod lockout;
+pub mod once;
 pub mod passwords;
 pub mod postgres;
 pub mod redis;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha384;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Sha256, Sha384};
 
 use crate::env::{self, Env};
 
@@ -90,10 +90,20 @@ impl Hasher {
         })
     }
 
+    /// A key for another purpose, as secret as the pepper, which it does not tell.
+    #[must_use]
+    pub fn subkey(&self, purpose: &str) -> Vec<u8> {
+        self.mac::<Hmac<Sha256>>(purpose)
+    }
+
     fn peppered(&self, password: &str) -> String {
-        let mut mac = Hmac::<Sha384>::new_from_slice(&self.pepper).expect("HMAC takes a key of any length");
-        mac.update(password.as_bytes());
-        STANDARD.encode(mac.finalize().into_bytes())
+        STANDARD.encode(self.mac::<Hmac<Sha384>>(password))
+    }
+
+    fn mac<M: Mac + KeyInit>(&self, text: &str) -> Vec<u8> {
+        let mut mac = <M as KeyInit>::new_from_slice(&self.pepper).expect("HMAC takes a key of any length");
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes().to_vec()
     }
 }
 

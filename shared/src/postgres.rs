@@ -38,6 +38,9 @@ pub enum Error {
     /// The server can't be reached, is too slow, read-only, or refuses work for now.
     #[error("postgres is unavailable: {0}")]
     Unavailable(String),
+    /// A row with this key exists. A mistake in this program, unless its statement allows for it.
+    #[error("postgres has such a row: {0}")]
+    Taken(#[source] tokio_postgres::Error),
     /// The server refused the statement; a mistake in this program.
     #[error("postgres refused a statement: {0}")]
     Refused(#[source] tokio_postgres::Error),
@@ -224,6 +227,8 @@ impl From<tokio_postgres::Error> for Error {
         let Some(refusal) = error.as_db_error() else { return Self::Unavailable(error.to_string()) };
         if is_passing(refusal.code()) {
             Self::Unavailable(refusal.message().to_owned())
+        } else if *refusal.code() == SqlState::UNIQUE_VIOLATION {
+            Self::Taken(error)
         } else {
             Self::Refused(error)
         }

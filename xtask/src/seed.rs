@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use idempotency::testing::Records;
 use lambda_runtime::{Context as Invocation, LambdaEvent};
 use maintenance::{Role, Task};
 use serde_json::json;
@@ -23,6 +24,12 @@ pub(crate) async fn keep_template(database_url: &str) -> Result<()> {
     let client = maintenance::connect(&url).await.context("connect to the database postgres")?;
     let sql = format!("create database {} template bookshelf", shared::testing::TEMPLATE);
     client.batch_execute(&sql).await.context("copy the migrated database")
+}
+
+/// Makes the table for idempotent writes, as the template does.
+pub(crate) async fn create_table(variables: &BTreeMap<String, String>) -> Result<()> {
+    let making = async { Records::from_env(&Env::of(variables.clone()))?.create_table().await };
+    making.await.map_err(|error| Error::new(format!("cannot make the table for idempotent writes: {error}")))
 }
 
 /// A new pair of keys.

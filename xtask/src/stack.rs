@@ -60,6 +60,7 @@ impl Stack {
         if stack.server("postgres").is_some() {
             seed::keep_template(stack.var("DATABASE_URL")).await?;
         }
+        Box::pin(seed::create_table(&stack.env)).await?;
         seed::create_admin(&stack.env).await?;
         stack.write_env().context("write the env file")?;
         println!("Stack ready in {:.1} s: {}", started.elapsed().as_secs_f32(), stack.env_file().display());
@@ -180,6 +181,7 @@ fn variables(servers: &[Server]) -> Result<BTreeMap<String, String>> {
         ("AWS_REGION", "eu-central-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "local".into()),
         ("AWS_SECRET_ACCESS_KEY", "local".into()),
+        ("IDEMPOTENCY_TABLE", "bookshelf-idempotency".into()),
         ("JWT_PRIVATE_KEY", keys.private_pem.trim_end().replace('\n', "\\n")),
         ("JWT_PUBLIC_KEYS", keys.public_jwks),
         ("JWT_ISSUER", "http://localhost".into()),

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `shared` in order of dependency, as `shared/src/lib.rs` lists them.
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 20] = [
     "env",
     "telemetry",
     "fingerprint",
@@ -20,6 +20,7 @@ const ROOMS: [&str; 19] = [
     "tokens",
     "passwords",
     "sessions",
+    "once",
     "fields",
     "usernames",
     "function",

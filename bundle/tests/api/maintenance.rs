@@ -83,18 +83,26 @@ async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
     let many = "
         insert into login_guesses select 'old' || n, 1, now() - interval '1 second' from generate_series(1, 2500) n;
         insert into login_guesses values ('new', 1, now() + interval '1 hour');
+        insert into idempotent_writes select 'old' || n, '', n, now() - interval '1 second' from generate_series(1, 1500) n;
+        insert into idempotent_writes values ('new', '', 1);
         insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
         select sha256('expired'), id, gen_random_uuid(), 'user', now() - interval '8 days', now() - interval '1 day'
         from sessions where ended_at is null";
     database.batch_execute(many).await.unwrap();
 
     let report = run(&stage, json!({"task": "purge"})).await;
-    let expected = json!({"task": "purge", "refresh_tokens": 1, "sessions": 1, "login_guesses": 2500});
-    assert_eq!(report, Ok(expected));
-    let nothing = json!({"task": "purge", "refresh_tokens": 0, "sessions": 0, "login_guesses": 0});
-    assert_eq!(run(&stage, json!({"task": "purge"})).await, Ok(nothing));
+    let counts = |refresh_tokens: u64, sessions: u64, login_guesses: u64, idempotent_writes: u64| {
+        json!({
+            "task": "purge", "refresh_tokens": refresh_tokens, "sessions": sessions,
+            "login_guesses": login_guesses, "idempotent_writes": idempotent_writes,
+        })
+    };
+    assert_eq!(report, Ok(counts(1, 1, 2500, 1500)));
+    assert_eq!(run(&stage, json!({"task": "purge"})).await, Ok(counts(0, 0, 0, 0)));
     assert_eq!(auth.get("/auth/me").bearer(&ada.access).send().await.status, 200);
     assert_eq!(crate::people::refresh(&auth, &ada.refresh).await.status, 200);
-    let left: i64 = database.query_one("select count(*) from login_guesses", &[]).await.unwrap().get(0);
-    assert_eq!(left, 1);
+    for table in ["login_guesses", "idempotent_writes"] {
+        let left = database.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap();
+        assert_eq!(left.get::<_, i64>(0), 1, "{table}");
+    }
 }

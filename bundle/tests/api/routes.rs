@@ -71,12 +71,18 @@ async fn a_function_asks_for_no_more_than_it_needs() {
         assert_eq!(asks("DATABASE_URL"), !demos.contains(&function.name), "{}", function.name);
         assert_eq!(asks("JWT_PRIVATE_KEY"), function.name == "auth", "{}", function.name);
         assert_eq!(asks("PASSWORD_PEPPER"), function.name == "auth", "{}", function.name);
+        assert_eq!(
+            asks("IDEMPOTENCY_TABLE"),
+            ["auth", "books"].contains(&function.name),
+            "{}",
+            function.name
+        );
         assert_eq!(asks("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
     }
 }
 
 /// What the functions can't start without.
-const NEEDED: [&str; 7] = [
+const NEEDED: [&str; 11] = [
     "DATABASE_URL",
     "REDIS_URL",
     "JWT_PRIVATE_KEY",
@@ -84,6 +90,10 @@ const NEEDED: [&str; 7] = [
     "JWT_ISSUER",
     "JWT_AUDIENCE",
     "PASSWORD_PEPPER",
+    "IDEMPOTENCY_TABLE",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
 ];
 
 #[tokio::test]
@@ -96,7 +106,8 @@ async fn without_a_variable_it_needs_a_function_does_not_start_and_says_which() 
                     NEEDED.map(|other| (other, if other == name { value } else { stage.variable(other) })),
                 )
             };
-            let any_text_will_do = ["JWT_ISSUER", "JWT_AUDIENCE"].contains(&name);
+            let any_text_will_do =
+                ["JWT_ISSUER", "JWT_AUDIENCE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].contains(&name);
             match describe_all(env) {
                 Ok(_) => assert!(any_text_will_do && !value.is_empty(), "{name}={value:?} was accepted"),
                 Err(error) => {

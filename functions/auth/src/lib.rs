@@ -19,6 +19,7 @@ mod store;
 use axum::extract::FromRef;
 use axum::http::{HeaderValue, header};
 use axum::middleware::from_fn;
+use idempotency::{Idempotency, Scope, idempotent};
 use shared::env::{self, Env};
 use shared::function::Function;
 use shared::http::problem::for_oauth_clients;
@@ -58,6 +59,7 @@ pub struct App {
     hasher: Hasher,
     policy: Policy,
     lockout: Lockout,
+    idempotency: Idempotency,
     limiter: Limiter,
 }
 
@@ -68,11 +70,14 @@ impl Function for App {
         let postgres = Postgres::from_env(env)?;
         let redis = Redis::from_env(env)?;
         let store = Store::new(postgres.clone());
+        let hasher = Hasher::from_env(env)?;
         Ok(Self {
             grants: Grants::from_env(env, Issuer::from_env(env)?)?,
             store,
             verifier: Verifier::from_env(env)?,
-            hasher: Hasher::from_env(env)?,
+            // A registration holds a password, which a record must not help to guess.
+            idempotency: Idempotency::from_env(env)?.with_secret(&hasher.subkey("idempotency")),
+            hasher,
             policy: Policy::from_env(env)?,
             lockout: Lockout::new(redis.clone()).with_fallback(postgres.clone()),
             limiter: Limiter::from_env(env, redis, &[DEFAULT, LOGIN, REGISTER, PASSWORD])?,
@@ -83,7 +88,11 @@ impl Function for App {
     fn routes() -> OpenApiRouter<Self> {
         let no_store = HeaderValue::from_static("no-store");
         let accounts = OpenApiRouter::new()
-            .routes(routes!(register::register).layer(throttle(REGISTER)))
+            .routes(
+                routes!(register::register)
+                    .layer(idempotent::<Self>(Scope::Network))
+                    .layer(throttle(REGISTER)),
+            )
             .routes(routes!(login::log_in).layer(throttle(LOGIN)).layer(from_fn(for_oauth_clients)))
             .routes(
                 routes!(refresh::refresh_tokens).layer(throttle(DEFAULT)).layer(from_fn(for_oauth_clients)),
@@ -118,5 +127,11 @@ impl FromRef<App> for Postgres {
 impl FromRef<App> for Verifier {
     fn from_ref(app: &App) -> Self {
         app.verifier.clone()
+    }
+}
+
+impl FromRef<App> for Idempotency {
+    fn from_ref(app: &App) -> Self {
+        app.idempotency.clone()
     }
 }

@@ -5,8 +5,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::fields::{Fields, FromField, Raw};
-use shared::http::documented::{Stored, Throttled, WithJson};
+use shared::http::documented::{IdempotencyKey, Idempotent, Stored, Throttled, WithJson};
 use shared::http::{Answer, ClientIp, Error, JsonObject, Result};
+use shared::once::Ticket;
 use shared::usernames::Username;
 use utoipa::ToSchema;
 
@@ -61,21 +62,32 @@ pub(crate) struct Profile {
 
 /// Creates an account with the role `user`.
 #[utoipa::path(
-    post, path = "/auth/register", tag = "auth", request_body = Registration,
+    post, path = "/auth/register", tag = "auth", request_body = Registration, params(IdempotencyKey),
     responses(
-        (status = 201, description = "The account", body = Profile),
-        (status = 409, description = "The name is taken", body = shared::http::problem::Problem,
-         content_type = "application/problem+json"),
-        WithJson, Throttled, Stored,
+        (status = 201, description = "The account", body = Profile,
+         headers((
+             "Idempotency-Replayed" = bool, description = "`true` where this was done before; see Idempotency-Key"
+         ))),
+        WithJson, Idempotent, Throttled, Stored,
+        (status = 409, description = "The name is taken, or the first request with this key is still being answered",
+         body = shared::http::problem::Problem, content_type = "application/problem+json",
+         headers(("Retry-After" = u64, description = "Seconds to wait, where the first request is being answered"))),
     ),
 )]
-pub(crate) async fn register(State(app): State<App>, ip: ClientIp, body: JsonObject) -> Result<Response> {
+pub(crate) async fn register(
+    State(app): State<App>,
+    ip: ClientIp,
+    ticket: Ticket,
+    body: JsonObject,
+) -> Result<Response> {
     let Registration { username, password } = body.read(|fields| Registration::read(fields, app.policy))?;
     let hash = app.hasher.hash(&password.0).await?;
-    let Some(Account { id, role }) = app.store.insert_user(&username, &hash).await? else {
+    let Some(Account { id, role }) = app.store.insert_user(&username, &hash, &ticket).await? else {
         return Err(Error::Conflict("This username is taken."));
     };
-    Event::new("register", "success").user(id).record(ip);
+    if !ticket.is_repetition() {
+        Event::new("register", "success").user(id).record(ip);
+    }
     let profile = Profile { id, username: username.as_str().to_owned(), role };
     Ok((StatusCode::CREATED, Answer(profile)).into_response())
 }

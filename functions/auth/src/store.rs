@@ -3,6 +3,7 @@
 mod rotation;
 
 use shared::http::ClientIp;
+use shared::once::{self, Outcome, Ticket};
 use shared::postgres::{Error, Parameter, Postgres};
 use shared::sessions::SignedIn;
 use shared::usernames::Username;
@@ -38,6 +39,9 @@ impl EndReason {
         }
     }
 }
+
+/// The role that an account is made with, as the schema has it.
+const FIRST_ROLE: &str = "user";
 
 /// An account that was just made.
 pub(crate) struct Account {
@@ -80,17 +84,30 @@ impl Store {
         Self { postgres }
     }
 
-    /// `None` when the name is taken.
-    pub(crate) async fn insert_user(&self, name: &Username, hash: &str) -> Result<Option<Account>, Error> {
+    /// Makes an account, or finds the one that `ticket` stands for; `None` when the name is taken.
+    pub(crate) async fn insert_user(
+        &self,
+        name: &Username,
+        hash: &str,
+        ticket: &Ticket,
+    ) -> Result<Option<Account>, once::Error> {
         const SQL: &str = "
-            insert into users (username, username_key, password_hash)
-            values ($1, $2, $3)
-            on conflict (username_key) do nothing
-            returning id, role";
+            with account as (
+                insert into users (username, username_key, password_hash)
+                values ($1, $2, $3)
+                on conflict (username_key) do nothing
+                returning id, role
+            ), signed as (
+                insert into idempotent_writes (id, validation, resource_id)
+                select $4, $5, id from account where $4 is not null
+            )
+            select id, role from account";
         let parameters =
             &[(&name.as_str() as _, Type::TEXT), (&name.key() as _, Type::TEXT), (&hash as _, Type::TEXT)];
-        let rows = self.postgres.write(SQL, parameters).await?;
-        Ok(rows.first().map(|row| Account { id: row.get(0), role: row.get(1) }))
+        Ok(match ticket.write(&self.postgres, SQL, parameters).await? {
+            Outcome::Done(rows) => rows.first().map(|row| Account { id: row.get(0), role: row.get(1) }),
+            Outcome::DoneBefore(id) => Some(Account { id, role: FIRST_ROLE.to_owned() }),
+        })
     }
 
     pub(crate) async fn find_credentials(

@@ -33,6 +33,9 @@ const FORM: u32 = 1;
 pub(crate) struct Version(pub(crate) i64);
 
 impl Version {
+    /// The version in which a book is created.
+    pub(crate) const FIRST: Self = Self(1);
+
     /// The tag of a book in this version.
     pub(crate) fn tag(self) -> EntityTag {
         EntityTag::new(format!("{FORM}.{}", self.0))
@@ -71,6 +74,19 @@ pub(crate) struct Draft {
     pub(crate) year: Option<Year>,
     #[schema(value_type = Option<String>, max_length = 1000, example = "Winter, and an envoy.")]
     pub(crate) description: Option<Description>,
+}
+
+impl Draft {
+    /// The book that this draft became, as it was when it was created.
+    pub(crate) fn as_created(&self, id: i64) -> Book {
+        Book {
+            id,
+            title: self.title.as_str().to_owned(),
+            author: self.author.as_str().to_owned(),
+            year: self.year.map(|Year(year)| year),
+            description: self.description.as_ref().map(|text| text.as_str().to_owned()),
+        }
+    }
 }
 
 impl FromFields for Draft {

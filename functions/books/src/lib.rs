@@ -12,6 +12,7 @@ mod store;
 mod update;
 
 use axum::extract::FromRef;
+use idempotency::{Idempotency, Scope, idempotent};
 use shared::cache::Cache;
 use shared::env::{self, Env};
 use shared::function::Function;
@@ -31,6 +32,7 @@ pub struct App {
     store: Store,
     postgres: Postgres,
     verifier: Verifier,
+    idempotency: Idempotency,
     limiter: Limiter,
 }
 
@@ -44,6 +46,7 @@ impl Function for App {
             store: Store::new(postgres.clone(), Cache::new(redis.clone(), "books")),
             postgres,
             verifier: Verifier::from_env(env)?,
+            idempotency: Idempotency::from_env(env)?,
             limiter: Limiter::from_env(env, redis, &[DEFAULT])?,
         })
     }
@@ -51,7 +54,9 @@ impl Function for App {
     fn routes() -> OpenApiRouter<Self> {
         OpenApiRouter::new()
             .routes(routes!(list::list_books).layer(throttle(DEFAULT)))
-            .routes(routes!(create::create_book).layer(throttle(DEFAULT)))
+            .routes(
+                routes!(create::create_book).layer(idempotent::<Self>(Scope::User)).layer(throttle(DEFAULT)),
+            )
             .routes(routes!(get::get_book, update::update_book, delete::delete_book).layer(throttle(DEFAULT)))
     }
 
@@ -75,5 +80,11 @@ impl FromRef<App> for Postgres {
 impl FromRef<App> for Verifier {
     fn from_ref(app: &App) -> Self {
         app.verifier.clone()
+    }
+}
+
+impl FromRef<App> for Idempotency {
+    fn from_ref(app: &App) -> Self {
+        app.idempotency.clone()
     }
 }

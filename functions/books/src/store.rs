@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use shared::cache::Cache;
 use shared::http::{self, IfMatch};
+use shared::once::{self, Outcome as Write, Ticket};
 use shared::postgres::{Error, Parameter, Postgres};
 use tokio::sync::OnceCell;
 use tokio_postgres::Row;
@@ -71,20 +72,31 @@ impl Store {
         Ok(rows.first().map(kept_from))
     }
 
-    pub(crate) async fn insert(&self, draft: &Draft) -> Result<Kept, Error> {
+    /// Keeps a new book, or finds the one that `ticket` stands for.
+    pub(crate) async fn insert(&self, draft: &Draft, ticket: &Ticket) -> Result<Kept, once::Error> {
         const SQL: &str = "
-            insert into books (title, author, year, description)
-            values ($1, $2, $3, $4)
-            returning id, title, author, year, description, version";
+            with book as (
+                insert into books (title, author, year, description)
+                values ($1, $2, $3, $4)
+                returning id, title, author, year, description, version
+            ), signed as (
+                insert into idempotent_writes (id, validation, resource_id)
+                select $5, $6, id from book where $5 is not null
+            )
+            select id, title, author, year, description, version from book";
         let parameters: [Parameter<'_>; 4] = [
             (&draft.title.as_str(), Type::TEXT),
             (&draft.author.as_str(), Type::TEXT),
             (&draft.year.map(|Year(year)| year), Type::INT4),
             (&draft.description.as_ref().map(Description::as_str), Type::TEXT),
         ];
-        let rows = self.postgres.write(SQL, &parameters).await?;
+        let kept = match ticket.write(&self.postgres, SQL, &parameters).await? {
+            Write::Done(rows) => kept_from(&rows[0]),
+            Write::DoneBefore(id) => Kept { book: draft.as_created(id), version: Version::FIRST },
+        };
+        // Also for a book that was kept before: who kept it may have ended before this line.
         self.forget_pages().await;
-        Ok(kept_from(&rows[0]))
+        Ok(kept)
     }
 
     /// Changes a book, if it is in a version that `condition` permits: one statement, so that of parallel

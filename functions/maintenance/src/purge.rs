@@ -28,6 +28,12 @@ const LOGIN_GUESSES: &str = "
         select subject from login_guesses where expires_at < now() limit $1 for update skip locked
     )";
 
+/// Records of writes that may be asked for again: after that time they may be done again.
+const IDEMPOTENT_WRITES: &str = "
+    delete from idempotent_writes where id in (
+        select id from idempotent_writes where expires_at < now() limit $1 for update skip locked
+    )";
+
 /// How many rows were deleted.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Purge {
@@ -37,6 +43,8 @@ pub struct Purge {
     pub sessions: u64,
     /// Of `login_guesses`.
     pub login_guesses: u64,
+    /// Of `idempotent_writes`.
+    pub idempotent_writes: u64,
 }
 
 /// Safe twice and in parallel: rows that somebody else is deleting are passed over.
@@ -46,6 +54,7 @@ pub(crate) async fn purge(database_url: &str) -> Result<Purge, Error> {
         refresh_tokens: in_batches(&client, REFRESH_TOKENS).await?,
         sessions: in_batches(&client, SESSIONS).await?,
         login_guesses: in_batches(&client, LOGIN_GUESSES).await?,
+        idempotent_writes: in_batches(&client, IDEMPOTENT_WRITES).await?,
     })
 }
 

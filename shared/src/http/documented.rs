@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr};
-use utoipa::{IntoResponses, ToSchema as _};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required};
+use utoipa::{IntoParams, IntoResponses, ToSchema as _};
 
 use super::problem::{MEDIA_TYPE, Problem};
 
@@ -40,6 +42,12 @@ pub struct WithJson;
 
 /// What a route that OAuth clients post to may answer.
 pub struct WithGrant;
+
+/// What a route that takes an `Idempotency-Key` may answer, beside what [`WithJson`] says. To be named after that.
+pub struct Idempotent;
+
+/// The header of a request that may be sent again and is done once.
+pub struct IdempotencyKey;
 
 impl IntoResponses for Throttled {
     fn responses() -> Responses {
@@ -104,6 +112,35 @@ impl IntoResponses for WithJson {
     }
 }
 
+impl IntoResponses for Idempotent {
+    fn responses() -> Responses {
+        problems([
+            (400, "The body or the Idempotency-Key can not be understood"),
+            (409, "The first request with this Idempotency-Key is still being answered"),
+            (
+                422,
+                "Fields are missing, unknown or not valid, or the Idempotency-Key came with another body before",
+            ),
+        ])
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let key = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+        let parameter = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "Names this request for 24 hours: sent again with the same body it is not done again, and gets the \
+                 first answer. A string in quotes or without; a UUID is a good one.",
+            ))
+            .schema(Some(key));
+        vec![parameter.build()]
+    }
+}
+
 impl IntoResponses for WithGrant {
     fn responses() -> Responses {
         body_problems()
@@ -130,7 +167,7 @@ fn problem(status: u16, description: &str) -> RefOr<Response> {
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
     let header = |description: &str| HeaderBuilder::new().description(Some(description)).build();
-    if matches!(status, 429 | 503) {
+    if matches!(status, 409 | 429 | 503) {
         response = response.header("Retry-After", header("Seconds to wait (RFC 9110 §10.2.3)"));
     }
     if matches!(status, 401 | 403) {

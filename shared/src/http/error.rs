@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::fields::FieldError;
-use crate::{limiter, lockout, passwords, postgres, redis};
+use crate::{limiter, lockout, once, passwords, postgres, redis};
 
 /// A handler's answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -37,6 +37,10 @@ pub enum Error {
     PreconditionFailed,
     /// Something with this name exists.
     Conflict(&'static str),
+    /// The same request, by its `Idempotency-Key`, is still being answered.
+    InProgress,
+    /// The `Idempotency-Key` belongs to a request with another body.
+    KeyReused,
     /// The body is larger than this many bytes.
     TooLarge(usize),
     /// The body is not of this media type.
@@ -54,6 +58,22 @@ pub enum Error {
 /// How long a caller should wait when a store gives no answer.
 const RETRY_WHEN_UNAVAILABLE: Duration = Duration::from_secs(1);
 
+/// How long a caller should wait while its request is being answered: hardly any takes longer.
+const RETRY_WHEN_IN_PROGRESS: Duration = Duration::from_secs(1);
+
+/// Whether an answer of this status stands for good: the same request would be answered so again. Not so where a
+/// store was away, and not where the answer depends on more than the request: on a session, a quota, a header.
+#[must_use]
+pub fn is_final(status: StatusCode) -> bool {
+    const PASSING: [StatusCode; 4] = [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::FORBIDDEN,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    !status.is_server_error() && !PASSING.contains(&status)
+}
+
 impl Error {
     /// The status it is answered with.
     #[must_use]
@@ -67,11 +87,11 @@ impl Error {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::InProgress => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -93,6 +113,8 @@ impl Error {
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Conflict(_) => "conflict",
             Self::PreconditionFailed => "precondition-failed",
+            Self::InProgress => "idempotency-in-progress",
+            Self::KeyReused => "idempotency-key-reused",
             Self::TooLarge(_) => "content-too-large",
             Self::UnsupportedMediaType(_) => "unsupported-media-type",
             Self::Invalid(_) => "invalid-fields",
@@ -128,6 +150,10 @@ impl Error {
             Self::NotFound => "There is nothing here.".to_owned(),
             Self::PreconditionFailed => "It has changed since; read it again.".to_owned(),
             Self::MethodNotAllowed => "This resource does not do that; see Allow.".to_owned(),
+            Self::InProgress => {
+                "The first request with this Idempotency-Key is still being answered.".to_owned()
+            }
+            Self::KeyReused => "This Idempotency-Key belongs to a request with another body.".to_owned(),
             Self::TooLarge(limit) => format!("The body is larger than {limit} bytes."),
             Self::UnsupportedMediaType(expected) => format!("The body must be sent as {expected}."),
             Self::Invalid(_) | Self::InvalidRequest(_) => "Some fields are not valid; see errors.".to_owned(),
@@ -143,6 +169,7 @@ impl Error {
         match self {
             Self::TooManyRequests(wait) => Some(*wait),
             Self::Unavailable(_) => Some(RETRY_WHEN_UNAVAILABLE),
+            Self::InProgress => Some(RETRY_WHEN_IN_PROGRESS),
             _ => None,
         }
     }
@@ -197,7 +224,16 @@ impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         match error {
             postgres::Error::Unavailable(_) => Self::Unavailable(error.to_string()),
-            postgres::Error::Refused(_) => Self::Internal(error.to_string()),
+            postgres::Error::Taken(_) | postgres::Error::Refused(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<once::Error> for Error {
+    fn from(error: once::Error) -> Self {
+        match error {
+            once::Error::Postgres(error) => error.into(),
+            once::Error::OtherContent => Self::KeyReused,
         }
     }
 }

@@ -69,7 +69,7 @@ impl fmt::Display for RequestId {
 
 /// Whether a request turned out to be for an endpoint that OAuth clients read (RFC 6749 §5.2). Set on the way
 /// in, so that it is known whatever becomes of the request, a panic included.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 struct ReadByOAuthClients(Arc<AtomicBool>);
 
 /// A layer for token endpoints: their errors carry `error` and `error_description` as well.
@@ -82,23 +82,47 @@ pub async fn for_oauth_clients(request: Request, next: Next) -> Response {
 
 /// The outermost layer: writes errors out, and answers `OPTIONS` with what the router allows.
 pub async fn write_out(mut request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
-    let for_oauth = ReadByOAuthClients::default();
-    request.extensions_mut().insert(for_oauth.clone());
-    let response = next.run(request).await;
-    let error = match (response.extensions().get::<Error>(), response.status()) {
-        (Some(error), _) => error.clone(),
-        (None, StatusCode::METHOD_NOT_ALLOWED) if method == Method::OPTIONS => {
-            return options(response);
+    request.extensions_mut().insert(ReadByOAuthClients::default());
+    let writer = Writer::of(&request);
+    writer.write(next.run(request).await)
+}
+
+/// What has to be known of a request to write its errors out. For layers that need the answer's bytes before
+/// [`write_out`] gets it.
+#[derive(Debug)]
+pub struct Writer {
+    method: Method,
+    request_id: RequestId,
+    for_oauth: ReadByOAuthClients,
+}
+
+impl Writer {
+    /// The writer of this request's errors.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        Self {
+            method: request.method().clone(),
+            request_id: request.extensions().get().cloned().unwrap_or_default(),
+            for_oauth: request.extensions().get().cloned().unwrap_or_default(),
         }
-        (None, StatusCode::METHOD_NOT_ALLOWED) => Error::MethodNotAllowed,
-        (None, StatusCode::NOT_FOUND) => Error::NotFound,
-        (None, _) => return response,
-    };
-    log(&error);
-    let problem = describe(&error, &request_id, for_oauth.0.load(Ordering::Relaxed));
-    render(&error, &problem, response, &method)
+    }
+
+    /// `response` with its error, if it has one, as a body.
+    #[must_use]
+    pub fn write(&self, mut response: Response) -> Response {
+        let error = match (response.extensions_mut().remove::<Error>(), response.status()) {
+            (Some(error), _) => error,
+            (None, StatusCode::METHOD_NOT_ALLOWED) if self.method == Method::OPTIONS => {
+                return options(response);
+            }
+            (None, StatusCode::METHOD_NOT_ALLOWED) => Error::MethodNotAllowed,
+            (None, StatusCode::NOT_FOUND) => Error::NotFound,
+            (None, _) => return response,
+        };
+        log(&error);
+        let problem = describe(&error, &self.request_id, self.for_oauth.0.load(Ordering::Relaxed));
+        render(&error, &problem, response, &self.method)
+    }
 }
 
 fn options(router_answer: Response) -> Response {

@@ -37,6 +37,8 @@ impl Stage {
         administration.batch_execute(&sql).await.expect("the role of the stack may create databases");
         variables.insert("DATABASE_URL".into(), with_database(&url, &name));
         variables.insert("REDIS_KEY_PREFIX".into(), format!("{name}:"));
+        // Nobody makes this table, unless a test wants one.
+        variables.insert("IDEMPOTENCY_TABLE".into(), name.clone());
         variables.insert("BCRYPT_COST".into(), "10".into());
         // Tests share two cores with each other; a stall of theirs is not an outage.
         variables.insert("REDIS_PATIENCE_MS".into(), "1000".into());

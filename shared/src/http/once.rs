@@ -1,0 +1,16 @@
+//! Hands a handler the ticket that a layer has put into the request.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::once::Ticket;
+
+impl<S: Sync> FromRequestParts<S> for Ticket {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}
