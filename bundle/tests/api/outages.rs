@@ -1,84 +1,13 @@
 //! Stores that are away, frozen, or behind a path that was dropped without a word.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use shared::testing::{Answer, Client, Stage};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
+use crate::door::{CLOSED, OPEN, SILENT, with_door};
 use crate::people::{assert_problem, books, log_in, sign_up};
-
-/// A door in front of a store that can be opened, closed, or made silent.
-struct Door {
-    state: Arc<AtomicU8>,
-    address: String,
-}
-
-/// Bytes pass.
-const OPEN: u8 = 0;
-/// Bytes vanish, also on connections that were open before; nobody is told.
-const SILENT: u8 = 1;
-/// Connections end at once.
-const CLOSED: u8 = 2;
-
-impl Door {
-    async fn before(store: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let state = Arc::new(AtomicU8::new(OPEN));
-        let (seen, store) = (state.clone(), store.to_owned());
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, store.clone(), seen.clone()));
-            }
-        });
-        Self { state, address }
-    }
-
-    fn set(&self, state: u8) {
-        self.state.store(state, Ordering::SeqCst);
-    }
-}
-
-async fn pass(mut client: TcpStream, store: String, state: Arc<AtomicU8>) {
-    let Ok(mut server) = TcpStream::connect(store).await else { return };
-    let (mut up, mut down) = ([0; 8192], [0; 8192]);
-    loop {
-        if state.load(Ordering::SeqCst) == CLOSED {
-            return;
-        }
-        let moved = tokio::select! {
-            read = client.read(&mut up) => relay(read, &up, &mut server, &state).await,
-            read = server.read(&mut down) => relay(read, &down, &mut client, &state).await,
-            () = sleep(Duration::from_millis(10)) => true,
-        };
-        if !moved {
-            return;
-        }
-    }
-}
-
-async fn relay(read: std::io::Result<usize>, bytes: &[u8], to: &mut TcpStream, state: &AtomicU8) -> bool {
-    match read {
-        Ok(count) if count > 0 => {
-            state.load(Ordering::SeqCst) == SILENT || to.write_all(&bytes[..count]).await.is_ok()
-        }
-        _ => false,
-    }
-}
-
-/// `stage` with a door before the store that `variable` names.
-async fn with_door(stage: Stage, variable: &str) -> (Stage, Door) {
-    let url = stage.variable(variable).to_owned();
-    let host = url.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
-    let door = Door::before(&host).await;
-    let through = url.replace(&host, &door.address);
-    (stage.with(variable, &through), door)
-}
 
 /// Sends the request; an answer that never comes fails the test instead of hanging it.
 async fn ask(client: &Client, path: &str) -> Answer {
