@@ -1,135 +1,158 @@
 //! Cached pages under one version: raising the version forgets every page at once.
 //!
 //! A page is stored only if the version its reader saw before asking the database still stands, so that a
-//! slow reader can't publish what a writer has just made untrue.
+//! slow reader can't publish what a writer has just made untrue. Of many who miss one page, one asks the database:
+//! in a process by a [flight](flights), among processes by a lease in Redis.
 
-use std::sync::LazyLock;
+mod entries;
+mod flights;
+mod sealed;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use redis::Script;
-use sha2::{Digest, Sha256};
+use std::future::Future;
+use std::time::Duration;
 
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
+
+use self::entries::{Entries, Look, Missing};
+use self::flights::{Flights, Place};
+pub use self::sealed::Sealed;
+use crate::env::{self, Env};
 use crate::redis::{Redis, Unavailable};
 
-/// How long a page lives, in milliseconds: also the longest staleness when an invalidation fails.
-pub const PAGE_LIFE_MS: u64 = 30_000;
+/// The longest that anybody waits for somebody else to fill a page, where `CACHE_PATIENCE_MS` is not set.
+const DEFAULT_PATIENCE_MS: u64 = 300;
+/// How often a page is looked up again that another process is filling.
+const LOOK_AGAIN: Duration = Duration::from_millis(15);
 
-static READ: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cache/read.lua")));
-static STORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cache/store.lua")));
-static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("cache/forget.lua")));
-
-/// The pages of one kind of list.
+/// The pages of one kind of list; cloning shares what is under way.
 #[derive(Clone)]
 pub struct Cache {
-    redis: Redis,
-    /// `{name}`, the Redis Cluster hash tag: a version and its pages must live on one node.
-    space: String,
-}
-
-/// What a look-up found.
-#[derive(Debug)]
-pub enum Lookup {
-    /// The stored page.
-    Hit(Sealed),
-    /// Nothing stored; a page queried from now on may be stored under this version.
-    Miss(Version),
+    entries: Entries,
+    flights: Flights,
+    patience: Duration,
 }
 
 /// The version of all pages at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Version(u64);
+
+/// A look-up under way. Dropped, it is called off.
+#[must_use = "a look-up is begun for a reader"]
+pub struct LookUp {
+    key: String,
+    task: JoinHandle<Result<Outcome, Unavailable>>,
+}
+
+enum Outcome {
+    Hit(Sealed),
+    Miss(Missing, Place),
+}
+
+impl Drop for LookUp {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
 
 impl Cache {
-    /// The cache of the lists called `name`.
-    #[must_use]
-    pub fn new(redis: Redis, name: &str) -> Self {
-        let space = redis.key(&format!("cache:{{{name}}}"));
-        Self { redis, space }
+    /// The cache of the lists called `name`. Reads `CACHE_PATIENCE_MS`: the longest that a reader waits for somebody
+    /// else to fill a page, 10 to 5000 (default 300).
+    pub fn from_env(env: &Env, redis: Redis, name: &str) -> Result<Self, env::Error> {
+        let patience = env.parsed("CACHE_PATIENCE_MS", DEFAULT_PATIENCE_MS)?;
+        if !(10..=5000).contains(&patience) {
+            return Err(env::Error::invalid("CACHE_PATIENCE_MS", "is not from 10 to 5000"));
+        }
+        // Time enough remains to fetch a page whose filler has died.
+        let lease_ms = patience * 2 / 3;
+        let entries = Entries::new(redis, name, lease_ms);
+        Ok(Self { entries, flights: Flights::default(), patience: Duration::from_millis(patience) })
     }
 
-    /// Looks a page up, in one round trip. `key` is a [`fingerprint`](crate::fingerprint::fingerprint) of all that
-    /// determines it.
-    pub async fn read(&self, key: &str) -> Result<Lookup, Unavailable> {
-        let answer: (u64, Option<Vec<u8>>) = self
-            .redis
-            .run(|mut connection| async move {
-                READ.key(&self.space).arg(key).invoke_async(&mut connection).await
+    /// Begins to look a page up, which takes one round trip. `key` is a
+    /// [`fingerprint`](crate::fingerprint::fingerprint) of all that determines the page.
+    pub fn look_up(&self, key: String) -> LookUp {
+        let (cache, of) = (self.clone(), key.clone());
+        let looking = async move {
+            Ok(match cache.entries.look(&of).await? {
+                Look::Hit(page) => Outcome::Hit(page),
+                // At once, not when the reader goes on: who has looked before the page was stored must find its
+                // flight.
+                Look::Miss(missing) => Outcome::Miss(missing, cache.flights.join(&of, missing.version)),
             })
-            .await?;
-        let (version, stored) = answer;
-        Ok(stored.and_then(Sealed::stored).map_or(Lookup::Miss(Version(version)), Lookup::Hit))
+        };
+        LookUp { key, task: tokio::spawn(looking.in_current_span()) }
     }
 
-    /// Stores a page that was queried after `version` was read, unless the version has been raised since.
-    pub async fn store(&self, key: &str, version: Version, page: &Sealed) -> Result<(), Unavailable> {
-        self.redis
-            .run(|mut connection| async move {
-                let mut call = STORE.key(&self.space);
-                call.arg(key).arg(version.0).arg(page.0.as_ref()).arg(PAGE_LIFE_MS);
-                call.invoke_async(&mut connection).await
-            })
-            .await
+    /// The page that was looked up, or else the one that `query` fetches, or that somebody else is fetching.
+    /// Without Redis nobody is waited for.
+    pub async fn read_through<E, Query: Future<Output = Result<Sealed, E>>>(
+        &self,
+        mut look_up: LookUp,
+        query: impl FnOnce() -> Query,
+    ) -> Result<Sealed, E> {
+        let mut missed = match (&mut look_up.task).await {
+            Ok(Ok(Outcome::Hit(page))) => return Ok(page),
+            Ok(Ok(Outcome::Miss(missing, place))) => Some((missing, place)),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a list is served without the cache");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "a look-up ended early");
+                None
+            }
+        };
+        if let Some((missing, place)) = &mut missed
+            && let Ok(Some(page)) =
+                timeout(self.patience, self.others_fill(&look_up.key, missing, place)).await
+        {
+            return Ok(page);
+        }
+        // On the heap: most requests have no use for so large a future.
+        let page = Box::pin(query()).await?;
+        if let Some((missing, place)) = missed {
+            self.publish(&look_up.key, &missing, place, &page).await;
+        }
+        Ok(page)
+    }
+
+    /// The page that somebody else fills, or `None` when it has become this caller's to fill.
+    async fn others_fill(&self, key: &str, missing: &mut Missing, place: &mut Place) -> Option<Sealed> {
+        loop {
+            match place {
+                Place::Follower(follower) => match follower.page().await {
+                    Some(page) => return Some(page),
+                    None => *place = self.flights.join(key, missing.version),
+                },
+                Place::Leader(_) if missing.leased => return None,
+                Place::Leader(leader) => {
+                    sleep(LOOK_AGAIN).await;
+                    match self.entries.look(key).await.ok()? {
+                        Look::Hit(page) => {
+                            leader.land(&page);
+                            return Some(page);
+                        }
+                        Look::Miss(still) => *missing = still,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands the page to those in this process who wait for it, then to all others.
+    async fn publish(&self, key: &str, missing: &Missing, place: Place, page: &Sealed) {
+        if let Place::Leader(leader) = &place {
+            leader.land(page);
+        }
+        if let Err(error) = self.entries.store(key, missing, page).await {
+            tracing::warn!(%error, "a page was not cached");
+        }
     }
 
     /// Forgets every page. Called after the write was committed and before it is answered.
     pub async fn forget_all(&self) -> Result<(), Unavailable> {
-        self.redis
-            .run(|mut connection| async move { FORGET.key(&self.space).invoke_async(&mut connection).await })
-            .await
-    }
-}
-
-/// A page with a checksum before it. A page is never parsed on its way out, so this is what tells a damaged one;
-/// and it is a name for just these bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed(Bytes);
-
-impl Sealed {
-    /// Bytes of checksum.
-    const LENGTH: usize = 16;
-
-    /// `page`, sealed.
-    #[must_use]
-    pub fn new(page: &[u8]) -> Self {
-        Self([&Sha256::digest(page)[..Self::LENGTH], page].concat().into())
-    }
-
-    /// What was stored, unless it is damaged.
-    fn stored(bytes: Vec<u8>) -> Option<Self> {
-        let (checksum, page) = bytes.split_at_checked(Self::LENGTH)?;
-        let intact = Sha256::digest(page)[..Self::LENGTH] == *checksum;
-        intact.then(|| Self(bytes.into()))
-    }
-
-    /// The page, byte for byte.
-    #[must_use]
-    pub fn page(&self) -> Bytes {
-        self.0.slice(Self::LENGTH..)
-    }
-
-    /// A name that only these bytes have, in base64url.
-    #[must_use]
-    pub fn name(&self) -> String {
-        URL_SAFE_NO_PAD.encode(&self.0[..Self::LENGTH])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_damaged_page_is_no_page() {
-        let stored = Sealed::new(b"page").0.to_vec();
-        assert_eq!(Sealed::stored(stored.clone()).unwrap().page(), "page");
-        for at in 0..stored.len() {
-            let mut damaged = stored.clone();
-            damaged[at] ^= 1;
-            assert_eq!(Sealed::stored(damaged), None, "{at}");
-        }
-        assert_eq!(Sealed::stored(b"short".to_vec()), None);
-        assert_eq!(Sealed::new(b"").page(), "");
+        self.entries.forget_all().await
     }
 }

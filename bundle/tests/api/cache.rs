@@ -1,10 +1,14 @@
 //! The cached list: never older than a write that was answered.
 
+use std::convert::Infallible;
+
+use redis::AsyncCommands as _;
 use serde_json::json;
-use shared::cache::{Cache, Lookup, Sealed};
+use shared::cache::{Cache, Sealed};
 use shared::redis::Redis;
 use shared::testing::{Client, Stage};
 
+use crate::door::{CLOSED, HOLDING, OPEN, SILENT, with_door};
 use crate::people::{books, sign_up};
 
 async fn total(books: &Client) -> i64 {
@@ -48,29 +52,187 @@ async fn a_write_is_seen_by_the_next_look_of_any_environment() {
     assert_ne!(before.json(), after.json());
 }
 
+/// One look at a page called `page`; says what the database had to be asked for.
+async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
+    let query = async || Ok::<_, Infallible>(Sealed::new("", query().await.as_bytes()));
+    let page = cache.read_through(cache.look_up("page".to_owned()), query).await.unwrap();
+    String::from_utf8(page.page().to_vec()).unwrap()
+}
+
+fn cache(stage: &Stage) -> Cache {
+    Cache::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), "test").unwrap()
+}
+
 #[tokio::test]
 async fn a_slow_reader_can_not_publish_what_a_writer_made_untrue() {
     let stage = Stage::new().await;
-    let cache = Cache::new(Redis::from_env(&stage.env()).unwrap(), "test");
-    let Lookup::Miss(version) = cache.read("page").await.unwrap() else { panic!("nothing is stored yet") };
-    cache.forget_all().await.unwrap();
-    cache.store("page", version, &Sealed::new(b"stale")).await.unwrap();
-    let Lookup::Miss(version) = cache.read("page").await.unwrap() else {
-        panic!("a stale page was published")
+    let (slow, writer) = (cache(&stage), cache(&stage));
+    let query = async || {
+        writer.forget_all().await.unwrap();
+        "stale"
     };
-    cache.store("page", version, &Sealed::new(b"fresh")).await.unwrap();
-    assert!(matches!(cache.read("page").await.unwrap(), Lookup::Hit(page) if page.page() == "fresh"));
+    assert_eq!(look(&slow, query).await, "stale", "it is as old as its reader");
+    assert_eq!(look(&slow, async || "fresh").await, "fresh");
+    assert_eq!(look(&writer, async || "unasked").await, "fresh");
+}
+
+#[tokio::test]
+async fn a_reader_held_between_its_query_and_its_store_leaves_the_next_one_fresh() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let (writer, others) = (books(&stage), books(&stage));
+    let (stage, door) = with_door(stage, "DATABASE_URL").await;
+    let held = books(&stage);
+    assert_eq!(held.get("/books?page_size=11").send().await.status, 200, "connections are open");
+    door.set(HOLDING);
+    let before = tokio::spawn(async move { total(&held).await });
+    door.until_holding().await;
+    let book = json!({"title": "T", "author": "A"});
+    assert_eq!(writer.post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
+    door.set(OPEN);
+    assert_eq!(before.await.unwrap(), 0);
+    assert_eq!(total(&others).await, 1);
+    assert_eq!(total(&others).await, 1);
 }
 
 #[tokio::test]
 async fn losing_every_key_neither_fails_nor_revives_an_old_page() {
     let stage = Stage::new().await;
-    let cache = Cache::new(Redis::from_env(&stage.env()).unwrap(), "test");
-    let Lookup::Miss(old) = cache.read("page").await.unwrap() else { panic!("nothing is stored yet") };
-    delete_keys(&stage).await;
-    cache.store("page", old, &Sealed::new(b"old")).await.unwrap();
-    let Lookup::Miss(new) = cache.read("page").await.unwrap() else { panic!("an old page came back") };
-    assert!(new > old, "the version never goes back");
+    let cache = cache(&stage);
+    let mut redis = connection(&stage).await;
+    let space = format!("{}cache:{{test}}", stage.variable("REDIS_KEY_PREFIX"));
+    let mut version = async || redis.get::<_, u64>(&space).await.unwrap();
+    let query = async || {
+        let old = version().await;
+        delete_keys(&stage).await;
+        assert_eq!(look(&self::cache(&stage), async || "after").await, "after");
+        assert!(version().await > old, "the version never goes back");
+        "before"
+    };
+    assert_eq!(look(&cache, query).await, "before");
+    assert_eq!(look(&cache, async || "unasked").await, "after");
+}
+
+#[tokio::test]
+async fn every_query_has_a_page_of_its_own() {
+    let stage = Stage::new().await;
+    let sql = "insert into books (title, author, year) values
+        ('0', '0', 0), ('T', 'A', 1999), ('T:author=A', 'A:year_to=0', null), (',', 'A,title', 2000)";
+    stage.database().await.batch_execute(sql).await.unwrap();
+    let cached = books(&stage);
+    let (stage, door) = with_door(stage, "REDIS_URL").await;
+    door.set(CLOSED);
+    let uncached = books(&stage);
+    let queries = [
+        "",
+        "author=",
+        "author=0",
+        "title_contains=",
+        "title_contains=0",
+        "year_from=0",
+        "year_to=0",
+        "year_from=0&year_to=0",
+        "author=A",
+        "author=A:year_to%3D0",
+        "author=A&year_to=0",
+        "author=A%26year_to%3D0",
+        "title_contains=T:author%3DA",
+        "title_contains=T&author=A",
+        "title_contains=T%3Aauthor%3DA&author=",
+        "author=A,title",
+        "author=A&sort_by=title",
+        "sort_by=title",
+        "sort_by=title&sort_dir=desc",
+        "page=2&page_size=1",
+        "page=1&page_size=2",
+        "page=12",
+        "page_size=12",
+    ];
+    // Twice: the second time from the cache.
+    for _ in 0..2 {
+        for query in queries {
+            let ask = async |books: &Client| books.elsewhere().get(&format!("/books?{query}")).send().await;
+            let (page, right) = (ask(&cached).await, ask(&uncached).await);
+            assert_eq!((page.status, page.json()), (200, right.json()), "{query}");
+        }
+    }
+    // The same pages asked for in other words.
+    for query in ["page=1", "year_to=0&year_from=0", "sort_by=title:asc,id:asc", "author=%41", "page_size=10"]
+    {
+        assert_eq!(cached.elsewhere().get(&format!("/books?{query}")).send().await.status, 200, "{query}");
+    }
+    door.set(OPEN);
+    let pages = keys(&stage)
+        .await
+        .into_iter()
+        .filter(|key| key.contains(":cache:{books}:") && !key.ends_with(":lease"));
+    assert_eq!(pages.count(), queries.len());
+}
+
+#[tokio::test]
+async fn an_invalidation_that_failed_is_made_good_by_the_next_reader_who_misses() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let (reader, database) = (books(&stage), stage.database().await);
+    let (stage, door) = with_door(stage, "REDIS_URL").await;
+    let writer = books(&stage);
+    let pending = async || {
+        let sql = "select count(*) from pending_invalidations";
+        database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let miss = async |page: i64| {
+        assert_eq!(reader.elsewhere().get(&format!("/books?page={page}")).send().await.status, 200);
+    };
+    for (round, state) in (0..).zip([CLOSED, SILENT]) {
+        assert_eq!(total(&reader).await, 2 * round);
+        door.set(state);
+        for _ in 0..2 {
+            let book = json!({"title": "T", "author": "A"});
+            let created = writer.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+            assert_eq!(created.status, 201, "{}", created.text());
+        }
+        door.set(OPEN);
+        assert_eq!(pending().await, 1, "however many fail");
+        assert_eq!(total(&reader).await, 2 * round, "nobody has missed a page yet");
+        miss(100 + round).await;
+        assert_eq!(total(&reader).await, 2 * round + 2);
+        assert_eq!(pending().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_without_redis_leaves_the_repair_to_others() {
+    let stage = Stage::new().await;
+    let database = stage.database().await;
+    database.batch_execute("insert into pending_invalidations (list) values ('books')").await.unwrap();
+    let (stage, door) = with_door(stage, "REDIS_URL").await;
+    let books = books(&stage);
+    for (state, left) in [(CLOSED, 1_i64), (OPEN, 0)] {
+        door.set(state);
+        assert_eq!(total(&books).await, 0);
+        let pending = database.query_one("select count(*) from pending_invalidations", &[]).await.unwrap();
+        assert_eq!(pending.get::<_, i64>(0), left);
+    }
+}
+
+#[tokio::test]
+async fn making_one_invalidation_good_does_not_wipe_out_a_later_one() {
+    let stage = Stage::new().await;
+    let mut database = stage.database().await;
+    database.batch_execute("insert into pending_invalidations (list) values ('books')").await.unwrap();
+    let reader = books(&stage);
+    let failing = database.transaction().await.unwrap();
+    failing.batch_execute("lock table pending_invalidations in share row exclusive mode").await.unwrap();
+    let repairing = tokio::spawn(async move { total(&reader).await });
+    let waiting = "select exists (select from pg_locks
+        where not granted and relation = 'pending_invalidations'::regclass)";
+    while !failing.query_one(waiting, &[]).await.unwrap().get::<_, bool>(0) {}
+    // What the next failure does, while the reader is about to delete the note of the first.
+    failing.batch_execute("update pending_invalidations set mark = default").await.unwrap();
+    failing.commit().await.unwrap();
+    assert_eq!(repairing.await.unwrap(), 0);
+    let pending = database.query_one("select count(*) from pending_invalidations", &[]).await.unwrap();
+    assert_eq!(pending.get::<_, i64>(0), 1);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Lists of books: filters, orders, pages and cursors.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use shared::testing::{Answer, Client, Stage};
@@ -195,6 +195,44 @@ async fn a_cursor_is_good_for_its_own_list_and_no_other() {
     // Another environment opens it just as well: the key is the database's.
     let query = format!("sort_by=title&author=author+1&cursor={cursor}&page_size=3");
     assert_eq!(list(&crate::people::books(&stage), &query).await.status, 200);
+}
+
+/// Where `Link` leads from a page, by relation.
+fn links(page: &Answer) -> BTreeMap<String, String> {
+    let links = page.header("link").unwrap().split(", ").map(|link| {
+        let (target, relation) = link.strip_prefix('<').unwrap().split_once(">; rel=").unwrap();
+        // A query alone: no host, no path, nothing of the request's address.
+        (relation.trim_matches('"').to_owned(), target.strip_prefix('?').unwrap().to_owned())
+    });
+    links.collect()
+}
+
+#[tokio::test]
+async fn links_lead_to_the_other_pages_of_the_same_list() {
+    let stage = Stage::new().await;
+    fill(&stage, shelf(25)).await;
+    let books = books(&stage);
+    let query = "title_contains=a&author=author+1&year_from=1900&year_to=2000&sort_by=author,title&sort_dir=desc&page_size=1";
+    let all = ids(&list(&books, &query.replace("page_size=1", "page_size=9")).await);
+    assert!(all.len() == 2, "{all:?}");
+    let first = list(&books, query).await;
+    let named = links(&first);
+    assert_eq!(named.keys().collect::<Vec<_>>(), ["first", "last", "next"]);
+    assert_eq!(ids(&list(&books, &named["first"]).await), all[..1]);
+    assert_eq!(ids(&list(&books, &named["last"]).await), all[1..]);
+    let second = list(&books, &named["next"]).await;
+    assert_eq!(ids(&second), all[1..]);
+    assert_eq!(links(&second).keys().collect::<Vec<_>>(), ["first", "last"]);
+    assert_eq!(links(&second)["first"], named["first"]);
+    // From the cache, the same.
+    assert_eq!(list(&books, query).await.header("link"), first.header("link"));
+    for (at, before) in [("page=2", &all[..1]), ("page=3", &all[1..]), ("page=99", &all[1..])] {
+        let named = links(&list(&books, &format!("{query}&{at}")).await);
+        assert_eq!(ids(&list(&books, &named["prev"]).await), before, "{at}");
+    }
+    let nothing = list(&books, "author=nobody").await;
+    assert_eq!(links(&nothing)["first"], links(&nothing)["last"]);
+    assert_eq!(links(&nothing).len(), 2);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod account;
 mod bad_input;
 mod books;
 mod cache;
+mod cache_races;
 mod conditional;
 mod door;
 mod environments;

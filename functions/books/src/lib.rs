@@ -7,11 +7,14 @@ mod delete;
 mod get;
 mod list;
 mod listing;
+mod look_ahead;
 mod order;
+mod page;
 mod store;
 mod update;
 
 use axum::extract::FromRef;
+use axum::middleware::from_fn;
 use idempotency::{Idempotency, Scope, idempotent};
 use shared::cache::Cache;
 use shared::env::{self, Env};
@@ -24,6 +27,7 @@ use shared::tokens::Verifier;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use look_ahead::look_ahead;
 use store::Store;
 
 /// The function's state.
@@ -43,7 +47,7 @@ impl Function for App {
         let postgres = Postgres::from_env(env)?;
         let redis = Redis::from_env(env)?;
         Ok(Self {
-            store: Store::new(postgres.clone(), Cache::new(redis.clone(), "books")),
+            store: Store::new(postgres.clone(), Cache::from_env(env, redis.clone(), "books")?),
             postgres,
             verifier: Verifier::from_env(env)?,
             idempotency: Idempotency::from_env(env)?,
@@ -53,7 +57,7 @@ impl Function for App {
 
     fn routes() -> OpenApiRouter<Self> {
         OpenApiRouter::new()
-            .routes(routes!(list::list_books).layer(throttle(DEFAULT)))
+            .routes(routes!(list::list_books).layer(throttle(DEFAULT)).layer(from_fn(look_ahead)))
             .routes(
                 routes!(create::create_book).layer(idempotent::<Self>(Scope::User)).layer(throttle(DEFAULT)),
             )

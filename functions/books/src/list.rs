@@ -1,14 +1,15 @@
 //! `GET /books`
 
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
 use shared::http::documented::{Stored, Throttled, WithIfNoneMatch, WithQuery};
 use shared::http::{EntityTag, IfNoneMatch, Query, Result};
 
 use crate::listing::{Listing, ListingParameters};
-use crate::store::{Page, Store};
+use crate::look_ahead::Begun;
+use crate::page::Page;
+use crate::store::Store;
 
 /// Lists books, filtered, sorted and paged.
 #[utoipa::path(
@@ -16,7 +17,10 @@ use crate::store::{Page, Store};
     params(ListingParameters, ("If-None-Match" = Option<String>, Header, description = "Tags that the caller has")),
     responses(
         (status = 200, description = "A page; empty past the last one", body = Page,
-         headers(("ETag" = String, description = "Names these bytes"))),
+         headers(
+             ("ETag" = String, description = "Names these bytes"),
+             ("Link" = String, description = "The first, last, next and previous page (RFC 8288), relative to this one"),
+         )),
         WithQuery, WithIfNoneMatch, Throttled, Stored,
     ),
 )]
@@ -24,8 +28,9 @@ pub(crate) async fn list_books(
     State(store): State<Store>,
     condition: IfNoneMatch,
     Query(listing): Query<Listing>,
+    Begun(look_up): Begun,
 ) -> Result<Response> {
-    let page = store.page(&listing).await?;
-    let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Ok(condition.answer(&EntityTag::new(page.name()), (json, page.page()).into_response()))
+    let page = store.page(&listing, look_up).await?;
+    let headers = [(CONTENT_TYPE, "application/json"), (LINK, page.head())];
+    Ok(condition.answer(&EntityTag::new(page.name()), (headers, page.page()).into_response()))
 }

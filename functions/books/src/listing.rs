@@ -68,6 +68,18 @@ impl Listing {
         let rest = [Some(self.page_size.to_string()), Some(self.list())];
         fingerprint(page.iter().chain(&rest).map(Option::as_deref))
     }
+
+    /// A reference to another page of the same list: a query alone, to be read relative to this one's address.
+    pub(crate) fn reference(&self, start: (&str, &str)) -> String {
+        let mut query = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
+        query.append_pair(start.0, start.1);
+        query.append_pair("page_size", &self.page_size.to_string());
+        for (name, value) in self.filter.parameters() {
+            query.extend_pairs(value.map(|value| (name, value)));
+        }
+        query.append_pair("sort_by", &self.order.to_string());
+        query.finish()
+    }
 }
 
 impl FromFields for Listing {

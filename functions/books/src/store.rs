@@ -1,6 +1,7 @@
 //! The SQL of books.
 
 mod pages;
+mod repair;
 mod select;
 
 use std::sync::Arc;
@@ -15,8 +16,6 @@ use tokio_postgres::types::Type;
 
 use crate::book::{Author, Book, Description, Draft, Patch, Title, Version, Year};
 use crate::cursor::Key;
-
-pub(crate) use pages::Page;
 
 /// Keeps books.
 #[derive(Clone)]

@@ -1,4 +1,5 @@
--- KEYS[1] the space; ARGV[1] the page's hash. Answers {version, page or nil}.
+-- KEYS[1] the space; ARGV: the page's hash, who asks, the life of a lease in ms, damaged bytes to forget.
+-- Answers {version, page or nil, 1 if it is on who asks to fill it}.
 local stored = redis.pcall('GET', KEYS[1])
 local version = type(stored) == 'string' and tonumber(stored)
 if not version then
@@ -10,9 +11,16 @@ if not version then
 end
 local name = KEYS[1] .. string.format(':%.0f:', version) .. ARGV[1]
 local page = redis.pcall('GET', name)
-if type(page) == 'table' then
+if type(page) == 'table' or page == ARGV[4] then
   -- Not a string: not ours.
   redis.call('DEL', name)
   page = false
 end
-return {version, page}
+if page then return {version, page, 0} end
+
+local lease = name .. ':lease'
+if redis.call('PTTL', lease) < 0 then
+  -- Nobody's, or one that would never end.
+  redis.call('SET', lease, ARGV[2], 'PX', ARGV[3])
+end
+return {version, false, redis.pcall('GET', lease) == ARGV[2] and 1 or 0}

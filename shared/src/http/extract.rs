@@ -95,7 +95,8 @@ impl<S: Send + Sync, T: FromFields> FromRequestParts<S> for Query<T> {
 }
 
 impl<T: FromFields> Query<T> {
-    fn from_uri(uri: &Uri) -> Result<Self, Error> {
+    /// Reads it before the request has come to its handler.
+    pub fn from_uri(uri: &Uri) -> Result<Self, Error> {
         let (values, repeated) = pairs(uri.query().unwrap_or_default())?;
         let twice = |field| FieldError { field, detail: "was sent twice".to_owned() };
         match (Fields::read(values), repeated) {

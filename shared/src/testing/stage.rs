@@ -42,6 +42,7 @@ impl Stage {
         variables.insert("BCRYPT_COST".into(), "10".into());
         // Tests share two cores with each other; a stall of theirs is not an outage.
         variables.insert("REDIS_PATIENCE_MS".into(), "1000".into());
+        variables.insert("CACHE_PATIENCE_MS".into(), "5000".into());
         Self { variables }
     }
 

@@ -1,60 +1,42 @@
 //! The list of books: pages, through the cache.
 
-use serde::Serialize;
-use shared::cache::{Lookup, Sealed};
+use shared::cache::{LookUp, Sealed};
 use shared::fields::Text;
 use shared::http::{Error, Result};
 use shared::postgres::{self, Parameter};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use utoipa::ToSchema;
 
+use super::repair::Pending;
 use super::{Store, book_from, select};
 use crate::book::{Book, Year};
 use crate::cursor::{Cursor, Key, Value};
 use crate::listing::{Filter, Listing, Start};
-
-/// One page of a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Page {
-    items: Vec<Book>,
-    #[schema(minimum = 1, example = 1)]
-    page: i64,
-    #[schema(minimum = 1, maximum = 100, example = 10)]
-    page_size: u8,
-    /// How many books match, over all pages.
-    #[schema(minimum = 0, example = 1)]
-    total: i64,
-    /// The `cursor` of the page after this one; null on the last.
-    next_cursor: Option<String>,
-}
+use crate::page::Page;
 
 impl Store {
-    /// One page as JSON, from the cache if it is there. Without Redis every page comes from Postgres.
-    pub(crate) async fn page(&self, listing: &Listing) -> Result<Sealed> {
-        let key = listing.cache_key();
-        let version = match self.cache.read(&key).await {
-            Ok(Lookup::Hit(page)) => return Ok(page),
-            Ok(Lookup::Miss(version)) => Some(version),
-            Err(error) => {
-                tracing::warn!(%error, "a list is served without the cache");
-                None
-            }
+    /// Begins to look the page up in the cache.
+    pub(crate) fn look_up(&self, listing: &Listing) -> LookUp {
+        self.cache.look_up(listing.cache_key())
+    }
+
+    /// One page as JSON under its links, from the cache if it is there. Without Redis every page comes from Postgres.
+    pub(crate) async fn page(&self, listing: &Listing, look_up: LookUp) -> Result<Sealed> {
+        let query = async || {
+            let page = self.query_page(listing).await?;
+            let body = serde_json::to_vec(&page).expect("a page of books serialises");
+            Ok(Sealed::new(&page.links(listing), &body))
         };
-        let page = self.query_page(listing).await?;
-        let page = Sealed::new(&serde_json::to_vec(&page).expect("a page of books serialises"));
-        if let Some(version) = version
-            && let Err(error) = self.cache.store(&key, version, &page).await
-        {
-            tracing::warn!(%error, "a page was not cached");
-        }
-        Ok(page)
+        self.cache.read_through(look_up, query).await
     }
 
     async fn query_page(&self, listing: &Listing) -> Result<Page> {
         let key = self.cursor_key().await?;
         let place = Place::of(listing, key)?;
         let rows = self.select(listing, &place).await?;
+        if let Some(pending) = rows.first().and_then(Pending::of) {
+            self.repair(pending).await;
+        }
         let total = rows.first().map_or(0, |row| row.get(0));
         // Past the last page there is one row, with the total and no book.
         let found = rows.iter().filter(|row| row.get::<_, Option<i64>>(1).is_some());
@@ -97,14 +79,6 @@ impl Store {
         const SQL: &str = "select key from cursor_key";
         let read = || async { self.postgres.read(SQL, &[]).await.map(|rows| Key::new(rows[0].get(0))) };
         self.cursor_key.get_or_try_init(read).await
-    }
-
-    /// The write is committed: if Redis can't be told, pages are stale until they expire, and the write is
-    /// still answered as done.
-    pub(super) async fn forget_pages(&self) {
-        if let Err(error) = self.cache.forget_all().await {
-            tracing::error!(%error, "pages were not invalidated");
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Whatever a caller sent is a parameter: `$1` to `$4` the filter, `$5` the most books to read, `$6` how many to
 //! skip, and from `$7` on the sort values of the cursor.
 
+use super::repair::PENDING;
 use crate::cursor::Value;
 use crate::order::{Column, Direction, Order};
 
@@ -45,7 +46,7 @@ pub(super) fn page(order: &Order, after: Option<&[Value]>) -> String {
         select case
             when $1 is null and $2 is null and $3 is null and $4 is null then (select total from book_count)
             else (select count(*) from matching)
-        end, page.*
+        end, page.*, ({PENDING}) as pending
         from (select) as always
         left join page on true
         order by {order_by}"
