@@ -2,7 +2,7 @@
 //!
 //! A page is stored only if the version its reader saw before asking the database still stands, so that a
 //! slow reader can't publish what a writer has just made untrue. Of many who miss one page, one asks the database:
-//! in a process by a [flight](flights), among processes by a lease in Redis.
+//! in a process they share a flight, among processes there is a lease in Redis.
 
 mod entries;
 mod flights;
