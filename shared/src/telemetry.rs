@@ -10,8 +10,10 @@ use crate::env::{Env, Error};
 /// The target of security events, which are logged at every level.
 pub const SECURITY: &str = "security";
 
-/// Libraries that log what they carry when asked for more than this: whole events, with passwords and tokens.
-const TALKATIVE: [&str; 6] = ["lambda_runtime", "lambda_http", "tokio_postgres", "redis", "hyper", "tower"];
+/// Libraries, by how their names begin, that log what they carry when asked for more than this: whole events, with
+/// passwords and tokens, or what goes into a signature.
+const TALKATIVE: [&str; 9] =
+    ["lambda_runtime", "lambda_http", "tokio_postgres", "redis", "hyper", "tower", "aws_", "h2", "rustls"];
 
 /// Starts logging at the level of `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`, `off`; default `info`).
 ///

@@ -136,7 +136,7 @@ fn only_one_room_reads_the_environment() {
 
 #[test]
 fn failures_get_their_status_in_one_place() {
-    let mut all = sources("shared/src");
+    let mut all = sources("shared");
     all.extend(sources("functions"));
     let wrong = offenders(&all, |file, line| {
         let statuses = words_after(line, "StatusCode::");
@@ -146,6 +146,8 @@ fn failures_get_their_status_in_one_place() {
             "shared/src/http/problem.rs" => {
                 statuses.iter().any(|name| !["METHOD_NOT_ALLOWED", "NOT_FOUND", "NO_CONTENT"].contains(name))
             }
+            // Gives an answer again, whatever its status was.
+            "shared/idempotency/src/record.rs" => statuses.iter().any(|name| *name != "from_u16"),
             // 304 is no failure.
             "shared/src/http/conditional.rs" => statuses.iter().any(|name| *name != "NOT_MODIFIED"),
             _ => statuses.iter().any(|name| !["CREATED", "NO_CONTENT"].contains(name)),
@@ -164,7 +166,7 @@ fn only_stores_speak_sql() {
 
 #[test]
 fn no_file_is_too_long_to_read() {
-    for folder in ["shared/src", "functions", "bundle/src", "xtask/src"] {
+    for folder in ["shared", "functions", "bundle/src", "xtask/src"] {
         for (file, lines) in sources(folder) {
             assert!(lines.len() <= 300, "{file} has {} lines of code", lines.len());
         }

@@ -122,3 +122,22 @@ async fn of_sixty_parallel_guesses_no_more_than_five_are_hashed_and_the_right_on
     // A guess that is refused was hashed; one that met the lock was not.
     assert_eq!((of_outcome("refused"), of_outcome("locked")), (5, 55));
 }
+
+#[tokio::test]
+async fn an_idempotency_key_stands_in_no_line_and_not_what_came_with_it() {
+    const KEY: &str = "a-key-that-nobody-shall-read";
+    let stage = Stage::new().await;
+    idempotency::testing::Records::from_env(&stage.env()).unwrap().create_table().await.unwrap();
+    Log::start();
+    let body = serde_json::json!({"username": "ada", "password": PASSWORD});
+    for _ in 0..2 {
+        let auth = auth(&stage).from_ip("192.0.2.1");
+        let request = auth.post("/auth/register").header("idempotency-key", KEY);
+        assert_eq!(request.json(&body).send().await.status, 201);
+    }
+    let everything = Log::text();
+    for secret in [KEY, PASSWORD] {
+        assert!(!everything.contains(secret), "{secret} stands in the log");
+    }
+    assert_eq!(Log::events(), ["register success"], "and it happened once");
+}

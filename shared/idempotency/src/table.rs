@@ -1,5 +1,6 @@
 //! The table in `DynamoDB`: one conditional write claims a request, another completes or releases it.
 
+use std::iter;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig};
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use aws_smithy_http_client::Builder;
@@ -224,9 +225,10 @@ fn held(error: &SdkError<PutItemError>) -> Option<Held> {
     }
 }
 
-/// What the SDK says of a failure: an operation's name and a reason, none of what was sent.
+/// What the SDK says of a failure, reason by reason. Its `Debug` would print the whole answer.
 fn failed<E: std::error::Error + 'static>(error: &SdkError<E>) -> Error {
-    Error::Failed(DisplayErrorContext(error).to_string())
+    let reasons = iter::successors(Some(error as &dyn std::error::Error), |reason| reason.source());
+    Error::Failed(reasons.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 
 fn text(value: &str) -> AttributeValue {
