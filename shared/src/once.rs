@@ -94,7 +94,13 @@ impl Ticket {
                 Ok(Outcome::DoneBefore(resource_id))
             }
             // It was in the way and had expired, or it is no matter of a record at all.
-            None => Ok(Outcome::Done(postgres.write(sql, &parameters).await?)),
+            None => match postgres.write(sql, &parameters).await {
+                // Somebody with the same ticket was faster; the next repetition finds what they wrote.
+                Err(error @ postgres::Error::Taken(_)) => {
+                    Err(postgres::Error::Unavailable(error.to_string()).into())
+                }
+                written => Ok(Outcome::Done(written?)),
+            },
         }
     }
 }
