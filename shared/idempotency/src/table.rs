@@ -7,7 +7,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Config, Credentials, Region, SharedHttpClient, StalledStreamProtectionConfig,
+};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -194,7 +196,6 @@ impl Table {
     /// Built by whoever asks first: it reads the system's certificates, which takes milliseconds.
     pub(crate) fn client(&self) -> &Client {
         self.client.get_or_init(|| {
-            let tls = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
             let patience = TimeoutConfig::builder()
                 .operation_timeout(CLAIM_PATIENCE)
                 .operation_attempt_timeout(TRY_PATIENCE);
@@ -202,13 +203,22 @@ impl Table {
                 .behavior_version(BehaviorVersion::v2026_01_12())
                 .region(Region::new(self.region.clone()))
                 .credentials_provider(self.credentials.clone())
-                .http_client(tls.pool_idle_timeout(IDLE_LIMIT).build_https())
+                .http_client(self.http_client())
                 .timeout_config(patience.build())
                 .retry_config(RetryConfig::standard().with_initial_backoff(FIRST_PAUSE))
                 .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
             config.set_endpoint_url(self.endpoint.clone());
             Client::from_conf(config.build())
         })
+    }
+
+    /// A local server speaks plain HTTP, for which no certificates need to be read.
+    fn http_client(&self) -> SharedHttpClient {
+        let client = Builder::new().pool_idle_timeout(IDLE_LIMIT);
+        match &self.endpoint {
+            Some(endpoint) if endpoint.starts_with("http:") => client.build_http(),
+            _ => client.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+        }
     }
 }
 

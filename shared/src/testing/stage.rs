@@ -32,6 +32,8 @@ impl Stage {
         let mut variables = stack_variables();
         let url = variables["DATABASE_URL"].clone();
         let administration = connect(&with_database(&url, "postgres")).await;
+        // Copying a database takes as long as the disk does.
+        administration.batch_execute("set statement_timeout = 0").await.expect("anybody may set it");
         SWEPT.get_or_init(|| sweep(&administration)).await;
         let sql = format!("create database {name} template {TEMPLATE}");
         administration.batch_execute(&sql).await.expect("the role of the stack may create databases");
