@@ -133,7 +133,8 @@ async fn pass(mut client: TcpStream, store: String, seen: Arc<Seen>) {
 /// `stage` with a door before the store that `variable` names.
 pub(crate) async fn with_door(stage: Stage, variable: &str) -> (Stage, Door) {
     let url = stage.variable(variable).to_owned();
-    let host = url.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
+    let (_, rest) = url.split_once("://").unwrap();
+    let host = rest.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
     let door = Door::before(&host).await;
     let through = url.replace(&host, &door.address);
     (stage.with(variable, &through), door)
