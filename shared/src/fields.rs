@@ -42,14 +42,23 @@ impl Raw {
         }
     }
 
-    /// The value as a whole number: a JSON integer, or ASCII digits with an optional minus and nothing else.
+    /// The value as a whole number: of JSON also `1.0` and `1e0`, which are the number 1 written otherwise (JSON
+    /// Schema validation, §6.1.1); of text ASCII digits with an optional minus and nothing else.
     pub fn integer(&self) -> Result<i64, String> {
         let number = match self {
-            Self::Json(value) => value.as_i64(),
+            Self::Json(value) => value.as_i64().or_else(|| whole(value.as_f64()?)),
             Self::Text(text) => canonical_integer(text),
         };
         number.ok_or_else(|| "must be a whole number".to_owned())
     }
+}
+
+/// `number` as an integer, if it is one that a double holds exactly.
+fn whole(number: f64) -> Option<i64> {
+    /// 2⁵³: from here on, not every integer is a double.
+    const INEXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "nothing is cut off")]
+    (number.fract() == 0.0 && number.abs() < INEXACT).then_some(number as i64)
 }
 
 fn canonical_integer(text: &str) -> Option<i64> {
@@ -117,7 +126,9 @@ impl Fields {
     /// Reads `T` from the parameters of an OAuth request: unknown ones are ignored and empty ones count as
     /// absent (RFC 6749 §3.1, §3.2).
     pub fn read_oauth<T: FromFields>(mut values: BTreeMap<String, Raw>) -> Result<T, Vec<FieldError>> {
-        values.retain(|_, raw| !matches!(raw, Raw::Text(text) if text.is_empty()));
+        values.retain(
+            |_, raw| !matches!(raw, Raw::Text(text) | Raw::Json(Value::String(text)) if text.is_empty()),
+        );
         let mut fields = Self { values, errors: Vec::new() };
         let read = T::from_fields(&mut fields);
         fields.conclude(read)
@@ -212,6 +223,17 @@ mod tests {
             assert!(Raw::Text(text.into()).integer().is_err(), "{text:?}");
         }
         assert_eq!(Raw::Text("-9223372036854775808".into()).integer(), Ok(i64::MIN));
-        assert!(Raw::Json(json!(1.0)).integer().is_err());
+    }
+
+    #[test]
+    fn a_json_number_is_whole_however_it_is_written() {
+        for (text, whole) in
+            [("1", 1), ("1.0", 1), ("2e2", 200), ("-0.0", 0), ("9007199254740993", 9_007_199_254_740_993)]
+        {
+            assert_eq!(Raw::Json(serde_json::from_str(text).unwrap()).integer(), Ok(whole), "{text}");
+        }
+        for text in ["1.5", "1e300", "9223372036854775808", "9007199254740992.0", "\"1\"", "true"] {
+            assert!(Raw::Json(serde_json::from_str(text).unwrap()).integer().is_err(), "{text}");
+        }
     }
 }

@@ -10,4 +10,4 @@ mod stage;
 
 pub use client::{Answer, Client, RequestBuilder};
 pub use invoke::{Failure, Invocation, Invoke};
-pub use stage::{Stage, TEMPLATE, with_database};
+pub use stage::{Stage, TEMPLATE, stack_variables, with_database};

@@ -14,9 +14,9 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::env::{self, Env};
-pub use keys::PublicKeys;
 #[cfg(any(test, feature = "testing"))]
 pub use keys::{GeneratedKeys, generate};
+pub use keys::{PublicKeys, PublishedKeySet};
 
 /// How long an access token lives.
 pub const ACCESS_LIFE: Duration = Duration::minutes(10);

@@ -69,6 +69,29 @@ const CARGO_DENY: Wanted = Wanted {
     }],
 };
 
+const CHROMIUM: Wanted = Wanted {
+    names: &["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"],
+    variable: None,
+    ways: &[Way::Debian { package: "chromium-headless-shell" }],
+};
+
+/// Chromium, to be started without a window.
+#[derive(Debug)]
+pub struct Browser {
+    /// Its file.
+    pub program: PathBuf,
+    /// What `LD_LIBRARY_PATH` must be for it; empty if it finds its libraries by itself.
+    pub libraries: String,
+}
+
+/// A Chromium of the machine, or one installed for the tests.
+pub async fn chromium() -> Result<Browser> {
+    let found = CHROMIUM.names.iter().find_map(|name| on_path(name));
+    let tool = Tools::new()?.or_install(found, &CHROMIUM).await?;
+    let libraries = tool.libraries().map(|folders| folders.to_string_lossy().into_owned());
+    Ok(Browser { program: tool.program().to_owned(), libraries: libraries.unwrap_or_default() })
+}
+
 /// A Python with just the packages that the file `requirements` names, kept for the next call with the same file.
 pub async fn python(requirements: &Path) -> Result<PathBuf> {
     let way = Way::packages(requirements)?;

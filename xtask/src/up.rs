@@ -25,6 +25,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// Write what the functions log to `watch.log` in the stack's folder, not to the terminal.
     pub quiet: bool,
+    /// Variables for the functions beside those of the stack: quotas for a test that asks more than a person.
+    pub variables: Vec<(String, String)>,
 }
 
 /// The running API with its stack. Dropping it ends everything at once; `stop` does so gently.
@@ -38,7 +40,7 @@ pub struct Up {
 
 /// Runs the API until Ctrl-C.
 pub async fn run(port: Option<u16>) -> Result<()> {
-    let mut up = signals::unless_interrupted(Up::start(&Options { port, quiet: false })).await?;
+    let mut up = signals::unless_interrupted(Up::start(&Options { port, ..Options::default() })).await?;
     up.greet();
     let outcome = tokio::select! {
         outcome = up.keep_running() => outcome,
@@ -59,7 +61,11 @@ impl Up {
         tools.link(&cargo_lambda, "cargo-lambda")?;
         execute(&cargo(["build"])?).await?;
         let stack = Stack::start("stack").await?;
-        let mut launch = watch(&cargo_lambda, claim.port).envs(stack.env()).dir(workspace::root()?);
+        let mut launch = watch(&cargo_lambda, claim.port).envs(stack.env());
+        for (name, value) in &options.variables {
+            launch = launch.env(name, value);
+        }
+        launch = launch.dir(workspace::root()?);
         if options.quiet {
             launch = launch.log(stack.dir().join("watch.log"));
         }

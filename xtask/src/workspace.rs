@@ -29,7 +29,7 @@ pub(crate) fn root() -> Result<PathBuf> {
 }
 
 /// Where stacks and tools live, whatever `CARGO_TARGET_DIR` says: the documentation names it.
-pub(crate) fn target() -> Result<PathBuf> {
+pub fn target() -> Result<PathBuf> {
     Ok(root()?.join("target"))
 }
 

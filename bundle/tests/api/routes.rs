@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bundle::{Description, describe_all};
+use serde_json::Value;
 use shared::env::Env;
-use shared::testing::Stage;
+use shared::testing::{Stage, stack_variables};
 
 async fn descriptions() -> Vec<Description> {
     let stage = Stage::new().await;
@@ -12,7 +13,7 @@ async fn descriptions() -> Vec<Description> {
 }
 
 /// Paths that the router knows beside those of the code, and who answers them.
-const ALIASES: [(&str, &str); 2] = [("/books/", "books"), ("/{*unknown}", "system")];
+const ALIASES: [(&str, &str); 3] = [("/books/", "books"), ("/docs/", "system"), ("/{*unknown}", "system")];
 
 #[tokio::test]
 async fn the_local_router_serves_the_paths_of_the_code() {
@@ -63,6 +64,49 @@ async fn operation_ids_are_unique_and_every_operation_documents_its_failures() {
     }
 }
 
+/// Each response of the description, with the operation that gives it and its status.
+fn responses(document: &Value) -> Vec<(String, &str, &Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, methods)| {
+        methods
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(move |(method, operation)| (format!("{method} {path}"), operation))
+    });
+    let responses = operations.flat_map(|(name, operation)| {
+        let responses = operation["responses"].as_object().unwrap().iter();
+        responses.map(move |(status, response)| (name.clone(), status.as_str(), response))
+    });
+    responses.collect()
+}
+
+#[test]
+fn the_description_has_the_headers_and_the_form_of_every_failure() {
+    let document = serde_json::to_value(bundle::openapi()).unwrap();
+    for (operation, status, response) in responses(&document) {
+        let context = format!("{operation} {status}");
+        let has = |name: &str| !response["headers"][name].is_null();
+        let of_auth = operation.contains(" /auth/");
+        assert_eq!(
+            has("RateLimit") && has("RateLimit-Policy"),
+            operation != "get /health",
+            "{context}: quota"
+        );
+        assert_eq!(has("Retry-After"), ["429", "503"].contains(&status), "{context}: Retry-After");
+        assert_eq!(has("WWW-Authenticate"), ["401", "403"].contains(&status), "{context}: WWW-Authenticate");
+        assert_eq!(has("Cache-Control"), of_auth || status >= "400", "{context}: Cache-Control");
+        let problem = &response["content"]["application/problem+json"];
+        assert_eq!(!problem.is_null(), status >= "400", "{context}: a problem");
+        if status >= "400" {
+            assert_eq!(problem["example"]["status"].to_string(), status, "{context}: the example");
+            let oauth = ["/auth/login", "/auth/refresh", "/auth/revoke"];
+            let oauth = oauth.iter().any(|path| operation.ends_with(path));
+            assert_eq!(!problem["example"]["error"].is_null(), oauth, "{context}: RFC 6749 §5.2");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_function_asks_for_no_more_than_it_needs() {
     let demos = ["rl-demo", "bf-demo"];
@@ -79,6 +123,28 @@ async fn a_function_asks_for_no_more_than_it_needs() {
         );
         assert_eq!(asks("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
     }
+}
+
+/// What the stack sets for others than the functions: the AWS SDK, and whoever tries the API.
+const FOR_OTHERS: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "ADMIN_PASSWORD",
+    "ADMIN_USERNAME",
+];
+
+#[test]
+fn the_local_stack_sets_what_the_functions_need_and_nothing_that_nobody_reads() {
+    let set = stack_variables();
+    let descriptions = describe_all(|| Env::of(set.clone())).expect("the stack sets all that is needed");
+    let read: BTreeSet<_> = descriptions.into_iter().flat_map(|function| function.variables).collect();
+    let is_for_nobody = |name: &&String| !read.contains(*name) && !FOR_OTHERS.contains(&name.as_str());
+    let unread: Vec<_> = set.keys().filter(is_for_nobody).collect();
+    assert_eq!(unread, [""; 0], "set by the stack, and read by no function");
+    let gone: Vec<_> = FOR_OTHERS.into_iter().filter(|name| !set.contains_key(*name)).collect();
+    assert_eq!(gone, [""; 0], "not set by the stack any more");
 }
 
 /// What the functions can't start without.

@@ -1,8 +1,6 @@
 //! The API as programs of other people see it: OAuth clients in two languages, and tokens forged with PyJWT.
 
 use std::io;
-use std::path::Path;
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use oauth2::basic::{
@@ -14,10 +12,11 @@ use oauth2::{
     RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, RevocationUrl, StandardRevocableToken,
     TokenResponse as _, TokenUrl,
 };
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use xtask::http::{exchange, send};
 use xtask::up::Up;
+
+use crate::scripts;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -45,15 +44,9 @@ async fn tokens_forged_with_other_libraries_open_nothing() {
 
 /// Runs a script beside this file against the API; shows what it printed if it fails.
 async fn run(up: &Up, script: &str) {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/clients"));
-    let python = xtask::tools::python(&folder.join("requirements.txt")).await.unwrap();
-    let mut command = Command::new(python);
-    // Without a cache of bytecode among the sources.
-    command.arg("-B").arg(folder.join(script)).arg(up.url()).arg(up.stack().env_file());
-    let Output { status, stdout, stderr } = spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(status.success(), "{script}: {status}\n{stdout}\n{stderr}");
-    println!("{script}: {}", stdout.trim());
+    let arguments = [up.url(), up.stack().env_file().display().to_string()];
+    let printed = scripts::run("clients", script, &arguments).await.unwrap_or_else(|error| panic!("{error}"));
+    println!("{script}: {printed}");
 }
 
 /// Forgets, again and again, the requests that were counted: a thousand tokens would otherwise take ten minutes.

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod clients;
+mod description;
+mod front;
+mod scripts;
 mod tour;
 
 use std::time::Duration;
@@ -12,7 +15,14 @@ use xtask::http::{Answer, send};
 use xtask::up::{Options, Up};
 
 async fn up() -> Up {
-    Up::start(&Options { port: None, quiet: true }).await.unwrap_or_else(|error| panic!("{error}"))
+    up_with(&[]).await
+}
+
+/// The API with these variables beside those of its stack.
+async fn up_with(variables: &[(&str, &str)]) -> Up {
+    let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let options = Options { port: None, quiet: true, variables };
+    Up::start(&options).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 async fn get(up: &Up, path: &str) -> Answer {

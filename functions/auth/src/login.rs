@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use shared::fields::{Fields, FromFields, Paragraph};
-use shared::http::documented::{Stored, Throttled, WithGrant};
+use shared::http::documented::WithGrant;
 use shared::http::{Answer, ClientIp, Error, Form, Result};
 use shared::passwords::Check;
 use shared::tokens::Subject;
@@ -22,11 +22,11 @@ use crate::store::{Credentials, NewSession};
 #[derive(ToSchema)]
 pub(crate) struct PasswordGrant {
     /// `password`, if it is sent at all.
-    #[schema(value_type = Option<String>, example = "password")]
+    #[schema(value_type = String, required = false, pattern = "^(password)?$", example = "password")]
     grant_type: Option<Paragraph<100>>,
-    #[schema(value_type = String, example = "ada")]
+    #[schema(value_type = String, min_length = 1, max_length = 1000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "ada")]
     username: Paragraph<1000>,
-    #[schema(value_type = String, format = Password, example = "correct horse battery")]
+    #[schema(value_type = String, min_length = 1, format = Password, example = "correct horse battery")]
     password: Password,
 }
 
@@ -43,7 +43,7 @@ impl FromFields for PasswordGrant {
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth",
     request_body(content = PasswordGrant, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "Tokens", body = TokenAnswer), WithGrant, Throttled, Stored),
+    responses((status = 200, description = "Tokens", body = TokenAnswer), WithGrant),
 )]
 pub(crate) async fn log_in(
     State(app): State<App>,

@@ -18,6 +18,7 @@ use crate::store::Credentials;
 
 /// A change of password.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
     #[schema(value_type = String, format = Password, example = "correct horse battery")]
     current_password: Password,

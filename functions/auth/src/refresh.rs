@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use shared::fields::{Fields, FromFields, Paragraph};
-use shared::http::documented::{Stored, Throttled, WithGrant};
+use shared::http::documented::WithGrant;
 use shared::http::{Answer, ClientIp, Error, FormOrJson, Result};
 use shared::tokens::{Claims, Kind, Subject};
 use time::OffsetDateTime;
@@ -17,9 +17,9 @@ use crate::store::{Rotation, Use};
 #[derive(ToSchema)]
 pub(crate) struct RefreshGrant {
     /// `refresh_token`, if it is sent at all.
-    #[schema(value_type = Option<String>, example = "refresh_token")]
+    #[schema(value_type = String, required = false, pattern = "^(refresh_token)?$", example = "refresh_token")]
     grant_type: Option<Paragraph<100>>,
-    #[schema(value_type = String, example = "eyJhbGciOiJFZERTQSIs…")]
+    #[schema(value_type = String, min_length = 1, max_length = 10000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "eyJhbGciOiJFZERTQSIs…")]
     refresh_token: Paragraph<10_000>,
 }
 
@@ -35,7 +35,7 @@ impl FromFields for RefreshGrant {
 #[utoipa::path(
     post, path = "/auth/refresh", tag = "auth",
     request_body(content((RefreshGrant = "application/x-www-form-urlencoded"), (RefreshGrant = "application/json"))),
-    responses((status = 200, description = "Tokens", body = TokenAnswer), WithGrant, Throttled, Stored),
+    responses((status = 200, description = "Tokens", body = TokenAnswer), WithGrant),
 )]
 pub(crate) async fn refresh_tokens(
     State(app): State<App>,

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::fields::{Fields, FromField, Raw};
-use shared::http::documented::{IdempotencyKey, Idempotent, Stored, Throttled, WithJson};
+use shared::http::documented::{IdempotencyKey, Idempotent, Stored, Throttled, WithClaim, WithJson};
 use shared::http::{Answer, ClientIp, Error, JsonObject, Result};
 use shared::once::Ticket;
 use shared::usernames::Username;
@@ -18,11 +18,16 @@ use crate::store::Account;
 
 /// A wish for an account.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
-    #[schema(value_type = String, min_length = 3, max_length = 50, example = "ada")]
+    #[schema(value_type = String, min_length = 3, max_length = 50, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", example = "ada")]
     username: Username,
     #[schema(value_type = String, min_length = 8, max_length = 128, format = Password, example = "correct horse battery")]
     password: Password,
+    /// Has no effect: everybody begins as a `user`.
+    #[schema(value_type = Value, required = false, deprecated)]
+    #[expect(dead_code, reason = "read for the documentation alone")]
+    role: (),
 }
 
 impl Registration {
@@ -35,7 +40,7 @@ impl Registration {
         }
         // Clients of the Python original send a role; nobody chooses their own.
         let _ = fields.optional::<Ignored>("role");
-        Some(Self { username: username?, password: password? })
+        Some(Self { username: username?, password: password?, role: () })
     }
 }
 
@@ -68,10 +73,7 @@ pub(crate) struct Profile {
          headers((
              "Idempotency-Replayed" = bool, description = "`true` where this was done before; see Idempotency-Key"
          ))),
-        WithJson, Idempotent, Throttled, Stored,
-        (status = 409, description = "The name is taken, or the first request with this key is still being answered",
-         body = shared::http::problem::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u64, description = "Seconds to wait, where the first request is being answered"))),
+        WithJson, Idempotent, WithClaim, Throttled, Stored,
     ),
 )]
 pub(crate) async fn register(
@@ -80,7 +82,8 @@ pub(crate) async fn register(
     ticket: Ticket,
     body: JsonObject,
 ) -> Result<Response> {
-    let Registration { username, password } = body.read(|fields| Registration::read(fields, app.policy))?;
+    let Registration { username, password, .. } =
+        body.read(|fields| Registration::read(fields, app.policy))?;
     let hash = app.hasher.hash(&password.0).await?;
     let Some(Account { id, role }) = app.store.insert_user(&username, &hash, &ticket).await? else {
         return Err(Error::Conflict("This username is taken."));

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use shared::fields::{Fields, FromFields, Paragraph};
-use shared::http::documented::{Stored, Throttled, WithGrant};
+use shared::http::documented::WithGrant;
 use shared::http::{ClientIp, Form, Result};
 use shared::tokens::{Claims, Kind};
 use utoipa::ToSchema;
@@ -15,10 +15,10 @@ use crate::store::EndReason;
 #[derive(ToSchema)]
 pub(crate) struct Revocation {
     /// An access or a refresh token; its whole session ends.
-    #[schema(value_type = String, example = "eyJhbGciOiJFZERTQSIs…")]
+    #[schema(value_type = String, min_length = 1, max_length = 10000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "eyJhbGciOiJFZERTQSIs…")]
     token: Paragraph<10_000>,
     /// `access_token` or `refresh_token`; a hint that is not needed here.
-    #[schema(value_type = Option<String>, example = "refresh_token")]
+    #[schema(value_type = String, required = false, max_length = 100, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "refresh_token")]
     #[expect(dead_code, reason = "read for the documentation alone")]
     token_type_hint: Option<Paragraph<100>>,
 }
@@ -35,7 +35,7 @@ impl FromFields for Revocation {
 #[utoipa::path(
     post, path = "/auth/revoke", tag = "auth",
     request_body(content = Revocation, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "The token is worth nothing now"), WithGrant, Throttled, Stored),
+    responses((status = 200, description = "The token is worth nothing now"), WithGrant),
 )]
 pub(crate) async fn revoke_token(
     State(app): State<App>,

@@ -68,7 +68,7 @@ pub(crate) async fn list_sessions(State(app): State<App>, Caller(user): Caller) 
 
 /// Ends one of your sessions.
 #[utoipa::path(
-    delete, path = "/auth/sessions/{id}", tag = "auth", params(("id" = Uuid, Path)), security(("password" = [])),
+    delete, path = "/auth/sessions/{id}", tag = "auth", params(UuidId), security(("password" = [])),
     responses((status = 204, description = "The session is over"), WithId, SignedIn, Throttled, Stored),
 )]
 pub(crate) async fn end_session(

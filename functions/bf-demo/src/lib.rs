@@ -53,10 +53,11 @@ impl FromRef<App> for Lockout {
 
 /// A guess.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Guess {
-    #[schema(value_type = String, max_length = 200, example = "ada")]
+    #[schema(value_type = String, max_length = 200, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "ada")]
     username: Paragraph<200>,
-    #[schema(value_type = String, max_length = 200, example = "letmein")]
+    #[schema(value_type = String, max_length = 200, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "letmein")]
     password: Paragraph<200>,
 }
 

@@ -65,14 +65,15 @@ pub(crate) struct Book {
 
 /// A book that is yet to be created.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Draft {
-    #[schema(value_type = String, min_length = 1, max_length = 200, example = "The Left Hand of Darkness")]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = "^[^\\u0000-\\u001f]*$", example = "The Left Hand of Darkness")]
     pub(crate) title: Title,
-    #[schema(value_type = String, min_length = 1, max_length = 100, example = "Ursula K. Le Guin")]
+    #[schema(value_type = String, min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f]*$", example = "Ursula K. Le Guin")]
     pub(crate) author: Author,
     #[schema(value_type = Option<i32>, minimum = 0, maximum = 2100, example = 1969)]
     pub(crate) year: Option<Year>,
-    #[schema(value_type = Option<String>, max_length = 1000, example = "Winter, and an envoy.")]
+    #[schema(value_type = Option<String>, max_length = 1000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "Winter, and an envoy.")]
     pub(crate) description: Option<Description>,
 }
 
@@ -101,16 +102,17 @@ impl FromFields for Draft {
 
 /// What an update changes: the fields that were sent and no others.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Patch {
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200, pattern = "^[^\\u0000-\\u001f]*$", example = "The Left Hand of Darkness")]
     pub(crate) title: Change<Title>,
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f]*$", example = "Ursula K. Le Guin")]
     pub(crate) author: Change<Author>,
     /// `null` clears it.
-    #[schema(value_type = Option<i32>, required = false, minimum = 0, maximum = 2100)]
+    #[schema(value_type = Option<i32>, required = false, minimum = 0, maximum = 2100, example = 1969)]
     pub(crate) year: Change<Option<Year>>,
     /// `null` clears it.
-    #[schema(value_type = Option<String>, required = false, max_length = 1000)]
+    #[schema(value_type = Option<String>, required = false, max_length = 1000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "Winter, and an envoy.")]
     pub(crate) description: Change<Option<Description>>,
 }
 

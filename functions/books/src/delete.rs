@@ -10,10 +10,7 @@ use crate::store::Store;
 /// Deletes a book.
 #[utoipa::path(
     delete, path = "/books/{id}", tag = "books",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "Tags of which the book must have one"),
-    ),
+    params(NumericId, IfMatch),
     security(("password" = [])),
     responses((status = 204, description = "The book is gone"), WithId, WithIfMatch, AdminOnly, Throttled, Stored),
 )]

@@ -11,10 +11,7 @@ use crate::store::{Kept, Store};
 /// Reads one book.
 #[utoipa::path(
     get, path = "/books/{id}", tag = "books",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-None-Match" = Option<String>, Header, description = "Tags that the caller has"),
-    ),
+    params(NumericId, IfNoneMatch),
     responses(
         (status = 200, description = "The book", body = Book,
          headers(("ETag" = String, description = "Names this version of the book"))),

@@ -14,7 +14,7 @@ use crate::store::Store;
 /// Lists books, filtered, sorted and paged.
 #[utoipa::path(
     get, path = "/books", tag = "books",
-    params(ListingParameters, ("If-None-Match" = Option<String>, Header, description = "Tags that the caller has")),
+    params(ListingParameters, IfNoneMatch),
     responses(
         (status = 200, description = "A page; empty past the last one", body = Page,
          headers(

@@ -134,7 +134,7 @@ impl FromField for PageSize {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "read by the OpenAPI generator alone")]
 pub(crate) struct ListingParameters {
-    #[param(minimum = 1, default = 1)]
+    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_i64, default = 1)]
     page: Option<i64>,
     /// Where the page begins, instead of `page`: the `next_cursor` of the page before it, for the same filter and
     /// order. A page far down the list then costs no more than the first.
@@ -143,20 +143,24 @@ pub(crate) struct ListingParameters {
     #[param(minimum = 1, maximum = 100, default = 10)]
     page_size: Option<i64>,
     /// Part of the title, in any case.
-    #[param(max_length = 200, example = "darkness")]
+    #[param(max_length = 200, pattern = "^[^\\u0000-\\u001f]*$", example = "darkness")]
     title_contains: Option<String>,
     /// The whole author, in any case.
-    #[param(max_length = 100, example = "ursula k. le guin")]
+    #[param(max_length = 100, pattern = "^[^\\u0000-\\u001f]*$", example = "ursula k. le guin")]
     author: Option<String>,
     #[param(minimum = 0, maximum = 2100)]
     year_from: Option<i32>,
     #[param(minimum = 0, maximum = 2100)]
     year_to: Option<i32>,
-    /// Columns in order of weight: `id`, `title`, `author`, `year`, each with `:asc` or `:desc` if need be. Text is
-    /// in the order of its code points; books without a year come after all others, and first with `year:desc`.
-    #[param(example = "author:desc,title")]
+    /// Columns in order of weight: `id`, `title`, `author`, `year`, each at most
+    /// once, and with `:asc` or `:desc` if need be. Text is in the order of its code points; books without a year come
+    /// after all others, and first with `year:desc`.
+    #[param(
+        pattern = "^(?!.*\\b(id|title|author|year)\\b.*\\b\\1\\b)(id|title|author|year)(:(asc|desc))?(,(id|title|author|year)(:(asc|desc))?)*$",
+        example = "author:desc,title"
+    )]
     sort_by: Option<String>,
-    /// The direction of parts of `sort_by` that name none: `asc` or `desc`.
-    #[param(default = "asc")]
-    sort_dir: Option<String>,
+    /// The direction of parts of `sort_by` that name none.
+    #[param(inline)]
+    sort_dir: Option<Direction>,
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use shared::fields::{FromField, Raw};
+use utoipa::ToSchema;
 
 /// Columns in order of weight, none twice and `id` last, so that no two books are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +19,11 @@ pub(crate) enum Column {
 }
 
 /// Which end of a sorted list comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 pub(crate) enum Direction {
+    #[schema(rename = "asc")]
     Ascending,
+    #[schema(rename = "desc")]
     Descending,
 }
 

@@ -11,10 +11,7 @@ use crate::store::{Kept, Store};
 /// Changes the fields that are sent; `null` clears a field that may be null.
 #[utoipa::path(
     put, path = "/books/{id}", tag = "books",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "Tags of which the book must have one"),
-    ),
+    params(NumericId, IfMatch),
     request_body = Patch, security(("password" = [])),
     responses(
         (status = 200, description = "The book, as it is now", body = Book,

@@ -1,5 +1,7 @@
 //! Is it up, are its stores, and what does the API look like?
 
+mod docs;
+
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -41,6 +43,8 @@ impl Function for App {
             .routes(routes!(report_health))
             .routes(routes!(report_readiness).layer(throttle(DEFAULT)))
             .routes(routes!(describe_api).layer(throttle(DEFAULT)))
+            .routes(routes!(docs::show_docs).layer(throttle(DEFAULT)))
+            .routes(routes!(docs::get_docs_file).layer(throttle(DEFAULT)))
     }
 
     fn limiter(&self) -> &Limiter {

@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::error::Error;
@@ -42,13 +43,31 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
-    /// On token endpoints: the error of RFC 6749 §5.2.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    oauth: Option<OAuthError>,
+}
+
+/// What token endpoints say beside it (RFC 6749 §5.2).
+#[derive(Debug, Serialize, ToSchema)]
+struct OAuthError {
+    /// The error, in the words of RFC 6749.
     #[schema(example = "invalid_grant")]
-    error: Option<&'static str>,
-    /// On token endpoints: `detail` again, under the name of RFC 6749 §5.2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_description: Option<String>,
+    error: &'static str,
+    /// `detail` again.
+    #[schema(example = "The credentials are not valid.")]
+    error_description: String,
+}
+
+/// A problem of an endpoint that OAuth clients read, for its documentation.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI generator alone")]
+pub(super) struct TokenProblem {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(flatten)]
+    #[schema(inline)]
+    oauth: OAuthError,
 }
 
 /// Names one request, in its answer and in every log line about it: Lambda's own request id.
@@ -141,9 +160,20 @@ fn describe(error: &Error, request_id: &RequestId, for_oauth: bool) -> Problem {
         detail: error.detail(),
         request_id: request_id.to_string(),
         errors: error.fields().to_vec(),
-        error: for_oauth.then(|| error.oauth_code()),
-        error_description: for_oauth.then(|| error.detail()),
+        oauth: for_oauth.then(|| OAuthError::of(error)),
     }
+}
+
+impl OAuthError {
+    fn of(error: &Error) -> Self {
+        Self { error: error.oauth_code(), error_description: error.detail() }
+    }
+}
+
+/// `error` as it is written out, for the documentation.
+pub(super) fn example(error: &Error, for_oauth: bool) -> Value {
+    let request_id = RequestId::new("6b0e3d3e-0d6c-4a0e-9c39-6f3a1c2c6a10".to_owned());
+    serde_json::to_value(describe(error, &request_id, for_oauth)).unwrap_or_default()
 }
 
 fn render(error: &Error, problem: &Problem, response: Response, method: &Method) -> Response {

@@ -110,8 +110,13 @@ pub fn with_database(url: &str, database: &str) -> String {
     format!("{base}/{database}")
 }
 
+/// The variables that the running stack sets, as they are in its file.
+///
+/// # Panics
+/// When no stack is running.
 #[expect(clippy::disallowed_methods, reason = "finds the stack; no function is configured this way")]
-fn stack_variables() -> BTreeMap<String, String> {
+#[must_use]
+pub fn stack_variables() -> BTreeMap<String, String> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/stack/env");
     let path = std::env::var_os(STACK_VARIABLE).map_or(default, Into::into);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|_| {

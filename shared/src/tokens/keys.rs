@@ -9,6 +9,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::env::{self, Env};
 
@@ -22,15 +23,22 @@ pub struct PublicKeys {
 }
 
 /// One public key as JSON (RFC 8037 §2).
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 struct PublicKey {
+    #[schema(example = "OKP")]
     kty: String,
+    #[schema(example = "Ed25519")]
     crv: String,
+    /// The key itself, in base64url.
+    #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
     x: String,
+    /// What tokens call it.
     kid: String,
     #[serde(default = "signature_use", rename = "use")]
+    #[schema(example = "sig")]
     usage: String,
     #[serde(default = "eddsa")]
+    #[schema(example = "EdDSA")]
     alg: String,
 }
 
@@ -39,8 +47,9 @@ struct KeySet {
     keys: Vec<PublicKey>,
 }
 
-#[derive(Serialize)]
-struct PublishedKeySet<'a> {
+/// The public keys as they are served (RFC 7517 §5).
+#[derive(Serialize, ToSchema)]
+pub struct PublishedKeySet<'a> {
     keys: Vec<&'a PublicKey>,
 }
 

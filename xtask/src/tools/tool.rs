@@ -1,6 +1,8 @@
 //! A program that can be started.
 
 use std::{
+    env::join_paths,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -46,11 +48,17 @@ impl Tool {
     /// A start of this program. What was unpacked from Debian's packages brings its libraries along.
     pub(crate) fn launch(&self, name: &str) -> Launch {
         let launch = Launch::new(name, &self.program);
-        let Some(tree) = &self.tree else { return launch };
-        match fs::read_to_string(tree.join("libraries")) {
-            Ok(libraries) => launch.env("LD_LIBRARY_PATH", tree.join(libraries.trim())),
-            Err(_) => launch,
+        match self.libraries() {
+            Some(folders) => launch.env("LD_LIBRARY_PATH", folders),
+            None => launch,
         }
+    }
+
+    /// Where the libraries are that were unpacked with it, as `LD_LIBRARY_PATH` has it.
+    pub(crate) fn libraries(&self) -> Option<OsString> {
+        let tree = self.tree.as_ref()?;
+        let folders = fs::read_to_string(tree.join("libraries")).ok()?;
+        join_paths(folders.lines().map(|folder| tree.join(folder))).ok()
     }
 
     /// A copy of this program and what belongs to it in a folder below `dir`.

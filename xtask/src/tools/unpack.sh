@@ -9,6 +9,11 @@ for file in *.deb; do
     dpkg-deb --extract "$file" tree
     rm "$file"
 done
-# A script in here has the name of the server that it starts.
+# Scripts in here have the names of the programs that they start, at paths where these are not.
 rm -rf tree/etc
-echo "tree/usr/lib/$(dpkg --print-architecture | sed 's/amd64/x86_64/; s/arm64/aarch64/')-linux-gnu" > libraries
+for file in tree/usr/bin/*; do
+    [ "$(head -c 2 "$file")" != '#!' ] || rm "$file"
+done
+libraries="tree/usr/lib/$(dpkg --print-architecture | sed 's/amd64/x86_64/; s/arm64/aarch64/')-linux-gnu"
+# Some packages keep private libraries one folder below.
+find "$libraries" -maxdepth 2 -name 'lib*.so*' -exec dirname {} ';' | sort -u > libraries

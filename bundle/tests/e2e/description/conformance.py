@@ -1,0 +1,124 @@
+"""Schemathesis against the running API, with every check it has: `conformance.py URL ENV_FILE REPORT`.
+
+Prints what Schemathesis prints; ends with its exit code. `SCHEMATHESIS_EXAMPLES` says how many cases it makes up for
+each operation, beside those that follow from the description itself.
+"""
+
+import json
+import os
+import shlex
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from schemathesis.cli import schemathesis as command_line
+
+PASSWORD = "correct horse battery staple"
+
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "25")
+
+# Who is asked for each operation until one is let in; what belongs to one of PEERS must be nothing to the other.
+PEERS = ["grace", "alan"]
+
+# A request can be right in all that a schema says and still present something that is refused: a token that is none,
+# a password that everybody has, a tag that is old, a cursor of nowhere, a key of another request. `refusals_of_valid_data` holds those answers to their one reason.
+CONFIGURATION = """
+[auth.wfc]
+path = "{folder}/people.json"
+peers = {peers}
+
+[[operations]]
+include-path = "/auth/refresh"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400"]
+
+[[operations]]
+include-name = "GET /books"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
+
+[[operations]]
+include-name = "POST /books"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "409", "422"]
+
+[[operations]]
+include-path = ["/auth/register", "/auth/password"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "409", "422"]
+
+[[operations]]
+include-name = ["PUT /books/{{id}}", "DELETE /books/{{id}}"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "412"]
+
+[reports.html]
+path = "{report}"
+"""
+
+
+# Where a schema can't say which values are right: what each field may be told then.
+RULES = {
+    "cursor": ["is not a cursor of this list"],
+    "page": ["must not be sent with a cursor, which says where the page begins"],
+    "username": ["must not begin or end with a space", "must not hold control or invisible characters"],
+    "password": ["is too easy to guess"],
+    "new_password": ["is too easy to guess"],
+    "current_password": ["is not your password"],
+}
+
+
+@schemathesis.check
+def refusals_of_valid_data(context: Any, response: Any, case: Any) -> None:
+    """What is refused although it is well-formed is refused for what it presents, and for nothing else."""
+    if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in (400, 412, 422):
+        return
+    problem = response.json()
+    if response.status_code == 400:
+        assert problem.get("error") == "invalid_grant", problem
+    elif response.status_code == 412:
+        assert "If-Match" in case.headers, problem
+    elif problem["type"].endswith(":idempotency-key-reused"):
+        assert "Idempotency-Key" in case.headers, problem
+    else:
+        for error in problem["errors"]:
+            assert error["detail"] in RULES.get(error["field"], []), problem
+
+
+def register(url: str, name: str) -> None:
+    body = json.dumps({"username": name, "password": PASSWORD}).encode()
+    request = urllib.request.Request(f"{url}/auth/register", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=20).close()
+
+
+def person(name: str, password: str) -> dict[str, Any]:
+    """How to sign in, in the form of the Web Fuzzing Commons."""
+    credentials = {"username": name, "usernameField": "username", "password": password, "passwordField": "password"}
+    token = {"extractFrom": "body", "extractSelector": "/access_token", "sendIn": "header", "sendName": "Authorization"}
+    login = {
+        "endpoint": "/auth/login",
+        "verb": "POST",
+        "contentType": "application/x-www-form-urlencoded",
+        "payloadUserPwd": credentials,
+        "token": {**token, "sendTemplate": "Bearer {token}"},
+    }
+    return {"name": name, "loginEndpointAuth": login}
+
+
+def main(url: str, env_file: str, report: str) -> None:
+    variables = dict(word.split("=", 1) for word in shlex.split(Path(env_file).read_text()))
+    people = [person(variables["ADMIN_USERNAME"], variables["ADMIN_PASSWORD"])]
+    for name in PEERS:
+        register(url, name)
+        people.append(person(name, PASSWORD))
+    with tempfile.TemporaryDirectory() as folder:
+        # Schemathesis keeps what it found where it stands; each run is to begin with nothing.
+        os.chdir(folder)
+        (Path(folder) / "people.json").write_text(json.dumps({"auth": people}))
+        configuration = Path(folder) / "schemathesis.toml"
+        configuration.write_text(CONFIGURATION.format(folder=folder, peers=json.dumps(PEERS), report=report))
+        run = ["run", f"{url}/openapi.json", "--url", url, "--checks", "all"]
+        options = ["--max-examples", EXAMPLES, "--continue-on-failure"]
+        command_line(["--config-file", str(configuration), *run, *options])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3])

@@ -1,0 +1,165 @@
+//! HTTP in front of functions in this process, for a client that sends what `cargo lambda watch` can't pass on: that
+//! one answers a body that is not UTF-8 with a 500 of its own. Here it arrives in base64, as API Gateway sends it.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bundle::describe_all;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderMap};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use shared::env::Env;
+use shared::testing::Client;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The functions that serve HTTP, behind one address. Dropping it ends it.
+pub(crate) struct Front {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+/// Which function answers a path: templates and names, as the functions' own documentation has them.
+#[derive(Clone)]
+struct Functions {
+    routes: Vec<(String, &'static str)>,
+    clients: BTreeMap<&'static str, Client>,
+}
+
+impl Front {
+    /// Starts every function with `variables` and listens.
+    pub(crate) async fn start(variables: &BTreeMap<String, String>) -> Self {
+        let functions = Functions::start(&|| Env::of(variables.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let functions = functions.clone();
+                let service = service_fn(move |request| {
+                    let functions = functions.clone();
+                    async move { Ok::<_, Infallible>(functions.answer(request).await) }
+                });
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Self { address, serving }
+    }
+
+    /// Where it answers, without a slash at the end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Functions {
+    fn start(env: &dyn Fn() -> Env) -> Self {
+        let descriptions = describe_all(env).unwrap();
+        let paths = |function: &bundle::Description| {
+            let name = function.name;
+            function.openapi.paths.paths.keys().map(move |path| (path.clone(), name)).collect::<Vec<_>>()
+        };
+        let clients = [
+            ("auth", Client::start::<auth::App>(&env())),
+            ("bf-demo", Client::start::<bf_demo::App>(&env())),
+            ("books", Client::start::<books::App>(&env())),
+            ("rl-demo", Client::start::<rl_demo::App>(&env())),
+            ("system", Client::start::<system::App>(&env())),
+        ];
+        Self {
+            routes: descriptions.iter().flat_map(paths).collect(),
+            clients: clients.into_iter().map(|(name, client)| (name, client.unwrap())).collect(),
+        }
+    }
+
+    /// As the local router decides: what nobody serves goes to `system`.
+    fn client(&self, path: &str) -> &Client {
+        let fits = |template: &str| {
+            let (template, path) = (template.split('/'), path.split('/'));
+            template.clone().count() == path.clone().count()
+                && template
+                    .zip(path)
+                    .all(|(expected, segment)| expected.starts_with('{') || expected == segment)
+        };
+        let exact = self.routes.iter().find(|(template, _)| template == path);
+        let name = exact.or_else(|| self.routes.iter().find(|(template, _)| fits(template)));
+        &self.clients[name.map_or("system", |(_, name)| name)]
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
+        let body = body.collect().await.unwrap().to_bytes();
+        let event = event(parts.method.as_str(), &path, parts.uri.query(), &parts.headers, &body);
+        let answer = self.client(&path).send_event(&event.to_string()).await.unwrap();
+        response(&answer.raw)
+    }
+}
+
+/// An event of an HTTP API (payload version 2.0). Each is from another network, so that no quota and no lock of an
+/// address ends what the client has begun.
+fn event(method: &str, path: &str, query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Value {
+    let names: std::collections::BTreeSet<_> = headers.keys().map(|name| name.as_str()).collect();
+    let joined = |name: &str| {
+        let values =
+            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        values.collect::<Vec<_>>().join(",")
+    };
+    let headers: BTreeMap<_, _> = names.into_iter().map(|name| (name, joined(name))).collect();
+    let (body, is_base64_encoded) = match std::str::from_utf8(body) {
+        Ok(text) => (text.to_owned(), false),
+        Err(_) => (STANDARD.encode(body), true),
+    };
+    let network = uuid::Uuid::new_v4().as_fields().0;
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query.unwrap_or_default(),
+        "headers": headers,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "api-id",
+            "http": {
+                "method": method, "path": path, "protocol": "HTTP/1.1",
+                "sourceIp": format!("2001:db8:{:x}:{:x}::1", network >> 16, network & 0xffff),
+            },
+            "requestId": "gateway-request-id",
+            "routeKey": "$default",
+            "stage": "$default",
+        },
+        "body": body,
+        "isBase64Encoded": is_base64_encoded,
+    })
+}
+
+fn response(answer: &Value) -> Response<Full<Bytes>> {
+    let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
+    let mut response = Response::builder().status(status);
+    for (name, value) in answer["headers"].as_object().unwrap() {
+        if name.as_str() != CONTENT_LENGTH.as_str() {
+            response = response.header(name, value.as_str().unwrap());
+        }
+    }
+    let body = answer["body"].as_str().unwrap_or_default();
+    let body = if answer["isBase64Encoded"] == true {
+        STANDARD.decode(body).unwrap()
+    } else {
+        body.as_bytes().to_vec()
+    };
+    response.body(Full::new(body.into())).unwrap()
+}

@@ -1,0 +1,18 @@
+//! Programs in Python that stand beside the tests, each folder with the packages that it pins.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tokio::task::spawn_blocking;
+
+/// Runs a script with these arguments. What it printed, on both streams if it failed.
+pub(crate) async fn run(folder: &str, script: &str, arguments: &[String]) -> Result<String, String> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e")).join(folder);
+    let python = xtask::tools::python(&folder.join("requirements.txt")).await.unwrap();
+    let mut command = Command::new(python);
+    // Without a cache of bytecode among the sources.
+    command.arg("-B").arg(folder.join(script)).args(arguments);
+    let Output { status, stdout, stderr } = spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+    if status.success() { Ok(stdout) } else { Err(format!("{script}: {status}\n{stdout}\n{stderr}")) }
+}

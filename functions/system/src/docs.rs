@@ -1,0 +1,181 @@
+//! `GET /docs`: Swagger UI, served from this binary.
+
+use axum::extract::{Extension, RawPathParams};
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use lambda_http::request::RequestContext;
+use miniz_oxide::inflate::decompress_to_vec;
+use shared::http::documented::{Throttled, WithIfNoneMatch, WithName};
+use shared::http::{EntityTag, Error, IfNoneMatch, Result};
+
+/// Nothing runs, is styled by, is asked or sent to that this origin does not serve; images may be in the style sheet.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A file that the page loads.
+struct Asset {
+    name: &'static str,
+    media_type: &'static str,
+    content: Content,
+}
+
+/// Bytes as they lie in the binary.
+enum Content {
+    Plain(&'static str),
+    /// One gzip member (RFC 1952) with the shortest header there is.
+    Gzip(&'static [u8]),
+}
+
+const ASSETS: [Asset; 3] = [
+    Asset {
+        name: "swagger-ui.css",
+        media_type: "text/css; charset=utf-8",
+        content: Content::Gzip(include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css.gz"))),
+    },
+    Asset {
+        name: "swagger-ui-bundle.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: Content::Gzip(include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js.gz"))),
+    },
+    Asset {
+        name: "start.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: Content::Plain(include_str!("docs/start.js")),
+    },
+];
+
+/// Shows this description as a page to read and try.
+#[utoipa::path(
+    get, path = "/docs", tag = "system",
+    responses(
+        (status = 200, description = "Swagger UI", body = String, content_type = "text/html"),
+        Throttled,
+    ),
+)]
+pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Response {
+    // `/docs` and `/docs/` are one resource, but a browser resolves relative URLs differently there; absolute ones
+    // would leave out a stage in the path.
+    let slash = context.is_some_and(|Extension(context)| asked_with_slash(&context));
+    let page = if slash {
+        include_str!("docs/page.html").replace("=\"docs/", "=\"")
+    } else {
+        include_str!("docs/page.html").to_owned()
+    };
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, page).into_response()
+}
+
+/// Serves a file of the page.
+#[utoipa::path(
+    get, path = "/docs/{file}", tag = "system",
+    params(
+        ("file" = String, Path, description = "One of the files that the page names", example = "start.js"),
+        IfNoneMatch,
+    ),
+    responses(
+        (status = 200, description = "The file; compressed, if the caller accepts gzip",
+         content((String = "text/css"), (String = "text/javascript")),
+         headers(("ETag" = String, description = "Names these bytes"))),
+        WithName, WithIfNoneMatch, Throttled,
+    ),
+)]
+pub(crate) async fn get_docs_file(
+    path: RawPathParams,
+    condition: IfNoneMatch,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let wanted = path.iter().find_map(|(name, text)| (name == "file").then_some(text));
+    let asset = ASSETS.iter().find(|asset| Some(asset.name) == wanted).ok_or(Error::NotFound)?;
+    let response = match asset.content {
+        Content::Plain(text) => text.into_response(),
+        Content::Gzip(member) if accepts_gzip(&headers) => {
+            ([(CONTENT_ENCODING, "gzip")], member).into_response()
+        }
+        Content::Gzip(member) => inflate(member)?.into_response(),
+    };
+    let response = ([(CONTENT_TYPE, asset.media_type)], response).into_response();
+    let tag = asset.tag(response.headers().contains_key(CONTENT_ENCODING));
+    // A new version has the same name: a browser asks each time whether it has the current one.
+    let freshness = [(CACHE_CONTROL, "no-cache"), (VARY, "accept-encoding")];
+    Ok((freshness, condition.answer(&tag, response)).into_response())
+}
+
+impl Asset {
+    /// Differs with the bytes that are sent (RFC 9110 §8.8.3.3).
+    fn tag(&self, compressed: bool) -> EntityTag {
+        let content = match self.content {
+            Content::Plain(text) => shared::fingerprint::fingerprint([Some(text)]),
+            // Its last eight bytes are the CRC-32 and the length of what is in it.
+            Content::Gzip(member) => {
+                format!("{:016x}", u64::from_be_bytes(member.last_chunk().copied().unwrap_or_default()))
+            }
+        };
+        EntityTag::new(if compressed { format!("{content}-gzip") } else { content })
+    }
+}
+
+/// Whether the path, before it was brought into the form that routes have, ended with a `/`.
+fn asked_with_slash(context: &RequestContext) -> bool {
+    let path = match context {
+        RequestContext::ApiGatewayV2(context) => context.http.path.as_deref(),
+        RequestContext::ApiGatewayV1(context) => context.path.as_deref(),
+        _ => None,
+    };
+    path.is_some_and(|path| path.ends_with('/'))
+}
+
+/// Whether the caller names gzip, or anything, as an encoding it takes (RFC 9110 §12.5.3).
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values =
+        headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
+    let mut wildcard = false;
+    for coding in values.flat_map(|value| value.split(',')) {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().trim_start_matches("q=").trim_end_matches(['0', '.']);
+        let welcome = !weight.is_empty() || !coding.contains(';');
+        match name.trim() {
+            name if name.eq_ignore_ascii_case("gzip") => return welcome,
+            "*" => wildcard = welcome,
+            _ => {}
+        }
+    }
+    wildcard
+}
+
+/// What a gzip member holds; its header has 10 bytes and what follows the data 8 (RFC 1952 §2.3).
+fn inflate(member: &[u8]) -> Result<Vec<u8>> {
+    let deflated = member.get(10..member.len() - 8).unwrap_or_default();
+    decompress_to_vec(deflated).map_err(|error| Error::Internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_goes_to_those_who_take_it() {
+        for (accepted, gzip) in [
+            ("gzip, deflate, br, zstd", true),
+            ("GZIP;q=0.1", true),
+            ("*", true),
+            ("br;q=1.0, *;q=0.5", true),
+            ("*;q=0, gzip", true),
+            ("", false),
+            ("identity", false),
+            ("gzip;q=0", false),
+            ("*, gzip; q=0.000", false),
+            ("br", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
+            assert_eq!(accepts_gzip(&headers), gzip, "{accepted:?}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,66 @@
+//! What the extractors of `http` read from path and headers, for the documentation.
+
+use serde_json::json;
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+
+use super::text;
+use crate::http::{IfMatch, IfNoneMatch, NumericId, UuidId};
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![condition("If-Match", "of which the resource must have one", "*")]
+    }
+}
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![condition("If-None-Match", "that the caller has", "\"1.3\"")]
+    }
+}
+
+impl IntoParams for NumericId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer);
+        vec![id(number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(1)))]
+    }
+}
+
+impl IntoParams for UuidId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![id(text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))))]
+    }
+}
+
+/// 1 to 255 visible characters without a comma or a quote, or a string as in RFC 9651 §3.3.3.
+const KEY: &str = r#"^([!#-+\--~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
+
+/// The header of a request that may be sent again and is done once.
+pub struct IdempotencyKey;
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let key = text().pattern(Some(KEY)).example(Some(json!("8e03978e-40d5-43e8-bc93-6894a57f9324")));
+        let parameter = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
+        let parameter = parameter.required(Required::False).description(Some(
+            "Names this request for 24 hours: sent again with the same body it is not done again, and gets the first \
+             answer; with another body it is refused with 422. A string in quotes or without; a UUID is a good one.",
+        ));
+        vec![parameter.schema(Some(key)).build()]
+    }
+}
+
+/// The example is what a page fills in for a person who tries the operation: it stands in nobody's way.
+fn condition(name: &str, which: &str, example: &str) -> Parameter {
+    let description = format!("`*`, or entity tags (RFC 9110 §8.8.3) {which}");
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header);
+    let parameter = parameter.required(Required::False).description(Some(description));
+    parameter.schema(Some(text())).example(Some(json!(example))).build()
+}
+
+fn id(schema: ObjectBuilder) -> Parameter {
+    let parameter = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path);
+    parameter.required(Required::True).schema(Some(schema)).build()
+}
