@@ -42,7 +42,7 @@ pub struct IdempotencyKey;
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let key = text().pattern(Some(KEY)).example(Some(json!("8e03978e-40d5-43e8-bc93-6894a57f9324")));
+        let key = text().pattern(Some(KEY)).examples([json!("8e03978e-40d5-43e8-bc93-6894a57f9324")]);
         let parameter = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
         let parameter = parameter.required(Required::False).description(Some(
             "Names this request for 24 hours: sent again with the same body it is not done again, and gets the first \
