@@ -6,6 +6,8 @@
 //! | [`telemetry`] | starts the log |
 //! | [`fingerprint`] | one name for several values |
 //! | `freeze` | tells when a connection may have died while the process was frozen |
+//! | `tls` | whom a store must be certified by |
+//! | `iam` | tokens instead of passwords for the stores |
 //! | [`postgres`], [`redis`] | lazy connections that are doubted after a pause |
 //! | [`cache`] | list pages in Redis under one version |
 //! | [`limiter`] | at most N requests in any window |
@@ -30,6 +32,7 @@ pub mod fingerprint;
 mod freeze;
 pub mod function;
 pub mod http;
+mod iam;
 pub mod lambda;
 pub mod limiter;
 pub mod lockout;
@@ -41,5 +44,6 @@ pub mod sessions;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tls;
 pub mod tokens;
 pub mod usernames;

@@ -3,16 +3,20 @@
 //! Statements go out as `query_typed`: one round trip, unnamed, so that RDS Proxy or `PgBouncer` can share
 //! connections between callers. Nothing here waits longer than [`PATIENCE`].
 
-use std::time::Duration;
+mod server;
+
+use std::time::{Duration, SystemTime};
 
 use deadpool::managed::{self, Metrics, Pool, RecycleError, RecycleResult};
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Row};
 
 use crate::env::{self, Env};
 use crate::freeze::LastUse;
+
+pub use server::{Driver, Server};
 
 /// The longest that one statement may take, connecting included. The first that takes longer ends its request
 /// with a 503, so that a caller hears within two seconds of the store's silence.
@@ -47,16 +51,12 @@ pub enum Error {
 }
 
 impl Postgres {
-    /// Reads `DATABASE_URL` and, for the number of connections, `AWS_LAMBDA_MAX_CONCURRENCY` (1 unless set:
-    /// an execution environment serves one request at a time). Opens no connection.
+    /// Reads what [`Server::from_env`] reads and, for the number of connections, `AWS_LAMBDA_MAX_CONCURRENCY` (1
+    /// unless set: an execution environment serves one request at a time). Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
-        let mut config: Config = env
-            .required("DATABASE_URL")?
-            .parse()
-            .map_err(|_| env::Error::invalid("DATABASE_URL", "is not a Postgres connection string"))?;
-        config.connect_timeout(CONNECT_PATIENCE);
+        let server = Server::from_env(env)?;
         let connections = env.parsed("AWS_LAMBDA_MAX_CONCURRENCY", 1_usize)?.max(1);
-        let pool = Pool::builder(Connector { config }).max_size(connections).build();
+        let pool = Pool::builder(Connector { server }).max_size(connections).build();
         Ok(Self { pool: pool.map_err(|error| env::Error::invalid("DATABASE_URL", error))? })
     }
 
@@ -176,21 +176,14 @@ impl Drop for Connection {
 
 /// Opens and re-checks connections for the pool.
 struct Connector {
-    config: Config,
+    server: Server,
 }
 
 /// An open connection and the task that moves its bytes, which ends with it.
 struct Session {
     client: Client,
-    driver: tokio::task::JoinHandle<()>,
+    _driver: Driver,
     last_use: LastUse,
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // On a path that was dropped silently the driver would wait for ever for the server's goodbye.
-        self.driver.abort();
-    }
 }
 
 impl managed::Manager for Connector {
@@ -198,14 +191,9 @@ impl managed::Manager for Connector {
     type Error = Error;
 
     async fn create(&self) -> Result<Session, Error> {
-        let connected = timeout(CONNECT_PATIENCE, self.config.connect(NoTls)).await;
-        let (client, connection) = connected.map_err(|_| too_slow())??;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::info!(%error, "a postgres connection ended");
-            }
-        });
-        Ok(Session { client, driver, last_use: LastUse::now() })
+        let connected = timeout(CONNECT_PATIENCE, self.server.connect(SystemTime::now())).await;
+        let (client, driver) = connected.map_err(|_| too_slow())??;
+        Ok(Session { client, _driver: driver, last_use: LastUse::now() })
     }
 
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Error> {

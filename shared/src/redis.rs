@@ -3,18 +3,22 @@
 //! Redis makes answers faster and limits exact; nothing is kept there alone. So every trip is short, and a failure
 //! is an ordinary outcome that each caller has a policy for.
 
+mod server;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use ::redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::env::{self, Env};
 use crate::freeze::LastUse;
+
+use server::{Link, Server};
 
 /// The longest that one trip may take, connecting and one retry included, where `REDIS_PATIENCE_MS` is not set.
 const DEFAULT_PATIENCE_MS: u64 = 100;
@@ -40,10 +44,10 @@ pub struct Redis {
 }
 
 struct Handle {
-    client: Client,
+    server: Server,
     prefix: String,
     patience: Duration,
-    open: Mutex<Option<(MultiplexedConnection, LastUse)>>,
+    open: Mutex<Option<(Link, LastUse)>>,
 }
 
 /// Redis gave no usable answer in time.
@@ -52,18 +56,17 @@ struct Handle {
 pub struct Unavailable(String);
 
 impl Redis {
-    /// Reads `REDIS_URL`, `REDIS_KEY_PREFIX` (default `bookshelf:`) and `REDIS_PATIENCE_MS`: the longest that one
+    /// Reads `REDIS_URL` and `REDIS_AUTH` (see `redis/server.rs`), `REDIS_KEY_PREFIX` (default `bookshelf:`) and `REDIS_PATIENCE_MS`: the longest that one
     /// trip may take, 10 to 1000 (default 100). Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
-        let client = Client::open(env.required("REDIS_URL")?)
-            .map_err(|_| env::Error::invalid("REDIS_URL", "is not a Redis URL"))?;
+        let server = Server::from_env(env)?;
         let prefix = env.optional("REDIS_KEY_PREFIX").unwrap_or("bookshelf:").to_owned();
         let patience = env.parsed("REDIS_PATIENCE_MS", DEFAULT_PATIENCE_MS)?;
         if !(10..=1000).contains(&patience) {
             return Err(env::Error::invalid("REDIS_PATIENCE_MS", "is not from 10 to 1000"));
         }
         let patience = Duration::from_millis(patience);
-        Ok(Self { handle: Arc::new(Handle { client, prefix, patience, open: Mutex::default() }) })
+        Ok(Self { handle: Arc::new(Handle { server, prefix, patience, open: Mutex::default() }) })
     }
 
     /// The full name of a key, the prefix of this deployment included.
@@ -110,7 +113,9 @@ impl Redis {
         F: Fn(MultiplexedConnection) -> Fut,
         Fut: Future<Output = RedisResult<T>>,
     {
-        let answer = trip(self.connection().await?).await;
+        // Kept until the trip is over: with the last link the connection ends.
+        let link = self.link().await?;
+        let answer = trip(link.connection.clone()).await;
         let mut open = self.handle.open.lock().await;
         match (&answer, open.as_mut()) {
             (Err(error), _) if lost_connection(error) => *open = None,
@@ -120,16 +125,16 @@ impl Redis {
         answer
     }
 
-    async fn connection(&self) -> RedisResult<MultiplexedConnection> {
+    async fn link(&self) -> RedisResult<Link> {
         let mut open = self.handle.open.lock().await;
-        if let Some((connection, last_use)) = open.as_mut()
-            && (!last_use.is_older_than(DOUBT_AFTER) || answers(connection).await)
+        if let Some((link, last_use)) = open.as_mut()
+            && (!last_use.is_older_than(DOUBT_AFTER) || answers(&mut link.connection).await)
         {
-            return Ok(connection.clone());
+            return Ok(link.clone());
         }
-        let connection = self.handle.client.get_multiplexed_async_connection().await?;
-        *open = Some((connection.clone(), LastUse::now()));
-        Ok(connection)
+        let link = self.handle.server.connect(SystemTime::now()).await?;
+        *open = Some((link.clone(), LastUse::now()));
+        Ok(link)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod client;
 mod invoke;
+pub mod role;
 mod stage;
 
 pub use client::{Answer, Client, RequestBuilder};

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::process::Signal;
-use shared::testing::{Client, Failure, Invocation, Invoke};
+use shared::testing::{Client, Failure, Invocation, Invoke, role};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -37,11 +37,15 @@ struct Inner {
 }
 
 impl Environment {
-    /// Starts the binary of `function`, built from the sources as they are, with these variables and no others.
+    /// Starts the binary of `function`, built from the sources as they are, with these variables and no others, and
+    /// [under its role](role) in the database.
     ///
     /// Returns before the function has: one that can't start fails its first invocation.
     pub async fn start(function: &str, variables: &BTreeMap<String, String>) -> Result<Self> {
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        let variables = variables.iter().map(|(name, value)| match name.as_str() {
+            "DATABASE_URL" => (name.into(), role::of_function(function, value).into()),
+            _ => (name.into(), value.into()),
+        });
         Self::run(function, &workspace::binary(function).await?, variables).await
     }
 

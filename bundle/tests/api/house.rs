@@ -7,11 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `shared` in order of dependency, as `shared/src/lib.rs` lists them.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 22] = [
     "env",
     "telemetry",
     "fingerprint",
     "freeze",
+    "tls",
+    "iam",
     "postgres",
     "redis",
     "cache",

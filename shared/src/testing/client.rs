@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::invoke::{Failure, Invoke};
+use super::role;
 use crate::env::{self, Env};
 use crate::function::Function;
 use crate::lambda::Gateway;
@@ -35,8 +36,13 @@ pub struct Answer {
 }
 
 impl Client {
-    /// Starts `F` with this configuration, in process, and calls it from a network of its own.
+    /// Starts `F` with this configuration and [under its role](super::role), in process, and calls it from a network
+    /// of its own.
     pub fn start<F: Function>(env: &Env) -> Result<Self, env::Error> {
+        let env = match env.optional("DATABASE_URL") {
+            Some(url) => &env.replacing("DATABASE_URL", &role::of_function(F::NAME, url)),
+            None => env,
+        };
         Ok(Self::of(Gateway::from_env::<F>(env)?))
     }
 

@@ -84,12 +84,12 @@ async fn create_cluster(initdb: &Tool, place: &Place<'_>, password: &str) -> Res
     outcome
 }
 
-/// The timeouts stand on the role because a session that set them could not share a pooled connection.
+/// The role may create roles: a migration makes one for each function. The timeouts stand on the role because a session that set them could not share a pooled connection.
 async fn create_database(admin: &Config, password: &str) -> Result<()> {
     let client = connect(admin).await.context("connect to Postgres")?;
     let statements = [
-        format!("create role {URL_USER} login createdb password '{password}'"),
-        format!("alter role {URL_USER} set statement_timeout = '1500ms'"),
+        format!("create role {URL_USER} login createdb createrole password '{password}'"),
+        format!("alter role {URL_USER} set statement_timeout = '1400ms'"),
         format!("alter role {URL_USER} set lock_timeout = '1s'"),
         format!("alter role {URL_USER} set idle_in_transaction_session_timeout = '5s'"),
     ];

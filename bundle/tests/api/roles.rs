@@ -1,0 +1,168 @@
+//! Who may do what in the database: each function has a role with just the rights that its statements need.
+//!
+//! That every route works under its role is shown by all the other tests: their functions run under it.
+
+use shared::postgres::PATIENCE;
+use shared::testing::{Stage, role};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+const MIGRATION: &str = include_str!("../../../migrations/V8__roles.sql");
+
+const FUNCTIONS: [&str; 3] = ["auth", "books", "system"];
+
+/// What nobody may do. The schema is named because who may not use it does not see what is in it.
+const FOR_NOBODY: [&str; 16] = [
+    "update public.users set role = 'admin'",
+    "update public.users set disabled = false",
+    "insert into public.users (username, username_key, password_hash, role) values ('eve', 'eve', '', 'admin')",
+    "delete from public.users",
+    "delete from public.sessions",
+    "update public.sessions set expires_at = now() + interval '1 year'",
+    "delete from public.refresh_tokens",
+    "update public.refresh_tokens set expires_at = now() + interval '1 year'",
+    "update public.cursor_key set key = sha256('mine')",
+    "truncate public.books",
+    "drop table public.books",
+    "alter table public.users disable trigger all",
+    "create table public.mine ()",
+    "create temporary table mine ()",
+    "create role mine",
+    "select * from public.refinery_schema_history",
+];
+
+const FOR_BOOKS: [&str; 12] = [
+    "select password_hash from public.users",
+    "select * from public.users",
+    "select username_key from public.users",
+    "insert into public.users (username, username_key, password_hash) values ('eve', 'eve', '')",
+    "update public.users set password_hash = ''",
+    "select * from public.refresh_tokens",
+    "insert into public.refresh_tokens select",
+    "select ip from public.sessions",
+    "update public.sessions set ended_at = null",
+    "select * from public.login_guesses",
+    "delete from public.login_guesses",
+    "update public.books set id = default",
+];
+
+const FOR_AUTH: [&str; 8] = [
+    "select * from public.books",
+    "insert into public.books (title, author) values ('T', 'A')",
+    "update public.books set title = 'T'",
+    "delete from public.books",
+    "select key from public.cursor_key",
+    "select * from public.pending_invalidations",
+    "delete from public.pending_invalidations",
+    "update public.users set username = 'eve'",
+];
+
+const FOR_SYSTEM: [&str; 7] = [
+    "select * from public.books",
+    "select id from public.users",
+    "select id from public.sessions",
+    "select digest from public.refresh_tokens",
+    "select subject from public.login_guesses",
+    "select id from public.idempotent_writes",
+    "select list from public.pending_invalidations",
+];
+
+/// A connection under the role of `function`.
+async fn under(stage: Stage, function: &str) -> Client {
+    let url = role::of_function(function, stage.variable("DATABASE_URL"));
+    stage.with("DATABASE_URL", &url).database().await
+}
+
+#[tokio::test]
+async fn the_server_refuses_each_function_what_it_has_no_business_with() {
+    for (function, statements) in
+        [("books", &FOR_BOOKS[..]), ("auth", &FOR_AUTH[..]), ("system", &FOR_SYSTEM[..])]
+    {
+        let stage = Stage::new().await;
+        // Rights to a database are not copied with it, as those in it are.
+        stage.database().await.batch_execute(MIGRATION).await.unwrap();
+        let database = under(stage, function).await;
+        let who: String = database.query_one("select current_user::text", &[]).await.unwrap().get(0);
+        assert_eq!(who, format!("bookshelf_{function}"));
+        for statement in FOR_NOBODY.iter().chain(statements) {
+            let refusal = database.batch_execute(statement).await.expect_err(statement);
+            let code = refusal.code().cloned();
+            assert_eq!(code, Some(SqlState::INSUFFICIENT_PRIVILEGE), "{function}: {statement}: {refusal:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_ours_is_open_to_everybody() {
+    let stage = Stage::new().await;
+    let database = stage.database().await;
+    database.batch_execute(MIGRATION).await.unwrap();
+    let open = "
+        select format('%s on %s', privilege_type, name) from (
+            select relname::text as name, relacl as acl from pg_class where relnamespace = 'public'::regnamespace
+            union all select nspname, nspacl from pg_namespace where nspname = 'public'
+            union all select 'this database', datacl from pg_database where datname = current_database()
+        ) as things, aclexplode(acl)
+        where grantee = 0";
+    let open: Vec<String> = database.query(open, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(open, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_statement_ends_on_the_server_before_its_caller_is_told_that_it_took_too_long() {
+    let database = Stage::new().await.database().await;
+    for function in FUNCTIONS {
+        let sql = "
+            select rolcanlogin, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication, rolconfig
+            from pg_roles where rolname = $1";
+        let row = database.query_one(sql, &[&format!("bookshelf_{function}")]).await.unwrap();
+        assert_eq!((row.get(0), row.get(1)), (true, false), "{function} may sign in and has no power");
+        let settings: Vec<String> = row.get(2);
+        let limit = settings.iter().find_map(|setting| setting.strip_prefix("statement_timeout=")).unwrap();
+        let limit: u128 = limit.trim_end_matches("ms").parse().unwrap();
+        assert!(limit < PATIENCE.as_millis(), "{function}: {settings:?}");
+        for name in ["lock_timeout=", "idle_in_transaction_session_timeout="] {
+            assert!(settings.iter().any(|setting| setting.starts_with(name)), "{function}: {settings:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_rds_signs_people_in_the_roles_sign_in_with_tokens() {
+    let stage = Stage::new().await;
+    let mut database = stage.database().await;
+    // Undone, since roles belong to the whole server.
+    let transaction = database.transaction().await.unwrap();
+    transaction.batch_execute("create role rds_iam").await.unwrap();
+    transaction.batch_execute(MIGRATION).await.unwrap();
+    for function in FUNCTIONS {
+        let sql = "select pg_has_role($1, 'rds_iam', 'member')";
+        let member: bool =
+            transaction.query_one(sql, &[&format!("bookshelf_{function}")]).await.unwrap().get(0);
+        assert!(member, "{function}");
+    }
+    transaction.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_migrator_who_may_not_create_roles_leaves_them_out() {
+    let stage = Stage::new().await;
+    let mut database = stage.database().await;
+    let transaction = database.transaction().await.unwrap();
+    for function in FUNCTIONS {
+        let rename = format!("alter role bookshelf_{function} rename to bookshelf_not_{function}");
+        transaction.batch_execute(&rename).await.unwrap();
+    }
+    let become_somebody = "
+        create role somebody;
+        grant somebody to current_user;
+        grant usage on schema public to somebody;
+        set local role somebody";
+    transaction.batch_execute(become_somebody).await.unwrap();
+    transaction.batch_execute(MIGRATION).await.unwrap();
+    let sql = "select count(*) from pg_roles where rolname = any($1)";
+    let names = FUNCTIONS.map(|function| format!("bookshelf_{function}"));
+    let made: i64 = transaction.query_one(sql, &[&&names[..]]).await.unwrap().get(0);
+    assert_eq!(made, 0);
+    transaction.rollback().await.unwrap();
+}

@@ -1,0 +1,185 @@
+//! Who a function is to its stores: instead of a password it shows a token that it signs with the credentials of its
+//! Lambda role.
+//!
+//! Signing is arithmetic and calls nobody. A token is good for a quarter of an hour and only to connect, so one is made
+//! for each connection and never kept; what is open stays open when its token has expired.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::env::{self, Env};
+
+/// How long a token may be used to connect: the most that AWS permits.
+const LIFE: Duration = Duration::from_mins(15);
+
+/// All but the unreserved characters of RFC 3986 §2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Whether `name` can stand for a host or a cache in what is signed.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+}
+
+/// Signs tokens with the credentials that Lambda gives a process for its life.
+#[derive(Clone)]
+pub(crate) struct Signer {
+    credentials: Credentials,
+    region: String,
+}
+
+impl Signer {
+    /// Reads `variable`, which chooses how to sign in: `iam` makes a signer and reads `AWS_REGION` and the credentials;
+    /// unset there is none, and the password of the URL counts.
+    pub(crate) fn if_chosen(env: &Env, variable: &str) -> Result<Option<Self>, env::Error> {
+        match env.optional(variable) {
+            None => Ok(None),
+            Some("iam") => Self::from_env(env).map(Some),
+            Some(_) => Err(env::Error::invalid(variable, "is not iam")),
+        }
+    }
+
+    fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let (id, secret) = (env.required("AWS_ACCESS_KEY_ID")?, env.required("AWS_SECRET_ACCESS_KEY")?);
+        let session = env.optional("AWS_SESSION_TOKEN").map(str::to_owned);
+        let credentials = Credentials::new(id, secret, session, None, "environment");
+        Ok(Self { credentials, region: env.required("AWS_REGION")?.to_owned() })
+    }
+
+    /// A password for `user` of the RDS database, Aurora cluster or RDS Proxy at `host` and `port`, made at `now`. The
+    /// host [is a name](is_name).
+    pub(crate) fn postgres_token(&self, host: &str, port: u16, user: &str, now: SystemTime) -> String {
+        let user = utf8_percent_encode(user, RESERVED);
+        self.token("rds-db", &format!("{host}:{port}/?Action=connect&DBUser={user}"), now)
+    }
+
+    /// A password for `user` of the `ElastiCache` serverless cache of that name, made at `now`. The cache [is a
+    /// name](is_name).
+    pub(crate) fn redis_token(&self, cache: &str, user: &str, now: SystemTime) -> String {
+        let user = utf8_percent_encode(user, RESERVED);
+        let request = format!("{cache}/?Action=connect&User={user}&ResourceType=ServerlessCache");
+        self.token("elasticache", &request, now)
+    }
+
+    /// A presigned `GET` without its scheme: AWS's Signature Version 4, in the query.
+    fn token(&self, service: &str, request: &str, now: SystemTime) -> String {
+        let mut settings = SigningSettings::default();
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.expires_in = Some(LIFE);
+        let identity = self.credentials.clone().into();
+        let signing = SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time(now)
+            .settings(settings)
+            .build()
+            .expect("every parameter is given")
+            .into();
+        let url = format!("https://{request}");
+        let unsigned = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::empty())
+            .expect("names and what is encoded make a URL");
+        let signed = sign(unsigned, &signing).expect("a request without headers can be signed");
+        let (_, mut parameters) = signed.into_parts().0.into_parts();
+        // Any order is right; this one is botocore's, so that the two can be compared.
+        parameters.sort_by_key(|(name, _)| *name == "X-Amz-Signature");
+        parameters.iter().fold(request.to_owned(), |token, (name, value)| {
+            format!("{token}&{name}={}", utf8_percent_encode(value, RESERVED))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-22T12:34:56Z.
+    const NOW: Duration = Duration::from_secs(1_795_350_896);
+
+    const CREDENTIALS: [(&str, &str); 3] = [
+        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalr/EXAMPLE+KEY"),
+        ("AWS_REGION", "eu-central-1"),
+    ];
+
+    fn signer(session: &str) -> Signer {
+        let env = Env::of([&CREDENTIALS[..], &[("AWS_SESSION_TOKEN", session), ("AUTH", "iam")]].concat());
+        Signer::if_chosen(&env, "AUTH").unwrap().unwrap()
+    }
+
+    /// Made by botocore 1.43 for these inputs: `generate_db_auth_token` of its client for RDS, and its `RequestSigner`
+    /// for `ElastiCache`.
+    #[test]
+    fn tokens_are_those_of_botocore() {
+        let common = |service: &str| {
+            format!(
+                "&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAEXAMPLE%2F20261122%2Feu-central-1%2F{service}\
+                 %2Faws4_request&X-Amz-Date=20261122T123456Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host"
+            )
+        };
+        let session = "&X-Amz-Security-Token=IQoJb3Jp%2F%2BEXAMPLE%3D%3D";
+        let now = SystemTime::UNIX_EPOCH + NOW;
+        for (host, port, user, encoded, unnamed, named) in [
+            (
+                "db.example.eu-central-1.rds.amazonaws.com",
+                5432,
+                "bookshelf_books",
+                "bookshelf_books",
+                "993693ded70c207daf558a0e3e9d5541511f031a9ced344933c48e638082144c",
+                "4e053366fdf60608391132275e014b0800b491eae69265440ef9d4d2eb0ce675",
+            ),
+            (
+                "db",
+                6543,
+                "a b/ü+",
+                "a%20b%2F%C3%BC%2B",
+                "b00d9e0db3c0073f88a3e81944c423f9e4aeb23777a8a58fe82390d0aa40be1f",
+                "68ff9560f2ccf0195893cb717ee47e7c8c4442565b1d74fe2aabb42672ce3e2a",
+            ),
+        ] {
+            let begin = format!("{host}:{port}/?Action=connect&DBUser={encoded}{}", common("rds-db"));
+            let token = |session: &str| signer(session).postgres_token(host, port, user, now);
+            assert_eq!(token(""), format!("{begin}&X-Amz-Signature={unnamed}"));
+            assert_eq!(token("IQoJb3Jp/+EXAMPLE=="), format!("{begin}{session}&X-Amz-Signature={named}"));
+        }
+        let token = |session: &str| signer(session).redis_token("bookshelf-cache", "bookshelf-books", now);
+        let begin = "bookshelf-cache/?Action=connect&User=bookshelf-books&ResourceType=ServerlessCache";
+        let begin = format!("{begin}{}", common("elasticache"));
+        let unnamed = "f447e5e37f6b7f38db481d9fb5a3ea0f0f515441f1cacb23c15e22c6158ede37";
+        let named = "297098fed084510eefd6e0bae036e2828beec326f86e4b9fcffd4498ae22234a";
+        assert_eq!(token(""), format!("{begin}&X-Amz-Signature={unnamed}"));
+        assert_eq!(token("IQoJb3Jp/+EXAMPLE=="), format!("{begin}{session}&X-Amz-Signature={named}"));
+    }
+
+    #[test]
+    fn a_token_is_another_one_a_second_later() {
+        let token = |seconds| {
+            signer("").postgres_token(
+                "db",
+                1,
+                "u",
+                SystemTime::UNIX_EPOCH + NOW + Duration::from_secs(seconds),
+            )
+        };
+        assert_eq!(token(0), token(0));
+        assert_ne!(token(0), token(1));
+    }
+
+    #[test]
+    fn credentials_are_asked_for_only_where_tokens_are_chosen() {
+        let env = Env::of(CREDENTIALS);
+        assert!(Signer::if_chosen(&env, "AUTH").unwrap().is_none());
+        assert_eq!(env.asked().into_iter().collect::<Vec<_>>(), ["AUTH"]);
+        for (missing, _) in CREDENTIALS {
+            let env = Env::of(
+                CREDENTIALS.into_iter().filter(|(name, _)| *name != missing).chain([("AUTH", "iam")]),
+            );
+            assert_eq!(Signer::if_chosen(&env, "AUTH").err(), Some(env::Error::Missing(missing.into())));
+        }
+        let error = Signer::if_chosen(&Env::of([("AUTH", "IAM")]), "AUTH").err().unwrap();
+        assert_eq!(error.to_string(), "AUTH is not iam");
+    }
+}
