@@ -3,9 +3,12 @@
 mod openapi;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use shared::env::{self, Env};
 use shared::function::Function;
+use shared::lambda::Gateway;
+use shared::testing::{Failure, Invocation, Invoke, incoming};
 use utoipa::openapi::OpenApi;
 
 pub use openapi::{openapi, openapi_json};
@@ -33,11 +36,35 @@ pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, env::Erro
 }
 
 fn describe<F: Function>(env: &Env) -> Result<Description, env::Error> {
-    shared::lambda::Gateway::from_env::<F>(env)?;
+    Gateway::from_env::<F>(env)?;
     Ok(Description { name: F::NAME, openapi: openapi::operations::<F>(), variables: env.asked() })
 }
 
 fn describe_maintenance(env: &Env) -> Result<Description, env::Error> {
     maintenance::App::from_env(env)?;
     Ok(Description { name: maintenance::NAME, openapi: OpenApi::default(), variables: env.asked() })
+}
+
+/// Starts the function of this name in process; `None` if there is none.
+pub fn start(function: &str, env: &Env) -> Result<Option<Arc<dyn Invoke>>, env::Error> {
+    Ok(Some(match function {
+        "auth" => Arc::new(Gateway::from_env::<auth::App>(env)?),
+        "bf-demo" => Arc::new(Gateway::from_env::<bf_demo::App>(env)?),
+        "books" => Arc::new(Gateway::from_env::<books::App>(env)?),
+        "rl-demo" => Arc::new(Gateway::from_env::<rl_demo::App>(env)?),
+        "system" => Arc::new(Gateway::from_env::<system::App>(env)?),
+        maintenance::NAME => Arc::new(Maintenance(maintenance::App::from_env(env)?)),
+        _ => return Ok(None),
+    }))
+}
+
+struct Maintenance(maintenance::App);
+
+impl Invoke for Maintenance {
+    fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
+        Box::pin(async move {
+            let report = self.0.answer(incoming(event)?).await.map_err(Failure::of)?;
+            serde_json::to_value(report).map_err(Failure::of)
+        })
+    }
 }

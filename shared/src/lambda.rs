@@ -1,15 +1,20 @@
 //! A function under the Lambda runtime: from the start of the process to the answer of one event.
 
+mod ending;
+
 use std::future::Future;
 use std::process::ExitCode;
 
 use axum::Router;
-use lambda_http::lambda_runtime::{self, LambdaEvent, tower::Service as _};
+use lambda_http::lambda_runtime::layers::TracingLayer;
+use lambda_http::lambda_runtime::tower::Service;
+use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, Runtime};
 use lambda_http::{Request, service_fn};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tower::ServiceExt as _;
+
+use ending::InHand;
 
 use crate::env::{self, Env};
 use crate::event::{self, NotHttp};
@@ -72,14 +77,13 @@ pub fn serve<F: Function>() -> ExitCode {
 /// The whole `main` of a function: prepares a handler and gives it one event after another.
 ///
 /// A configuration that can't be used ends the process with one line that names the variable.
-pub fn run<Event, Answer, Failure, Handler, Handling>(
+pub fn run<Answer, Failure, Handler, Handling>(
     prepare: impl FnOnce(&Env) -> Result<Handler, env::Error>,
 ) -> ExitCode
 where
-    Event: DeserializeOwned + Send + 'static,
     Answer: Serialize + Send + 'static,
-    Failure: std::error::Error + Send + Sync + 'static,
-    Handler: Fn(LambdaEvent<Event>) -> Handling + Clone + Send + 'static,
+    Failure: std::error::Error + Send + 'static,
+    Handler: Fn(LambdaEvent<Box<RawValue>>) -> Handling + Clone + Send + 'static,
     Handling: Future<Output = Result<Answer, Failure>> + Send + 'static,
 {
     let env = Env::of_process();
@@ -92,18 +96,37 @@ where
             return ExitCode::FAILURE;
         }
     };
-    // One event at a time unless AWS_LAMBDA_MAX_CONCURRENCY says otherwise.
-    let serving = lambda_runtime::run_concurrent(service_fn(move |event| {
+    let service = service_fn(move |event| {
         let handling = handler(event);
-        async { handling.await.map_err(lambda_runtime::Error::from) }
-    }));
+        async { handling.await.map_err(|error| diagnose(&error)) }
+    });
     // Waiting needs one thread; password hashing goes to the blocking pool.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.map_err(lambda_runtime::Error::from).and_then(|runtime| runtime.block_on(serving)) {
+    match runtime.map_err(lambda_runtime::Error::from).and_then(|runtime| runtime.block_on(work(service))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("stopped: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// One event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is asked to end.
+async fn work<S, Answer>(service: S) -> Result<(), lambda_runtime::Error>
+where
+    S: Service<LambdaEvent<Box<RawValue>>, Response = Answer, Error = Diagnostic> + Clone + Send + 'static,
+    S::Future: Send,
+    Answer: Serialize + Send + 'static,
+{
+    let in_hand = InHand::nothing();
+    let runtime = Runtime::new(service).layer(TracingLayer::new()).layer(in_hand.clone());
+    tokio::select! {
+        served = runtime.run_concurrent() => served,
+        () = in_hand.asked_to_end() => Ok(()),
+    }
+}
+
+/// What Lambda is told of an event that has no answer. The runtime's own conversions would call every error a box.
+pub fn diagnose<Failure: std::error::Error>(failure: &Failure) -> Diagnostic {
+    Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: failure.to_string() }
 }

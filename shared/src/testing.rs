@@ -5,10 +5,12 @@
 //! [`Invoke`] answers it: a function in process, or one in a process of its own (`xtask::environment`).
 
 mod client;
+mod contents;
 mod invoke;
 pub mod role;
 mod stage;
 
 pub use client::{Answer, Client, RequestBuilder};
-pub use invoke::{Failure, Invocation, Invoke};
+pub use contents::Contents;
+pub use invoke::{Failure, Invocation, Invoke, flaw, incoming};
 pub use stage::{Stage, TEMPLATE, stack_variables, with_database};

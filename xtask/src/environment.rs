@@ -1,5 +1,6 @@
 //! An execution environment: a function's real binary in a process of its own, behind a small Lambda runtime API.
 
+mod emulator;
 mod runtime_api;
 
 use std::{
@@ -12,12 +13,14 @@ use std::{
 };
 
 use rustix::process::Signal;
+use serde_json::Value;
 use shared::testing::{Client, Failure, Invocation, Invoke, role};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
 };
 
+pub use self::emulator::Emulator;
 use self::runtime_api::RuntimeApi;
 use crate::{Error, Result, launch::Launch, process::Process, random, workspace};
 
@@ -46,19 +49,21 @@ impl Environment {
             "DATABASE_URL" => (name.into(), role::of_function(function, value).into()),
             _ => (name.into(), value.into()),
         });
-        Self::run(function, &workspace::binary(function).await?, variables).await
+        Self::run(function, &workspace::binary(function).await?, &[], variables).await
     }
 
-    /// Starts `binary` as `function`, with these variables, which need not be text, and no others.
+    /// Starts `binary` as `function`, with these arguments, these variables, which need not be text, and no others.
     pub async fn run(
         function: &str,
         binary: &Path,
+        args: &[&str],
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self> {
         let api = RuntimeApi::start(function).await?;
         let log = Log(std::env::temp_dir().join(format!("{function}-{}.log", random::token()?)));
         let launch = Launch::new(function, binary)
             .bare()
+            .args(args)
             .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", function)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -77,6 +82,18 @@ impl Environment {
     #[must_use]
     pub fn client(&self) -> Client {
         Client::of(self.clone())
+    }
+
+    /// Hands the process an event that need not be text. Fails also when it ends before it has answered.
+    pub async fn invoke_bytes(&self, event: &[u8]) -> Result<Value, Failure> {
+        tokio::select! {
+            biased;
+            answer = self.0.api.invoke(event) => answer,
+            status = self.ended() => Err(Failure {
+                error_type: "Runtime.ExitError".into(),
+                error_message: format!("{status:?}; it said: {}", self.log()),
+            }),
+        }
     }
 
     /// The id of the process, also after its end.
@@ -132,18 +149,8 @@ impl Environment {
 }
 
 impl Invoke for Environment {
-    /// Fails also when the process ends before it has answered.
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
-        Box::pin(async move {
-            tokio::select! {
-                biased;
-                answer = self.0.api.invoke(event) => answer,
-                status = self.ended() => Err(Failure {
-                    error_type: "Runtime.ExitError".into(),
-                    error_message: format!("{status:?}; it said: {}", self.log()),
-                }),
-            }
-        })
+        Box::pin(self.invoke_bytes(event.as_bytes()))
     }
 }
 

@@ -20,6 +20,7 @@ mod place;
 mod ports;
 mod process;
 mod random;
+pub mod replay;
 mod seed;
 pub mod server;
 mod settings;

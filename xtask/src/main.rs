@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, bootstraps, check, keys, openapi, stack, test, up};
+use xtask::{Result, bootstraps, check, keys, openapi, replay, stack, test, up};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -35,6 +35,17 @@ enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Replay the recorded events in `events/`, in process and through the built binaries.
+    Replay {
+        /// Only cases whose name, as in `books/create_book`, holds this.
+        pattern: Option<String>,
+        /// Write what is answered as what is expected, but for what the patterns there already stand for.
+        #[arg(long)]
+        record: bool,
+        /// Also through AWS's Runtime Interface Emulator.
+        #[arg(long)]
+        rie: bool,
+    },
     /// Run what CI runs: format, lints, documentation, dependencies, tests.
     Check,
 }
@@ -58,6 +69,9 @@ async fn run(command: Command) -> Result<()> {
         Command::Keys => keys::run(),
         Command::Build => bootstraps::run().await,
         Command::Test { args } => test::run(&args).await,
+        Command::Replay { pattern, record, rie } => {
+            replay::run(&replay::Options { pattern: pattern.unwrap_or_default(), record, rie }).await
+        }
         Command::Check => check::run().await,
     }
 }

@@ -92,6 +92,13 @@ pub async fn chromium() -> Result<Browser> {
     Ok(Browser { program: tool.program().to_owned(), libraries: libraries.unwrap_or_default() })
 }
 
+/// AWS's Runtime Interface Emulator, which the SAM CLI brings along for two architectures of Linux.
+const EMULATOR: Wanted = Wanted {
+    names: &[if cfg!(target_arch = "aarch64") { "aws-lambda-rie-arm64" } else { "aws-lambda-rie-x86_64" }],
+    variable: None,
+    ways: &[Way::Wheel { package: "aws-sam-cli", version: "1.170.0" }],
+};
+
 /// A Python with just the packages that the file `requirements` names, kept for the next call with the same file.
 pub async fn python(requirements: &Path) -> Result<PathBuf> {
     let way = Way::packages(requirements)?;
@@ -139,6 +146,10 @@ impl Tools {
     /// Makes `tool` known as `name` in `target/tools/bin`, for people to put on their PATH.
     pub(crate) fn link(&self, tool: &Tool, name: &str) -> Result<PathBuf> {
         let bin = self.dir.join("bin");
+        if tool.program() == bin.join(name) {
+            // Somebody has that folder on their PATH already.
+            return Ok(bin);
+        }
         // A name of its own at each call: two tests of one process do this at once.
         let fresh = bin.join(format!(".{name}.{}", random::token()?));
         let link = || {
@@ -153,6 +164,16 @@ impl Tools {
     /// What checks the dependencies' licences and sources.
     pub(crate) async fn cargo_deny(&self) -> Result<Tool> {
         self.or_install(on_path("cargo-deny"), &CARGO_DENY).await
+    }
+
+    /// AWS's Runtime Interface Emulator; `None` on machines that there is none for.
+    pub(crate) async fn emulator(&self) -> Result<Option<Tool>> {
+        let exists = cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")));
+        if !exists {
+            return Ok(None);
+        }
+        let found = on_path(EMULATOR.names[0]).or_else(|| on_path("aws-lambda-rie"));
+        self.or_install(found, &EMULATOR).await.map(Some)
     }
 
     async fn server(&self, wanted: &Wanted) -> Result<Tool> {

@@ -34,7 +34,7 @@ pub fn target() -> Result<PathBuf> {
 }
 
 /// The binary of `function` as the sources are now, built once in the life of this process.
-pub(crate) async fn binary(function: &str) -> Result<PathBuf> {
+pub async fn binary(function: &str) -> Result<PathBuf> {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     let built = BUILT.get_or_try_init(async || {
         // All functions in one call: the features of what they share, and so its artefacts, are those of `cargo build`.

@@ -36,15 +36,7 @@ fn operations(stage: &Stage) -> Vec<(&'static str, Operation)> {
 }
 
 pub(crate) fn client(stage: &Stage, function: &str) -> Client {
-    match function {
-        "auth" => Client::start::<auth::App>(&stage.env()),
-        "bf-demo" => Client::start::<bf_demo::App>(&stage.env()),
-        "books" => Client::start::<books::App>(&stage.env()),
-        "rl-demo" => Client::start::<rl_demo::App>(&stage.env()),
-        "system" => Client::start::<system::App>(&stage.env()),
-        other => panic!("{other} is not known here"),
-    }
-    .unwrap()
+    Client::of(bundle::start(function, &stage.env()).unwrap().unwrap())
 }
 
 /// What the database holds, as one text.

@@ -1,7 +1,7 @@
 //! Functions as processes: the real binaries behind the runtime API.
 
-use serde_json::json;
-use shared::testing::{Client, Invoke as _, Stage};
+use serde_json::{Value, json};
+use shared::testing::{Client, Failure, Invoke as _, Stage};
 use xtask::environment::Environment;
 
 use crate::people::{assert_problem, books, sign_up, without_request_id};
@@ -44,22 +44,32 @@ async fn a_killed_process_fails_what_it_was_asked_and_another_one_goes_on() {
 #[tokio::test]
 async fn a_process_takes_as_many_events_at_once_as_it_is_told() {
     let stage = Stage::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
-    let books = Environment::start("books", stage.variables()).await.unwrap().client();
-    // Nobody can write while the table is locked, so all four are in flight until it is not.
-    let ada = sign_up(&stage, "ada").await;
-    let mut database = stage.database().await;
-    let lock = database.transaction().await.unwrap();
-    lock.batch_execute("lock table books in exclusive mode").await.unwrap();
-    let writes = (0..4).map(|n| {
-        let (books, token) = (books.clone(), ada.access.clone());
-        let book = json!({"title": format!("{n}"), "author": "A"});
-        tokio::spawn(async move { books.post("/books").bearer(&token).json(&book).send().await.status })
-    });
-    let writes: Vec<_> = writes.collect();
-    let waiting = "select count(*) from pg_locks where not granted and relation = 'books'::regclass";
-    while lock.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 4 {}
-    lock.commit().await.unwrap();
-    for write in writes {
-        assert_eq!(write.await.unwrap(), 201);
+    let maintenance = Environment::start("maintenance", stage.variables()).await.unwrap();
+    let lock = hold_migrations(&stage).await;
+    let migrations: Vec<_> = (0..4).map(|_| tokio::spawn(migrate(maintenance.clone()))).collect();
+    // All four are in flight now, since none is answered.
+    until_migrations_wait(&lock, 4).await;
+    drop(lock);
+    for migration in migrations {
+        assert_eq!(migration.await.unwrap(), Ok(json!({"task": "migrate", "applied": []})));
     }
+}
+
+/// A connection that has the lock for which migrations wait as long as it takes, until it is dropped.
+pub(crate) async fn hold_migrations(stage: &Stage) -> tokio_postgres::Client {
+    let database = stage.database().await;
+    database.execute("select pg_advisory_lock($1)", &[&0x626f_6f6b_7368_656c_i64]).await.unwrap();
+    database
+}
+
+/// Returns when `count` migrations wait.
+pub(crate) async fn until_migrations_wait(database: &tokio_postgres::Client, count: i64) {
+    let sql = "select count(*) from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())";
+    while database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) < count {}
+}
+
+/// Asks for a migration.
+pub(crate) async fn migrate(maintenance: Environment) -> Result<Value, Failure> {
+    maintenance.invoke(r#"{"task":"migrate"}"#).await
 }

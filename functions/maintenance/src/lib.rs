@@ -3,35 +3,21 @@
 mod migrate;
 mod purge;
 mod set_role;
+mod task;
 
 use lambda_runtime::LambdaEvent;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use shared::env::{self, Env};
 use shared::telemetry::SECURITY;
 
 pub use migrate::{Migration, connect, migrate};
 pub use purge::Purge;
 pub use set_role::{Role, RoleChange};
+pub use task::Task;
 
 /// The binary's name.
 pub const NAME: &str = "maintenance";
-
-/// What can be asked for, as the event has it: `{"task": "migrate"}`.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "task", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Task {
-    /// Brings the database up to date.
-    Migrate {},
-    /// Deletes what nobody needs any more.
-    Purge {},
-    /// Gives a user a role.
-    SetRole {
-        /// The user's name, in any of its forms.
-        username: String,
-        /// The role from now on.
-        role: Role,
-    },
-}
 
 /// What was done.
 #[derive(Debug, Serialize)]
@@ -48,6 +34,9 @@ pub enum Report {
 /// Why a task was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The event asks for nothing that there is.
+    #[error("this is no task: {0}")]
+    NoTask(#[from] serde_json::Error),
     /// The database can't be reached, or refused.
     #[error("postgres: {0}")]
     Postgres(#[from] tokio_postgres::Error),
@@ -70,6 +59,12 @@ impl App {
     /// Reads `DATABASE_URL`.
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
         Ok(Self { database_url: env.required("DATABASE_URL")?.to_owned() })
+    }
+
+    /// Does what an event asks for.
+    pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Report, Error> {
+        let task = Task::read(event.payload.get())?;
+        self.run(LambdaEvent::new(task, event.context)).await
     }
 
     /// Does one task.

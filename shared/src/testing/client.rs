@@ -110,6 +110,11 @@ impl Client {
         self.request("DELETE", target)
     }
 
+    /// A request whose event is given.
+    pub fn event(&self, event: Value) -> RequestBuilder<'_> {
+        RequestBuilder { client: self, event }
+    }
+
     /// Sends a raw event.
     ///
     /// # Errors

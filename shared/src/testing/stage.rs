@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 use uuid::{NoContext, Timestamp, Uuid};
 
+use super::contents::Contents;
 use crate::env::Env;
 
 /// The database that each test's own is copied from; the stack migrated it.
@@ -16,7 +17,9 @@ pub const TEMPLATE: &str = "bookshelf_template";
 /// Names the file with the variables of the stack to test on.
 const STACK_VARIABLE: &str = "BOOKSHELF_STACK_ENV";
 
-/// A place to test on: the variables of a running stack, with a database and a key prefix of its own.
+/// A place to test on: the variables of a running stack, with a database and a key prefix of its own. A clone is the
+/// same place.
+#[derive(Clone)]
 pub struct Stage {
     variables: BTreeMap<String, String>,
 }
@@ -28,16 +31,20 @@ impl Stage {
     /// # Panics
     /// When no stack is running.
     pub async fn new() -> Self {
+        Self::on(stack_variables()).await
+    }
+
+    /// Prepares a place on the stack that has these variables.
+    ///
+    /// # Panics
+    /// When that stack does not answer.
+    pub async fn on(mut variables: BTreeMap<String, String>) -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
-        let mut variables = stack_variables();
-        let url = variables["DATABASE_URL"].clone();
-        let administration = connect(&with_database(&url, "postgres")).await;
-        // Copying a database takes as long as the disk does.
-        administration.batch_execute("set statement_timeout = 0").await.expect("anybody may set it");
+        let administration = administration(&variables["DATABASE_URL"]).await;
         SWEPT.get_or_init(|| sweep(&administration)).await;
         let sql = format!("create database {name} template {TEMPLATE}");
         administration.batch_execute(&sql).await.expect("the role of the stack may create databases");
-        variables.insert("DATABASE_URL".into(), with_database(&url, &name));
+        variables.insert("DATABASE_URL".into(), with_database(&variables["DATABASE_URL"], &name));
         variables.insert("REDIS_KEY_PREFIX".into(), format!("{name}:"));
         // Nobody makes this table, unless a test wants one.
         variables.insert("IDEMPOTENCY_TABLE".into(), name.clone());
@@ -46,6 +53,32 @@ impl Stage {
         variables.insert("REDIS_PATIENCE_MS".into(), "1000".into());
         variables.insert("CACHE_PATIENCE_MS".into(), "5000".into());
         Self { variables }
+    }
+
+    /// What its database holds now.
+    ///
+    /// # Panics
+    /// When the stack does not answer.
+    pub async fn contents(&self) -> Contents {
+        Contents::of(&self.database().await).await.expect("the stack's Postgres answers")
+    }
+
+    /// The same place with other contents, nothing in Redis, and nobody connected: quicker than a new one.
+    ///
+    /// # Panics
+    /// When the stack does not answer.
+    #[must_use]
+    pub async fn cleared(mut self, contents: &Contents) -> Self {
+        contents.restore(&mut self.database().await).await.expect("the stack's Postgres answers");
+        self.variables.insert("REDIS_KEY_PREFIX".into(), format!("test_{}:", Uuid::now_v7().simple()));
+        self
+    }
+
+    /// Removes the database. One that is left over is swept some time later.
+    pub async fn remove(self) {
+        let url = &self.variables["DATABASE_URL"];
+        let name = url.rsplit_once('/').map_or("", |(_, name)| name);
+        let _ = administration(url).await.batch_execute(&format!("drop database {name} with (force)")).await;
     }
 
     /// Sets a variable.
@@ -94,6 +127,14 @@ async fn sweep(administration: &Client) {
         // One that is in use after all stays.
         let _ = administration.batch_execute(&format!("drop database {}", row.get::<_, &str>(0))).await;
     }
+}
+
+/// A connection from which databases are made and removed.
+async fn administration(url: &str) -> Client {
+    let client = connect(&with_database(url, "postgres")).await;
+    // The role's limit is for requests; a drop waits for a checkpoint, and the next copy for the drop.
+    client.batch_execute("set statement_timeout = 0").await.expect("the stack's Postgres answers");
+    client
 }
 
 async fn connect(url: &str) -> Client {

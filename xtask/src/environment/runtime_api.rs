@@ -90,9 +90,9 @@ impl RuntimeApi {
     }
 
     /// Queues an event and returns what the function makes of it. Waits for ever if the function has ended.
-    pub(super) async fn invoke(&self, event: &str) -> Outcome {
+    pub(super) async fn invoke(&self, event: &[u8]) -> Outcome {
         let (answer, answered) = oneshot::channel();
-        let event = Event { body: Bytes::copy_from_slice(event.as_bytes()), answer };
+        let event = Event { body: Bytes::copy_from_slice(event), answer };
         // `next` lives as long as the desk, and so as this.
         let _ = self.desk.waiting.send(event);
         match answered.await {

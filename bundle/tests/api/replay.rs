@@ -1,0 +1,119 @@
+//! The recorded events in `events/`, and whether they are complete.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use bundle::describe_all;
+use serde_json::Value;
+use shared::testing::Stage;
+use xtask::replay::{Case, Outcome, Way, cases, replay_all};
+
+/// A case of each kind of answer for every function, among them one that succeeds and one that doesn't.
+const UNDER_THE_EMULATOR: [&str; 15] = [
+    "auth/log_in",
+    "auth/log_in_with_a_wrong_password",
+    "auth/show_me_rest",
+    "bf-demo/try_password",
+    "bf-demo/try_password_while_locked",
+    "books/create_book",
+    "books/create_book_with_broken_base64",
+    "books/delete_book",
+    "books/event_of_another_service",
+    "maintenance/purge",
+    "maintenance/task_that_is_none",
+    "rl-demo/ping",
+    "rl-demo/ping_too_often",
+    "system/describe_api",
+    "system/unknown_path",
+];
+
+fn assert_as_expected(outcomes: Vec<(Case, Outcome)>) {
+    let wrong: Vec<_> = outcomes.into_iter().filter(|(_, outcome)| !outcome.is_as_expected()).collect();
+    let differences =
+        wrong.iter().map(|(case, outcome)| format!("{}: {:#?}", case.name(), outcome.differences));
+    let differences: Vec<_> = differences.collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_recorded_event_is_answered_as_expected_in_process_and_by_the_built_binary() {
+    assert_as_expected(replay_all(cases().unwrap(), &[Way::InProcess, Way::Process], None).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn built_binaries_answer_the_same_under_the_emulator_of_aws() {
+    if !cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))) {
+        eprintln!("SKIPPED: there is no Runtime Interface Emulator for this machine");
+        return;
+    }
+    let chosen = cases().unwrap().into_iter().filter(|case| UNDER_THE_EMULATOR.contains(&&*case.name()));
+    let chosen: Vec<_> = chosen.collect();
+    assert_eq!(chosen.len(), UNDER_THE_EMULATOR.len());
+    assert_as_expected(replay_all(chosen, &[Way::Emulator], None).await.unwrap());
+}
+
+/// The functions that have a folder in `events/`.
+fn folders() -> BTreeSet<String> {
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events")).unwrap();
+    let folders = folders.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir());
+    folders.map(|folder| folder.file_name().into_string().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_function_has_recorded_events_and_every_operation_is_among_them() {
+    let stage = Stage::new().await;
+    let functions = describe_all(|| stage.env()).unwrap();
+    assert_eq!(folders(), functions.iter().map(|function| function.name.to_owned()).collect());
+    let recorded: BTreeSet<_> =
+        cases().unwrap().iter().map(|case| (case.function().to_owned(), route(case))).collect();
+    for function in functions {
+        let document = serde_json::to_value(&function.openapi).unwrap();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for method in operations.as_object().unwrap().keys() {
+                let route = format!("{} {path}", method.to_uppercase());
+                assert!(recorded.contains(&(function.name.to_owned(), route.clone())), "no case for {route}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_function_has_events_of_each_format() {
+    for function in folders() {
+        let events: Vec<_> =
+            cases().unwrap().into_iter().filter(|case| case.function() == function).collect();
+        let has = |is: fn(&Value) -> bool| events.iter().any(|case| is(case.event()));
+        if function == "maintenance" {
+            assert!(has(|event| event["detail-type"].is_string()) && has(|event| event["task"].is_string()));
+            continue;
+        }
+        assert!(has(|event| event["version"] == "2.0"), "{function} has no event of an HTTP API");
+        assert!(has(|event| event["httpMethod"].is_string()), "{function} has no event of a REST API");
+        let is_of_url = |event: &Value| {
+            event["requestContext"]["domainName"].as_str().is_some_and(|name| name.contains(".lambda-url."))
+        };
+        assert!(has(is_of_url), "{function} has no event of a Function URL");
+    }
+}
+
+#[test]
+fn every_recorded_event_has_an_expectation_and_every_expectation_an_event() {
+    let cases = cases().unwrap();
+    for case in &cases {
+        assert!(!case.answer().is_null(), "{} is not recorded", case.name());
+    }
+    let files = folders().into_iter().flat_map(|folder| {
+        fs::read_dir(format!("{}/../events/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    });
+    assert_eq!(files.count(), 2 * cases.len(), "a file beside the pairs");
+}
+
+/// The route that the gateway chose, as `OpenAPI` writes it.
+fn route(case: &Case) -> String {
+    let event = case.event();
+    match (event["routeKey"].as_str(), event["httpMethod"].as_str(), event["resource"].as_str()) {
+        (Some(route), ..) => route.to_owned(),
+        (_, Some(method), Some(resource)) => format!("{method} {resource}"),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,168 @@
+//! Whether an answer is the expected one: literally, but for the patterns that the expectation declares.
+
+use std::fs;
+
+use serde_json::Value;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use uuid::Uuid;
+
+use super::values::Values;
+use crate::workspace;
+
+/// A longer value is cut in a message.
+const SHOWN: usize = 300;
+
+/// Where `actual` is not what `expected` says: one line each, with a JSON pointer.
+pub(super) fn differences(expected: &Value, actual: &Value, values: &Values) -> Vec<String> {
+    let mut found = Vec::new();
+    compare(expected, actual, "", values, &mut found);
+    found
+}
+
+fn compare(expected: &Value, actual: &Value, at: &str, values: &Values, found: &mut Vec<String>) {
+    match (expected, actual) {
+        (Value::Object(expected), Value::Object(actual)) => {
+            for (name, expected) in expected {
+                let actual = actual.get(name).unwrap_or(&Value::Null);
+                compare(expected, actual, &format!("{at}/{name}"), values, found);
+            }
+            for (name, value) in actual.iter().filter(|(name, _)| !expected.contains_key(*name)) {
+                found.push(format!("{at}/{name}: not expected: {}", shown(value)));
+            }
+        }
+        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
+            for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
+                compare(expected, actual, &format!("{at}/{index}"), values, found);
+            }
+        }
+        (Value::String(pattern), actual) if stands_for(pattern, actual, values) => {}
+        (expected, actual) if expected == actual => {}
+        _ => found.push(format!("{at}: expected {}, is {}", shown(expected), shown(actual))),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= SHOWN { text } else { text.chars().take(SHOWN).chain(['…']).collect() }
+}
+
+/// Whether `actual` is a value that the pattern stands for.
+fn stands_for(pattern: &str, actual: &Value, values: &Values) -> bool {
+    let whole = pattern.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    if let Some(name) = whole.filter(|name| !name.contains("{{")) {
+        if let Some(value) = values.get(name) {
+            return value == actual;
+        }
+        if let Some(range) = name.strip_prefix("integer") {
+            return actual.as_u64().is_some_and(|number| is_within(range, number));
+        }
+        if let Some(file) = name.strip_prefix("file ") {
+            return is_content_of(file, actual);
+        }
+    }
+    actual.as_str().is_some_and(|actual| matches(pattern, actual, values))
+}
+
+/// Whether `text` is the pattern with something fitting in place of each `{{…}}`.
+fn matches(pattern: &str, text: &str, values: &Values) -> bool {
+    let parts = pattern.split_once("{{").and_then(|(before, rest)| Some((before, rest.split_once("}}")?)));
+    let Some((before, (name, after))) = parts else { return pattern == text };
+    let Some(rest) = text.strip_prefix(before) else { return false };
+    let ends = (0..=rest.len()).filter(|end| rest.is_char_boundary(*end));
+    ends.into_iter().any(|end| fits(name, &rest[..end], values) && matches(after, &rest[end..], values))
+}
+
+/// Whether `text` is of the kind called `name`, or the value of that name.
+fn fits(name: &str, text: &str, values: &Values) -> bool {
+    if let Some(value) = values.get(name) {
+        return value.as_str().map_or_else(|| value.to_string(), str::to_owned) == text;
+    }
+    match name {
+        "uuid" => text.len() == 36 && Uuid::parse_str(text).is_ok(),
+        "time" => OffsetDateTime::parse(text, &Rfc3339).is_ok(),
+        "jwt" => text.split('.').count() == 3 && text.split('.').all(is_base64url),
+        "base64url" => is_base64url(text),
+        _ => match name.strip_prefix("digits") {
+            Some(range) => {
+                text.parse().is_ok_and(|number: u64| number.to_string() == text && is_within(range, number))
+            }
+            None => false,
+        },
+    }
+}
+
+/// Whether a number is in ` 1-60`; in nothing at all, every number is.
+fn is_within(range: &str, number: u64) -> bool {
+    let Some(range) = range.strip_prefix(' ') else { return range.is_empty() };
+    let bounds = range.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    bounds.is_some_and(|(low, high): (u64, u64)| (low..=high).contains(&number))
+}
+
+/// RFC 4648 §5, without padding.
+fn is_base64url(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+}
+
+/// A JSON body comes parsed.
+fn is_content_of(file: &str, actual: &Value) -> bool {
+    let text = workspace::root().ok().and_then(|root| fs::read_to_string(root.join(file)).ok());
+    text.is_some_and(|text| match actual {
+        Value::String(actual) => *actual == text,
+        actual => serde_json::from_str::<Value>(&text).is_ok_and(|content| content == *actual),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn is_as_expected(expected: &Value, actual: &Value) -> bool {
+        let mut values = Values::default();
+        values.add("ada", json!({"id": 7, "name": "Ada"}));
+        differences(expected, actual, &values).is_empty()
+    }
+
+    #[test]
+    fn a_pattern_stands_for_its_kind_and_for_nothing_else() {
+        let token = "eyJh.eyJz._-9";
+        for (pattern, fitting, other) in [
+            ("{{uuid}}", json!("0193b3e6-7e0c-7b6f-9f57-2d6a2f1c9a10"), json!("0193b3e6")),
+            ("{{time}}", json!("2026-11-22T10:00:00.5Z"), json!("yesterday")),
+            ("{{jwt}}", json!(token), json!("a.b")),
+            ("{{base64url}}", json!("_-9"), json!("a=")),
+            ("{{integer 1-60}}", json!(60), json!(61)),
+            ("{{integer}}", json!(0), json!("0")),
+            ("{{digits 1-60}}", json!("1"), json!(1)),
+            ("{{digits}}", json!("10"), json!("010")),
+            ("{{ada.id}}", json!(7), json!(8)),
+            ("\"a\";r=4;t={{digits 1-9}}", json!("\"a\";r=4;t=9"), json!("\"a\";r=4;t=10")),
+            (
+                "/users/{{ada.id}}/{{uuid}}",
+                json!("/users/7/0193b3e6-7e0c-7b6f-9f57-2d6a2f1c9a10"),
+                json!("/users/7/"),
+            ),
+            ("{{unheard of}}", json!("{{unheard of}}"), json!("anything")),
+            ("{{file CHANGELOG.md}}", json!(include_str!("../../../CHANGELOG.md")), json!("")),
+        ] {
+            assert!(is_as_expected(&json!(pattern), &fitting), "{pattern} is {fitting}");
+            assert!(!is_as_expected(&json!(pattern), &other), "{pattern} is {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_too_little_or_other_is_a_difference() {
+        let expected = json!({"a": [1, {"b": null}], "c": "x"});
+        assert!(is_as_expected(&expected, &expected));
+        for other in [
+            json!({"a": [1, {"b": null}]}),
+            json!({"a": [1, {"b": null}], "c": "x", "d": null}),
+            json!({"a": [1], "c": "x"}),
+            json!({"a": [1, {"b": 0}], "c": "x"}),
+            json!({"a": [1, {"b": null}], "c": "y"}),
+        ] {
+            assert!(!is_as_expected(&expected, &other), "{other}");
+        }
+    }
+}
