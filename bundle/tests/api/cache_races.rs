@@ -23,7 +23,9 @@ async fn count_queries(stage: &Stage) {
         drop table pending_invalidations;
         create sequence queries;
         create view pending_invalidations as
-            select 'books' as list, 0::bigint as mark where nextval('queries') < 0";
+            select 'books' as list, 0::bigint as mark where nextval('queries') < 0;
+        grant select on pending_invalidations to bookshelf_books;
+        grant usage on sequence queries to bookshelf_books";
     stage.database().await.batch_execute(sql).await.unwrap();
 }
 

@@ -56,7 +56,7 @@ async fn a_connection_that_the_server_closed_meanwhile_is_replaced_unseen() {
     for _ in 0..3 {
         assert_problem(&ask(&books, "/books/1").await, 404);
         let sql = "select pg_terminate_backend(pid) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid()";
+            where datname = current_database() and usename = current_user and pid <> pg_backend_pid()";
         stage.database().await.execute(sql, &[]).await.unwrap();
     }
     assert_problem(&ask(&books, "/books/1").await, 404);

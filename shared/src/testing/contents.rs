@@ -49,7 +49,7 @@ impl Contents {
     /// Cuts off everybody else, and makes the database what it was.
     pub(super) async fn restore(&self, database: &mut Client) -> Result<(), Error> {
         let others = "select pg_terminate_backend(pid, 5000) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid()";
+            where datname = current_database() and usename = current_user and pid <> pg_backend_pid()";
         database.execute(others, &[]).await?;
         let transaction = database.transaction().await?;
         let names: Vec<_> = self.0.iter().map(|table| table.name.as_str()).collect();
