@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, bootstraps, check, keys, openapi, replay, stack, test, up};
+use xtask::{Result, bench, bootstraps, check, keys, openapi, replay, stack, test, up};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -46,6 +46,24 @@ enum Command {
         #[arg(long)]
         rie: bool,
     },
+    /// Measure times, sizes, round trips and costs beside the least possible and the Python original.
+    Bench {
+        /// Only these groups of scenarios: books, auth, ping, cold, trips, http, weights, large, builds [default: all but builds].
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// A few rounds of each, to see whether it works.
+        #[arg(long)]
+        quick: bool,
+        /// Take the programs that were built before as they are.
+        #[arg(long)]
+        built: bool,
+        /// Put the results into docs/PERFORMANCE.md.
+        #[arg(long)]
+        keep: bool,
+        /// The memory, in MB, that the bill is made out for.
+        #[arg(long, default_value_t = 256)]
+        memory: u16,
+    },
     /// Run what CI runs: format, lints, documentation, dependencies, tests.
     Check,
 }
@@ -71,6 +89,9 @@ async fn run(command: Command) -> Result<()> {
         Command::Test { args } => test::run(&args).await,
         Command::Replay { pattern, record, rie } => {
             replay::run(&replay::Options { pattern: pattern.unwrap_or_default(), record, rie }).await
+        }
+        Command::Bench { only, quick, built, keep, memory } => {
+            bench::run(&bench::Options { only, quick, built, keep, memory }).await
         }
         Command::Check => check::run().await,
     }

@@ -32,3 +32,4 @@ mod sign_in;
 mod system;
 mod tls;
 mod tokens;
+mod trips;

@@ -1,0 +1,65 @@
+//! How often a request goes to a store: what a round trip costs depends on the network, how many there are does not.
+
+use serde_json::json;
+use shared::testing::{Client, RequestBuilder, Stage};
+use xtask::door::Door;
+
+use crate::people::{books, sign_up};
+
+/// A stage whose stores are behind doors that count.
+async fn counted(stage: Stage) -> (Stage, [Door; 2]) {
+    let [redis, postgres] = ["REDIS_URL", "DATABASE_URL"].map(|name| stage.variable(name).to_owned());
+    let doors = [Door::before(&redis).await.unwrap(), Door::before(&postgres).await.unwrap()];
+    let stage = stage.with("REDIS_URL", doors[0].url()).with("DATABASE_URL", doors[1].url());
+    (stage, doors)
+}
+
+/// Sends a request and tells its status and how many round trips it made, to Redis and to Postgres.
+async fn trips(doors: &[Door; 2], request: RequestBuilder<'_>) -> (u16, [usize; 2]) {
+    for door in doors {
+        let _ = door.trips();
+    }
+    (request.send().await.status, doors.each_ref().map(Door::trips))
+}
+
+#[tokio::test]
+async fn a_request_makes_so_many_round_trips() {
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let (stage, doors) = counted(stage).await;
+    let books = books(&stage);
+    let book = json!({"title": "T", "author": "A"});
+    let create = |books| Client::post(books, "/books").bearer(&ada.access).json(&book);
+    let update = |books| Client::put(books, "/books/1").bearer(&ada.access).json(&book);
+    // What is done once: connections, scripts, the key of cursors.
+    assert_eq!(books.get("/books").send().await.status, 200);
+    assert_eq!(create(&books).send().await.status, 201);
+    assert_eq!(
+        trips(&doors, create(&books)).await,
+        (201, [2, 2]),
+        "create: quota, invalidation; token, book"
+    );
+    assert_eq!(trips(&doors, update(&books)).await, (200, [2, 2]), "update: the same");
+    for (target, redis, postgres, what) in [
+        ("/books", 2, 1, "an uncached list: quota with look-up, storing; the page"),
+        ("/books", 1, 0, "a cached list: quota with look-up"),
+        ("/books?page=2", 2, 1, "another list"),
+        ("/books/1", 1, 1, "an item: quota; the book"),
+        ("/books/x", 1, 0, "no item: quota"),
+    ] {
+        let (_, counted) = trips(&doors, books.get(target)).await;
+        assert_eq!(counted, [redis, postgres], "{what}");
+    }
+    assert_eq!(doors.each_ref().map(Door::connections), [1, 1]);
+}
+
+#[tokio::test]
+async fn whoever_was_refused_is_refused_again_without_a_round_trip() {
+    let (stage, doors) = counted(Stage::new().await.with("RATE_LIMIT_PING", "1/60")).await;
+    let demo = Client::start::<rl_demo::App>(&stage.env()).unwrap();
+    assert_eq!(demo.elsewhere().get("/rl-demo/ping").send().await.status, 200);
+    let ping = || demo.get("/rl-demo/ping");
+    assert_eq!(trips(&doors, ping()).await, (200, [1, 0]));
+    assert_eq!(trips(&doors, ping()).await, (429, [1, 0]));
+    assert_eq!(trips(&doors, ping()).await, (429, [0, 0]));
+}

@@ -1,0 +1,89 @@
+//! From times to dollars: Lambda's price of a duration at a memory size, and how many environments a rate needs.
+
+/// List prices of one region, without a free tier and without discounts for volume or commitment.
+pub(super) struct Prices {
+    pub(super) region: &'static str,
+    /// When they were looked up.
+    pub(super) as_of: &'static str,
+    /// Dollars for a GB of memory for a second, x86-64, first tier.
+    pub(super) gb_second: f64,
+    /// Dollars for a million invocations.
+    pub(super) million_invocations: f64,
+}
+
+/// The only place for prices. Since August 2025 the start of an environment is billed like a request.
+pub(super) const PRICES: Prices = Prices {
+    region: "us-east-1",
+    as_of: "January 2026",
+    gb_second: 0.000_016_666_7,
+    million_invocations: 0.20,
+};
+
+/// The memory, in MB, that comes with one whole processor; less memory comes with that part of one.
+pub(super) const WHOLE_PROCESSOR: f64 = 1769.0;
+
+/// One request as it was measured on a whole processor, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work {
+    pub(super) wall: f64,
+    pub(super) cpu: f64,
+}
+
+/// What so many milliseconds with so many MB are billed as.
+pub(super) fn gigabyte_seconds(milliseconds: f64, memory: f64) -> f64 {
+    milliseconds / 1000.0 * memory / 1024.0
+}
+
+impl Work {
+    /// How long it takes with so many MB, in milliseconds: the waiting as it is, the computing stretched.
+    pub(super) fn duration(self, memory: f64) -> f64 {
+        let waiting = (self.wall - self.cpu).max(0.0);
+        (waiting + self.cpu * (WHOLE_PROCESSOR / memory).max(1.0)) / 1000.0
+    }
+
+    /// What a million of these cost with so many MB, in dollars. Each is billed in whole milliseconds.
+    pub(super) fn dollars_per_million(self, memory: f64) -> f64 {
+        let each = gigabyte_seconds(self.duration(memory).ceil(), memory);
+        1e6 * each * PRICES.gb_second + PRICES.million_invocations
+    }
+
+    /// How many environments are busy at so many requests a second, on average (Little's law).
+    pub(super) fn environments(self, memory: f64, rate: f64) -> f64 {
+        rate * self.duration(memory) / 1000.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(one: f64, other: f64) -> bool {
+        (one - other).abs() < 1e-6
+    }
+
+    #[test]
+    fn waiting_is_not_stretched_and_computing_is() {
+        let work = Work { wall: 3000.0, cpu: 1000.0 };
+        assert!(close(work.duration(WHOLE_PROCESSOR), 3.0));
+        assert!(close(work.duration(WHOLE_PROCESSOR / 4.0), 6.0));
+        assert!(close(work.duration(10_240.0), 3.0), "a second processor does not help one thread");
+        // What a function does after its answer counts as computing, and there was no waiting.
+        assert!(close(Work { wall: 500.0, cpu: 1000.0 }.duration(WHOLE_PROCESSOR), 1.0));
+    }
+
+    #[test]
+    fn a_million_requests_cost_their_gigabyte_seconds_and_their_number() {
+        // 100 ms with 1,024 MB, a million times: 100,000 GB-seconds.
+        let work = Work { wall: 100_000.0, cpu: 0.0 };
+        assert!(close(work.dollars_per_million(1024.0), 100_000.0 * 0.000_016_666_7 + 0.20));
+        // A part of a millisecond is billed as a whole one.
+        let short = Work { wall: 10.0, cpu: 0.0 };
+        assert!(close(short.dollars_per_million(1024.0), 1000.0 * 0.000_016_666_7 + 0.20));
+    }
+
+    #[test]
+    fn environments_are_rate_times_duration() {
+        let work = Work { wall: 20_000.0, cpu: 0.0 };
+        assert!(close(work.environments(512.0, 1000.0), 20.0));
+    }
+}

@@ -1,0 +1,38 @@
+//! The same books for everybody.
+
+use crate::{Result, error::Context};
+
+/// One in eight titles holds "darkness"; the number in a title is its own. There are 5,000 authors and 125 years, and
+/// one book in fifty has none.
+const BOOKS: &str = "
+    insert into books (title, author, year, description)
+    select
+        (array['The Left Hand of Darkness', 'A Wizard of Earthsea', 'The Word for World', 'Rocannon''s World',
+               'The Dispossessed', 'Planet of Exile', 'The Lathe of Heaven', 'City of Illusions'])[1 + n % 8]
+            || ' ' || n,
+        'Author ' || (n::bigint * 7919 % 5000),
+        case when n % 50 = 0 then null else 1900 + n::bigint * 31 % 125 end,
+        'The ' || n || 'th book of a shelf that is long enough to be measured.'
+    from generate_series(1, $1::integer) as n
+    order by n";
+
+/// Puts `books` books into the table `books`, its indexes built afterwards, as fast as that goes.
+pub(super) async fn fill(url: &str, books: u32) -> Result<()> {
+    let client = maintenance::connect(url).await.context("connect to Postgres")?;
+    // The role's limits are for requests.
+    let patience = "set statement_timeout = 0; set maintenance_work_mem = '256MB'";
+    client.batch_execute(patience).await.context("wait as long as it takes")?;
+    let indexes =
+        "select indexname, indexdef from pg_indexes where tablename = 'books' and indexname <> 'books_pkey'";
+    let indexes = client.query(indexes, &[]).await.context("list indexes")?;
+    for index in &indexes {
+        let name: &str = index.get(0);
+        client.batch_execute(&format!("drop index {name}")).await.context("drop an index")?;
+    }
+    let count = i32::try_from(books).context("count books")?;
+    client.execute(BOOKS, &[&count]).await.context("insert books")?;
+    for index in &indexes {
+        client.batch_execute(index.get(1)).await.context("build an index")?;
+    }
+    client.batch_execute("vacuum analyze books").await.context("analyze books")
+}
