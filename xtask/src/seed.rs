@@ -8,7 +8,7 @@ use maintenance::{Role, Task};
 use serde_json::json;
 use shared::env::Env;
 use shared::lambda::Gateway;
-use shared::testing::Client;
+use shared::testing::{Answer, Client, RequestBuilder};
 use shared::tokens::{self, GeneratedKeys};
 
 use crate::{Error, Result, error::Context};
@@ -48,12 +48,12 @@ pub(crate) async fn create_admin(variables: &BTreeMap<String, String>) -> Result
     // As whoever signs in: a database of the user's own may lack the roles of the functions.
     let auth = Client::of(Gateway::from_env::<auth::App>(&env).context("start auth")?);
     let registration = json!({"username": username, "password": password});
-    let answer = auth.post("/auth/register").json(&registration).send().await;
+    let answer = patiently(|| auth.post("/auth/register").json(&registration)).await;
     if answer.status != 201 {
         // A database of the user's own may know the administrator from the last time. Whoever has the name must
         // have the password as well, before they are given the role.
         let form = [("username", username.as_str()), ("password", password.as_str())];
-        let answer = auth.post("/auth/login").form(&form).send().await;
+        let answer = patiently(|| auth.post("/auth/login").form(&form)).await;
         if answer.status != 200 {
             return Err(Error::new(format!("sign the administrator in: {}", answer.text())));
         }
@@ -62,4 +62,16 @@ pub(crate) async fn create_admin(variables: &BTreeMap<String, String>) -> Result
     let maintenance = maintenance::App::from_env(&env).context("start maintenance")?;
     let event = LambdaEvent::new(task, Invocation::default());
     maintenance.run(event).await.context("make the administrator one").map(drop)
+}
+
+/// Sends a request, and sends it again while stores that have just been started are too slow for it.
+async fn patiently<'a>(request: impl Fn() -> RequestBuilder<'a>) -> Answer {
+    const TRIES: u32 = 8;
+    let mut answer = request().send().await;
+    for _ in 1..TRIES {
+        let Some(wait) = answer.retry_after().filter(|_| answer.status == 503) else { break };
+        tokio::time::sleep(wait).await;
+        answer = request().send().await;
+    }
+    answer
 }
