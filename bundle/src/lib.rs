@@ -26,7 +26,7 @@ pub struct Description {
 /// Describes every function of the bundle, each started with the variables of `env`.
 pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, env::Error> {
     Ok(vec![
-        describe::<auth::App>(&env())?,
+        describe_auth(&env())?,
         describe::<bf_demo::App>(&env())?,
         describe::<books::App>(&env())?,
         describe::<rl_demo::App>(&env())?,
@@ -38,6 +38,12 @@ pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, env::Erro
 fn describe<F: Function>(env: &Env) -> Result<Description, env::Error> {
     Gateway::from_env::<F>(env)?;
     Ok(Description { name: F::NAME, openapi: openapi::operations::<F>(), variables: env.asked() })
+}
+
+/// With what it asks for before it asks for the rest.
+fn describe_auth(env: &Env) -> Result<Description, env::Error> {
+    secrets::Source::from_env(env)?;
+    describe::<auth::App>(env)
 }
 
 fn describe_maintenance(env: &Env) -> Result<Description, env::Error> {

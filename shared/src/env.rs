@@ -55,6 +55,16 @@ impl Env {
         Self { values, asked: Mutex::default() }
     }
 
+    /// The same with these variables set. What was asked for stays remembered.
+    #[must_use]
+    pub fn with<K: Into<String>, V: Into<String>>(
+        mut self,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.values.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
     /// The value of `name`, if it is set and not empty.
     pub fn optional(&self, name: &str) -> Option<&str> {
         if let Ok(mut asked) = self.asked.lock() {

@@ -65,8 +65,14 @@ const RUNTIME_VARIABLES: [&str; 4] = [
 /// The whole `main` of a function that serves HTTP.
 #[must_use]
 pub fn serve<F: Function>() -> ExitCode {
-    run(|env| {
-        let gateway = Gateway::from_env::<F>(env)?;
+    serve_with::<F>(async |env| Ok(env))
+}
+
+/// The same for a function whose configuration is not in its environment alone: `resolve` adds the rest.
+#[must_use]
+pub fn serve_with<F: Function>(resolve: impl AsyncFnOnce(Env) -> Result<Env, env::Error>) -> ExitCode {
+    run(async |env| {
+        let gateway = Gateway::from_env::<F>(&resolve(env).await?)?;
         Ok(move |event| {
             let gateway = gateway.clone();
             async move { gateway.answer(event).await }
@@ -78,7 +84,7 @@ pub fn serve<F: Function>() -> ExitCode {
 ///
 /// A configuration that can't be used ends the process with one line that names the variable.
 pub fn run<Answer, Failure, Handler, Handling>(
-    prepare: impl FnOnce(&Env) -> Result<Handler, env::Error>,
+    prepare: impl AsyncFnOnce(Env) -> Result<Handler, env::Error>,
 ) -> ExitCode
 where
     Answer: Serialize + Send + 'static,
@@ -86,29 +92,32 @@ where
     Handler: Fn(LambdaEvent<Box<RawValue>>) -> Handling + Clone + Send + 'static,
     Handling: Future<Output = Result<Answer, Failure>> + Send + 'static,
 {
-    let env = Env::of_process();
-    let under_lambda = RUNTIME_VARIABLES.iter().try_for_each(|name| env.required(name).map(drop));
-    let started = under_lambda.and_then(|()| telemetry::start(&env)).and_then(|()| prepare(&env));
-    let handler = match started {
+    // Waiting needs one thread; password hashing goes to the blocking pool.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail("can not start", &error),
+    };
+    let handler = match runtime.block_on(start(prepare)) {
         Ok(handler) => handler,
-        Err(error) => {
-            eprintln!("can not start: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return fail("can not start", &error),
     };
     let service = service_fn(move |event| {
         let handling = handler(event);
         async { handling.await.map_err(|error| diagnose(&error)) }
     });
-    // Waiting needs one thread; password hashing goes to the blocking pool.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.map_err(lambda_runtime::Error::from).and_then(|runtime| runtime.block_on(work(service))) {
+    match runtime.block_on(work(service)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("stopped: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail("stopped", &error),
     }
+}
+
+async fn start<Handler>(
+    prepare: impl AsyncFnOnce(Env) -> Result<Handler, env::Error>,
+) -> Result<Handler, env::Error> {
+    let env = Env::of_process();
+    RUNTIME_VARIABLES.iter().try_for_each(|name| env.required(name).map(drop))?;
+    telemetry::start(&env)?;
+    prepare(env).await
 }
 
 /// One event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is asked to end.
@@ -129,4 +138,9 @@ where
 /// What Lambda is told of an event that has no answer. The runtime's own conversions would call every error a box.
 pub fn diagnose<Failure: std::error::Error>(failure: &Failure) -> Diagnostic {
     Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: failure.to_string() }
+}
+
+fn fail(what: &str, error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("{what}: {error}");
+    ExitCode::FAILURE
 }

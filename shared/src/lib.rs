@@ -3,10 +3,11 @@
 //! | room | one sentence |
 //! |---|---|
 //! | [`mod@env`] | reads the configuration, once |
-//! | [`telemetry`] | starts the log |
+//! | [`telemetry`] | starts the log, and names the request in each line of it |
+//! | [`metrics`] | what CloudWatch counts |
 //! | [`fingerprint`] | one name for several values |
 //! | `freeze` | tells when a connection may have died while the process was frozen |
-//! | `tls` | whom a store must be certified by |
+//! | [`tls`] | whom a store, and AWS, must be certified by |
 //! | `iam` | tokens instead of passwords for the stores |
 //! | [`postgres`], [`redis`] | lazy connections that are doubted after a pause |
 //! | [`cache`] | list pages in Redis under one version |
@@ -36,6 +37,7 @@ mod iam;
 pub mod lambda;
 pub mod limiter;
 pub mod lockout;
+pub mod metrics;
 pub mod once;
 pub mod passwords;
 pub mod postgres;
@@ -44,6 +46,6 @@ pub mod sessions;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod tls;
+pub mod tls;
 pub mod tokens;
 pub mod usernames;

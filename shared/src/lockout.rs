@@ -12,6 +12,7 @@ use redis::Script;
 use uuid::Uuid;
 
 use crate::fingerprint::fingerprint;
+use crate::metrics::{self, Metric};
 use crate::postgres::{self, Postgres};
 use crate::redis::{Redis, Unavailable};
 
@@ -128,6 +129,14 @@ impl Lockout {
 
     /// Reserves a guess under all of `guards`, or under none of them.
     pub async fn begin(&self, guards: Vec<Guard>) -> Result<Entry, Error> {
+        let entry = self.enter(guards).await?;
+        if matches!(entry, Entry::Locked(_)) {
+            metrics::count(Metric::Lockouts);
+        }
+        Ok(entry)
+    }
+
+    async fn enter(&self, guards: Vec<Guard>) -> Result<Entry, Error> {
         match (self.begin_in_redis(&guards).await, &self.fallback) {
             (Err(error), None) => Err(error.into()),
             (Err(error), Some(postgres)) => {

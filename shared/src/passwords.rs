@@ -8,6 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use sha2::{Sha256, Sha384};
 
 use crate::env::{self, Env};
@@ -44,6 +45,17 @@ pub enum Check {
 #[derive(Debug, thiserror::Error)]
 #[error("hashing did not finish")]
 pub struct Unfinished;
+
+/// A new pepper, as `PASSWORD_PEPPER` wants it.
+///
+/// # Panics
+/// When the system has no randomness to give.
+#[must_use]
+pub fn new_pepper() -> String {
+    let mut pepper = [0; SHORTEST_PEPPER];
+    SystemRandom::new().fill(&mut pepper).expect("the system has randomness");
+    STANDARD.encode(pepper)
+}
 
 impl Hasher {
     /// Reads `PASSWORD_PEPPER` (base64, 32 bytes or more) and `BCRYPT_COST` (10 to 15, default 12).

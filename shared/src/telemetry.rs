@@ -1,5 +1,8 @@
 //! The log: one JSON object a line on standard output, where Lambda collects it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::Span;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -21,6 +24,13 @@ const TALKATIVE: [&str; 9] =
 pub fn start(env: &Env) -> Result<(), Error> {
     let _ = tracing_subscriber::registry().with(filter(env)?).with(format()).try_init();
     Ok(())
+}
+
+/// What every log line about a request carries, security events at any level included: the request's id, and
+/// whether it is the first one of this process.
+pub fn request_span(id: &str) -> Span {
+    static COLD: AtomicBool = AtomicBool::new(true);
+    tracing::info_span!(target: SECURITY, "request", request_id = id, cold_start = COLD.swap(false, Ordering::Relaxed))
 }
 
 fn filter(env: &Env) -> Result<Targets, Error> {

@@ -1,4 +1,4 @@
-//! TLS to the stores: always verified, and only against the few authorities that certify AWS's stores.
+//! TLS to the stores and to AWS: always verified, and only against the few authorities that certify AWS.
 //!
 //! A system trusts some 144 authorities. Parsing them takes longer than the rest of a cold start, and any of them could
 //! vouch for a database that isn't ours. `tls/roots/README.md` says where those here come from.
@@ -12,8 +12,8 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::env::{self, Env};
 
-/// Authorities of Amazon Trust Services: they certify `ElastiCache`, RDS Proxy and every endpoint of AWS.
-const AMAZON: &str = include_str!("tls/roots/amazon.pem");
+/// Authorities of Amazon Trust Services in PEM: they certify `ElastiCache`, RDS Proxy and every endpoint of AWS.
+pub const AMAZON: &str = include_str!("tls/roots/amazon.pem");
 
 /// The authorities of RDS and Aurora, one for each region, headed by its name.
 const RDS: &str = include_str!("tls/roots/rds.pem");
@@ -21,11 +21,20 @@ const RDS: &str = include_str!("tls/roots/rds.pem");
 /// Names authorities to trust instead of those above.
 const ROOTS: &str = "TLS_ROOTS";
 
+/// How to speak to AWS itself.
+///
+/// # Panics
+/// Never: the certificates are those of this room.
+#[must_use]
+pub fn to_aws() -> ClientConfig {
+    trusting(roots_in(AMAZON).expect("the certificates of this room are sound"))
+}
+
 /// How to speak to Redis. Reads `TLS_ROOTS`: certificates in PEM, for a server that is not AWS's.
 pub(crate) fn to_redis(env: &Env) -> Result<ClientConfig, env::Error> {
     match own_roots(env)? {
         Some(roots) => Ok(trusting(roots)),
-        None => Ok(trusting(roots_in(AMAZON).expect("the certificates of this room are sound"))),
+        None => Ok(to_aws()),
     }
 }
 

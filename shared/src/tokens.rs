@@ -3,6 +3,7 @@
 //! The key decides the algorithm, never the token. Only `auth` has an [`Issuer`]; every function that lets
 //! people in has a [`Verifier`].
 
+mod generate;
 mod keys;
 mod provider;
 
@@ -14,8 +15,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::env::{self, Env};
-#[cfg(any(test, feature = "testing"))]
-pub use keys::{GeneratedKeys, generate};
+pub use generate::{GeneratedKeys, generate, jwk_set};
 pub use keys::{PublicKeys, PublishedKeySet};
 
 /// How long an access token lives.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use idempotency::testing::Records;
-use lambda_runtime::{Context as Invocation, LambdaEvent};
 use maintenance::{Role, Task};
 use serde_json::json;
 use shared::env::Env;
 use shared::lambda::Gateway;
+use shared::postgres::Server;
 use shared::testing::{Answer, Client, RequestBuilder};
 use shared::tokens::{self, GeneratedKeys};
 
@@ -15,14 +15,18 @@ use crate::{Error, Result, error::Context};
 
 /// Brings the database to the newest schema.
 pub(crate) async fn migrate(database_url: &str) -> Result<()> {
-    maintenance::migrate(database_url).await.context("migrate the database").map(drop)
+    maintenance::migrate(&server(database_url)?).await.context("migrate the database").map(drop)
+}
+
+fn server(database_url: &str) -> Result<Server> {
+    Server::from_env(&Env::of([("DATABASE_URL", database_url)])).context("read the database's URL")
 }
 
 /// Keeps a copy of the migrated and still empty database, for tests to copy theirs from: one that is in use
 /// can't be copied.
 pub(crate) async fn keep_template(database_url: &str) -> Result<()> {
     let url = shared::testing::with_database(database_url, "postgres");
-    let client = maintenance::connect(&url).await.context("connect to the database postgres")?;
+    let client = maintenance::connect(&server(&url)?).await.context("connect to the database postgres")?;
     let sql = format!("create database {} template bookshelf", shared::testing::TEMPLATE);
     // The role's limit is for requests; copying takes as long as the disk does.
     client.batch_execute("set statement_timeout = 0").await.context("lift the limit of statements")?;
@@ -60,8 +64,7 @@ pub(crate) async fn create_admin(variables: &BTreeMap<String, String>) -> Result
     }
     let task = Task::SetRole { username: username.clone(), role: Role::Admin };
     let maintenance = maintenance::App::from_env(&env).context("start maintenance")?;
-    let event = LambdaEvent::new(task, Invocation::default());
-    maintenance.run(event).await.context("make the administrator one").map(drop)
+    maintenance.run(task).await.context("make the administrator one").map(drop)
 }
 
 /// Sends a request, and sends it again while stores that have just been started are too slow for it.

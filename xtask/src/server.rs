@@ -1,6 +1,7 @@
 //! A server of the stack: started, stopped, killed, and started again on the same port with its data.
 
 mod dynamodb;
+mod moto;
 mod postgres;
 mod redis;
 
@@ -37,7 +38,7 @@ enum Ready {
 }
 
 impl Server {
-    /// `postgres`, `redis` or `dynamodb`.
+    /// `postgres`, `redis`, `dynamodb` or `moto`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name

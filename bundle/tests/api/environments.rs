@@ -51,7 +51,7 @@ async fn a_process_takes_as_many_events_at_once_as_it_is_told() {
     until_migrations_wait(&lock, 4).await;
     drop(lock);
     for migration in migrations {
-        assert_eq!(migration.await.unwrap(), Ok(json!({"task": "migrate", "applied": []})));
+        assert_eq!(migration.await.unwrap(), Ok(json!({"task": "migrate", "applied": [], "pending": []})));
     }
 }
 

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `shared` in order of dependency, as `shared/src/lib.rs` lists them.
-const ROOMS: [&str; 22] = [
+const ROOMS: [&str; 23] = [
     "env",
     "telemetry",
+    "metrics",
     "fingerprint",
     "freeze",
     "tls",

@@ -70,7 +70,7 @@ async fn asked_to_end_a_process_first_hands_in_what_it_is_working_on() {
     let signalled = Command::new("kill").args(["-TERM", &process.pid().to_string()]).status().unwrap();
     assert!(signalled.success() && process.is_alive());
     drop(lock);
-    assert_eq!(migration.await.unwrap(), Ok(json!({"task": "migrate", "applied": []})));
+    assert_eq!(migration.await.unwrap(), Ok(json!({"task": "migrate", "applied": [], "pending": []})));
     assert_eq!(process.ended().await.unwrap().code(), Some(0), "{}", process.log());
 }
 

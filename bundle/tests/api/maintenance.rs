@@ -1,28 +1,148 @@
 //! Direct events: tasks that no caller may ask for.
 
-use maintenance::{App, Report, Task};
+use maintenance::App;
 use serde_json::{Value, json};
-use shared::testing::Stage;
+use shared::postgres::Server;
+use shared::testing::{Invoke as _, Stage, incoming};
+use xtask::environment::Environment;
 
 use crate::people::{assert_problem, auth, set_role, sign_up};
 
 /// Runs one task as Lambda would hand it over.
 pub(crate) async fn run(stage: &Stage, task: Value) -> Result<Value, String> {
-    let task: Task = serde_json::from_value(task).map_err(|error| error.to_string())?;
-    let event = lambda_http::lambda_runtime::LambdaEvent::new(task, lambda_http::Context::default());
-    let report: Result<Report, _> = App::from_env(&stage.env()).unwrap().run(event).await;
+    let event = incoming(&task.to_string()).unwrap();
+    let report = App::from_env(&stage.env()).unwrap().answer(event).await;
     report.map(|report| serde_json::to_value(report).unwrap()).map_err(|error| error.to_string())
+}
+
+/// Leaves nothing in the database.
+pub(crate) async fn empty(stage: &Stage) {
+    stage.database().await.batch_execute("drop schema public cascade; create schema public").await.unwrap();
+}
+
+/// The names of the migrations, in order.
+fn names() -> Vec<String> {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap();
+    let files = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = files.map(|file| file.trim_end_matches(".sql").to_owned()).collect();
+    names.sort_by_key(|name| name[1..].split_once("__").unwrap().0.parse::<u32>().unwrap());
+    names
+}
+
+async fn process(stage: &Stage) -> Environment {
+    Environment::start("maintenance", stage.variables()).await.unwrap()
+}
+
+const MIGRATE: &str = r#"{"task":"migrate"}"#;
+const REHEARSE: &str = r#"{"task":"migrate","dry_run":true}"#;
+
+#[tokio::test]
+async fn of_two_processes_on_an_empty_database_one_migrates_and_the_other_finds_it_done() {
+    let stage = Stage::new().await;
+    empty(&stage).await;
+    let (one, other) = (process(&stage).await, process(&stage).await);
+    let (one, other) = tokio::join!(one.invoke(MIGRATE), other.invoke(MIGRATE));
+    let mut applied = [one.unwrap()["applied"].clone(), other.unwrap()["applied"].clone()];
+    applied.sort_by_key(|names| names.as_array().unwrap().len());
+    assert_eq!(applied, [json!([]), json!(names())]);
+}
+
+#[tokio::test]
+async fn what_a_killed_migrator_left_half_done_is_undone_and_the_next_one_finishes_the_job() {
+    let stage = Stage::new().await;
+    empty(&stage).await;
+    // The third migration adds a column and an index, and then waits for whoever is making a table of this name.
+    let mut database = stage.database().await;
+    let in_the_way = database.transaction().await.unwrap();
+    in_the_way.batch_execute("create table login_guesses (n integer)").await.unwrap();
+    let killed = process(&stage).await;
+    let migrating = killed.clone();
+    let migrating = tokio::spawn(async move { migrating.invoke(MIGRATE).await });
+    let waiting = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    // Asked beside the transaction, within which the answer would stay the same.
+    let beside = stage.database().await;
+    while beside.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    killed.kill().await;
+    migrating.await.unwrap().unwrap_err();
+    in_the_way.rollback().await.unwrap();
+
+    let next = process(&stage).await;
+    let report = next.invoke(MIGRATE).await.unwrap();
+    assert_eq!(report, json!({"task": "migrate", "applied": names()[2..], "pending": []}));
+    assert_eq!(next.invoke(REHEARSE).await.unwrap()["pending"], json!([]));
+    sign_up(&stage, "ada").await;
+}
+
+#[tokio::test]
+async fn a_rehearsal_tells_what_is_pending_and_changes_nothing() {
+    let stage = Stage::new().await;
+    let maintenance = process(&stage).await;
+    let expected = |pending: Vec<String>| json!({"task": "migrate", "applied": [], "pending": pending});
+    assert_eq!(maintenance.invoke(REHEARSE).await.unwrap(), expected(vec![]));
+    empty(&stage).await;
+    assert_eq!(maintenance.invoke(REHEARSE).await.unwrap(), expected(names()));
+    let tables = "select count(*) from pg_tables where schemaname = 'public'";
+    let tables: i64 = stage.database().await.query_one(tables, &[]).await.unwrap().get(0);
+    assert_eq!(tables, 0);
+}
+
+#[tokio::test]
+async fn a_migration_that_is_not_the_one_that_was_applied_is_refused_by_name() {
+    let stage = Stage::new().await;
+    let maintenance = process(&stage).await;
+    let database = stage.database().await;
+    let last = names().pop().unwrap();
+    // One is still to be applied, and another one is not what it was.
+    let version: i32 = last[1..].split_once("__").unwrap().0.parse().unwrap();
+    database.execute("delete from refinery_schema_history where version = $1", &[&version]).await.unwrap();
+    database
+        .batch_execute("update refinery_schema_history set checksum = '1' where version = 2")
+        .await
+        .unwrap();
+    for task in [MIGRATE, REHEARSE] {
+        let refusal = maintenance.invoke(task).await.unwrap_err().error_message;
+        assert!(refusal.contains("V2__books"), "{refusal}");
+    }
+    let applied = "select count(*) from refinery_schema_history";
+    let applied: i64 = database.query_one(applied, &[]).await.unwrap().get(0);
+    assert_eq!(usize::try_from(applied).unwrap(), names().len() - 1);
+}
+
+#[tokio::test]
+async fn the_event_of_a_schedule_means_a_purge() {
+    let stage = Stage::new().await;
+    let maintenance = process(&stage).await;
+    let event = |source: &str| {
+        json!({
+            "version": "0",
+            "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+            "detail-type": "Scheduled Event",
+            "source": source,
+            "account": "123456789012",
+            "time": "2026-11-22T03:00:00Z",
+            "region": "eu-central-1",
+            "resources": ["arn:aws:events:eu-central-1:123456789012:rule/purge"],
+            "detail": {},
+        })
+        .to_string()
+    };
+    for source in ["aws.events", "aws.scheduler"] {
+        assert_eq!(maintenance.invoke(&event(source)).await.unwrap()["task"], "purge");
+    }
+    maintenance.invoke(&event("com.example")).await.unwrap_err();
+    assert!(maintenance.is_alive());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
     let stage = Stage::new().await;
-    stage.database().await.batch_execute("drop schema public cascade; create schema public").await.unwrap();
-    let url = stage.variable("DATABASE_URL").to_owned();
+    empty(&stage).await;
+    let database = Server::from_env(&stage.env()).unwrap();
     let migrators: Vec<_> = (0..4)
         .map(|_| {
-            let url = url.clone();
-            tokio::spawn(async move { maintenance::migrate(&url).await.unwrap().applied.len() })
+            let database = database.clone();
+            tokio::spawn(async move { maintenance::migrate(&database).await.unwrap().applied.len() })
         })
         .collect();
     let mut applied = Vec::new();
@@ -30,9 +150,9 @@ async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
         applied.push(migrator.await.unwrap());
     }
     applied.sort_unstable();
-    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap().count();
-    assert_eq!(applied, [0, 0, 0, files]);
-    assert_eq!(run(&stage, json!({"task": "migrate"})).await, Ok(json!({"task": "migrate", "applied": []})));
+    assert_eq!(applied, [0, 0, 0, names().len()]);
+    let nothing = json!({"task": "migrate", "applied": [], "pending": []});
+    assert_eq!(run(&stage, json!({"task": "migrate"})).await, Ok(nothing));
 }
 
 #[tokio::test]
@@ -59,6 +179,10 @@ async fn an_event_that_is_no_task_is_refused_and_changes_nothing() {
         json!({}),
         json!({"task": "drop"}),
         json!({"task": "migrate", "force": true}),
+        json!({"task": "migrate", "dry_run": "yes"}),
+        json!({"task": "keys"}),
+        json!({"detail-type": "Scheduled Event"}),
+        json!({"detail-type": "Scheduled Event", "source": "aws.s3"}),
         json!({"task": "set_role", "username": "ada"}),
         json!({"task": "set_role", "username": "ada", "role": "root"}),
         json!({"task": "set_role", "username": "nobody", "role": "admin"}),
@@ -105,4 +229,27 @@ async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
         let left = database.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap();
         assert_eq!(left.get::<_, i64>(0), 1, "{table}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_purges_delete_each_row_once_and_none_fails() {
+    let stage = Stage::new().await;
+    sign_up(&stage, "ada").await;
+    let many = "
+        insert into login_guesses select 'old' || n, 1, now() - interval '1 second' from generate_series(1, 5000) n;
+        insert into sessions (id, user_id, expires_at, ip)
+        select gen_random_uuid(), users.id, now() - interval '91 days', '::' from users, generate_series(1, 3000);
+        insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
+        select sha256(id::text::bytea), id, gen_random_uuid(), 'user', now() - interval '99 days', expires_at
+        from sessions where expires_at < now()";
+    let database = stage.database().await;
+    database.batch_execute(many).await.unwrap();
+    let purge = || async { run(&stage, json!({"task": "purge"})).await.unwrap() };
+    let (one, two, three, four) = tokio::join!(purge(), purge(), purge(), purge());
+    let sum =
+        |table: &str| -> u64 { [&one, &two, &three, &four].iter().map(|r| r[table].as_u64().unwrap()).sum() };
+    assert_eq!((sum("login_guesses"), sum("sessions")), (5000, 3000));
+    let left = "select (select count(*) from refresh_tokens where expires_at < now())
+        + (select count(*) from sessions where expires_at < now()) + (select count(*) from login_guesses)";
+    assert_eq!(database.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
 }

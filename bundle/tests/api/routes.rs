@@ -122,6 +122,7 @@ async fn a_function_asks_for_no_more_than_it_needs() {
             "{}",
             function.name
         );
+        assert_eq!(asks("SECRET_ARN"), function.name == "auth", "{}", function.name);
         assert_eq!(asks("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
     }
 }

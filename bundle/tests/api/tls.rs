@@ -146,6 +146,22 @@ fn signature(token: &str) -> &str {
 }
 
 #[tokio::test]
+async fn maintenance_works_through_tls_and_shows_tokens_as_well() {
+    let authority = Authority::new();
+    let stage = Stage::new().await.with("TLS_ROOTS", &authority.pem());
+    let purge = || json!({"task": "purge"});
+    let manner = Manner::Encrypted(authority.server("localhost", LONG));
+    let (encrypted, terminator) = through(stage.clone(), "DATABASE_URL", manner).await;
+    crate::maintenance::run(&encrypted, purge()).await.unwrap();
+    assert!(terminator.clear().chunks(8).all(|said| said == TLS_REQUEST), "{:?}", terminator.clear());
+    let manner = Manner::Refusing(authority.server("localhost", LONG));
+    let (refusing, terminator) = through(with_tokens(stage), "DATABASE_URL", manner).await;
+    crate::maintenance::run(&refusing.with("DATABASE_AUTH", "iam"), purge()).await.unwrap_err();
+    let said = terminator.said();
+    assert!(said[0].contains("Action=connect&DBUser=bookshelf&X-Amz-"), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_connection_to_redis_that_is_ended_is_replaced_with_a_fresh_token_and_no_request_fails() {
     let authority = Authority::new();
     let stage = with_tokens(Stage::new().await);

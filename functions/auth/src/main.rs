@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve::<auth::App>()
+    shared::lambda::serve_with::<auth::App>(secrets::resolve)
 }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use shared::fields::{Fields, FromFields, Paragraph};
 use shared::http::documented::WithGrant;
 use shared::http::{Answer, ClientIp, Error, FormOrJson, Result};
+use shared::metrics::{self, Metric};
 use shared::tokens::{Claims, Kind, Subject};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -90,6 +91,7 @@ async fn rotate(
         Some(Use::Exchanged { .. }) => {
             // Somebody holds a copy. The end of the family is committed although this request fails.
             rotation.end_session().await?;
+            metrics::count(Metric::TokenReuse);
             Event::new("refresh", "reuse").user(user_id).session(claims.sid).record(ip);
             Err(Error::InvalidGrant)
         }

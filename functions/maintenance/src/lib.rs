@@ -1,16 +1,29 @@
-//! Work on the stores that no caller may ask for: plain Lambda events, invoked directly.
+//! Work on the stores that no caller may ask for: plain Lambda events, invoked directly, by a schedule, or by a
+//! deployment.
 
+mod custom_resource;
+mod event;
+mod keys;
 mod migrate;
 mod purge;
 mod set_role;
 mod task;
 
-use lambda_runtime::LambdaEvent;
+use std::sync::Arc;
+
+use lambda_runtime::{Context, LambdaEvent};
+use secrets::Vault;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::env::{self, Env};
-use shared::telemetry::SECURITY;
+use shared::postgres::Server;
+use shared::telemetry::{SECURITY, request_span};
+use tracing::Instrument as _;
 
+use event::Event;
+
+pub use custom_resource::Answered;
+pub use keys::Keys;
 pub use migrate::{Migration, connect, migrate};
 pub use purge::Purge;
 pub use set_role::{Role, RoleChange};
@@ -23,15 +36,19 @@ pub const NAME: &str = "maintenance";
 #[derive(Debug, Serialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum Report {
-    /// The database is up to date.
+    /// The database is up to date, or what is missing.
     Migrate(Migration),
     /// That much is deleted.
     Purge(Purge),
     /// The user has the role.
     SetRole(RoleChange),
+    /// The deployment has these keys.
+    Keys(Keys),
+    /// `CloudFormation` was told how its task went.
+    CustomResource(Answered),
 }
 
-/// Why a task was not done.
+/// Why a task was not done. Holds no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The event asks for nothing that there is.
@@ -40,43 +57,81 @@ pub enum Error {
     /// The database can't be reached, or refused.
     #[error("postgres: {0}")]
     Postgres(#[from] tokio_postgres::Error),
+    /// The database says nothing, neither yes nor no.
+    #[error("postgres: no answer in time")]
+    Silent,
     /// A migration failed; those before it stand.
     #[error("migration: {0}")]
     Migration(#[from] refinery::Error),
     /// Nobody has this name.
     #[error("there is no such user")]
     NoSuchUser,
+    /// Secrets Manager refused.
+    #[error("the secret: {0}")]
+    Secret(#[from] secrets::Error),
+    /// The secret's value was not written by this function.
+    #[error(
+        "the secret's value was not written by this function, which can not tell the public key that belongs to it"
+    )]
+    ForeignSecret,
+    /// The properties of a custom resource name no task that a deployment may ask for.
+    #[error("the properties must be Task: migrate, or Task: keys and SecretArn")]
+    NoSuchTask,
+    /// The task took so long that there was only time left to say so.
+    #[error("the task was not done in time")]
+    TooSlow,
+    /// `CloudFormation` waits for an answer that could not be handed in.
+    #[error("CloudFormation was not answered: {0}")]
+    Unanswered(&'static str),
 }
 
-/// The function's state: where the database is. Each task opens a connection of its own, because tasks are
-/// rare and take locks that a shared connection must not hold.
-#[derive(Debug, Clone)]
+/// The function's state: where the database and the secrets are. Each task opens a connection of its own, because
+/// tasks are rare and take locks that a shared connection must not hold.
+#[derive(Clone)]
 pub struct App {
-    database_url: String,
+    database: Server,
+    vault: Arc<Vault>,
 }
 
 impl App {
-    /// Reads `DATABASE_URL`.
+    /// Reads what leads to the database and to Secrets Manager: see [`Server::from_env`] and [`Vault::from_env`].
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
-        Ok(Self { database_url: env.required("DATABASE_URL")?.to_owned() })
+        Ok(Self { database: Server::from_env(env)?, vault: Arc::new(Vault::from_env(env)?) })
     }
 
-    /// Does what an event asks for.
+    /// Does what an event asks for. For a custom resource, a task that fails is no error: `CloudFormation` is told.
     pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Report, Error> {
-        let task = Task::read(event.payload.get())?;
-        self.run(LambdaEvent::new(task, event.context)).await
+        let LambdaEvent { payload, context } = event;
+        let answering = async {
+            let outcome = self.dispatch(payload.get(), &context).await;
+            outcome.inspect_err(|error| tracing::error!(%error, "a task failed"))
+        };
+        Box::pin(answering).instrument(request_span(&context.request_id)).await
+    }
+
+    async fn dispatch(&self, event: &str, context: &Context) -> Result<Report, Error> {
+        match Event::read(event)? {
+            Event::Task(task) => self.run(task).await,
+            Event::CustomResource(resource) => {
+                resource.answer(self, context.deadline()).await.map(Report::CustomResource)
+            }
+        }
     }
 
     /// Does one task.
-    pub async fn run(&self, event: LambdaEvent<Task>) -> Result<Report, Error> {
-        match event.payload {
-            Task::Migrate {} => Ok(Report::Migrate(migrate(&self.database_url).await?)),
-            Task::Purge {} => Ok(Report::Purge(purge::purge(&self.database_url).await?)),
+    pub async fn run(&self, task: Task) -> Result<Report, Error> {
+        match task {
+            Task::Migrate { dry_run: false } => Ok(Report::Migrate(migrate(&self.database).await?)),
+            Task::Migrate { dry_run: true } => Ok(Report::Migrate(migrate::rehearse(&self.database).await?)),
+            Task::Purge {} => Ok(Report::Purge(purge::purge(&self.database).await?)),
             Task::SetRole { username, role } => {
-                let change = set_role::set_role(&self.database_url, &username, role).await?;
+                let change = set_role::set_role(&self.database, &username, role).await?;
                 tracing::info!(target: SECURITY, event = "role_change", outcome = "success",
                     user_id = change.user_id, role = role.name(), "security event");
                 Ok(Report::SetRole(change))
+            }
+            Task::Keys { secret_arn } => {
+                Ok(Report::Keys(keys::keys(&self.vault, &self.database, &secret_arn).await?))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Deletes what nobody needs any more, a batch at a time, so that no lock is held for long.
 
 use serde::Serialize;
+use shared::postgres::Server;
 use tokio_postgres::Client;
 
 use crate::Error;
@@ -48,8 +49,8 @@ pub struct Purge {
 }
 
 /// Safe twice and in parallel: rows that somebody else is deleting are passed over.
-pub(crate) async fn purge(database_url: &str) -> Result<Purge, Error> {
-    let client = connect(database_url).await?;
+pub(crate) async fn purge(database: &Server) -> Result<Purge, Error> {
+    let client = connect(database).await?;
     Ok(Purge {
         refresh_tokens: in_batches(&client, REFRESH_TOKENS).await?,
         sessions: in_batches(&client, SESSIONS).await?,

@@ -1,6 +1,7 @@
 //! Gives a user a role. This is how the first administrator is made.
 
 use serde::{Deserialize, Serialize};
+use shared::postgres::Server;
 use shared::usernames;
 
 use crate::Error;
@@ -39,9 +40,9 @@ pub struct RoleChange {
 }
 
 /// Safe to do twice.
-pub(crate) async fn set_role(database_url: &str, username: &str, role: Role) -> Result<RoleChange, Error> {
+pub(crate) async fn set_role(database: &Server, username: &str, role: Role) -> Result<RoleChange, Error> {
     const SQL: &str = "update users set role = $2 where username_key = $1 returning id, username";
-    let client = connect(database_url).await?;
+    let client = connect(database).await?;
     let row = client.query_opt(SQL, &[&usernames::key(username), &role.name()]).await?;
     let row = row.ok_or(Error::NoSuchUser)?;
     Ok(RoleChange { user_id: row.get(0), username: row.get(1), role })

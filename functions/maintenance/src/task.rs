@@ -1,4 +1,4 @@
-//! What an event asks for.
+//! What can be asked for.
 
 use serde::Deserialize;
 
@@ -9,7 +9,11 @@ use crate::set_role::Role;
 #[serde(tag = "task", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Task {
     /// Brings the database up to date.
-    Migrate {},
+    Migrate {
+        /// Only tells what would be done.
+        #[serde(default)]
+        dry_run: bool,
+    },
     /// Deletes what nobody needs any more.
     Purge {},
     /// Gives a user a role.
@@ -19,21 +23,9 @@ pub enum Task {
         /// The role from now on.
         role: Role,
     },
-}
-
-/// What `EventBridge` sends when a schedule has no input of its own: it says that it is time, not for what.
-#[derive(Deserialize)]
-struct Occasion {
-    #[serde(rename = "detail-type")]
-    detail_type: String,
-}
-
-impl Task {
-    /// The task that an event names. A schedule's own event asks for the one that is due regularly, the purge.
-    pub(crate) fn read(event: &str) -> serde_json::Result<Self> {
-        match serde_json::from_str(event) {
-            Ok(Occasion { detail_type }) if detail_type == "Scheduled Event" => Ok(Self::Purge {}),
-            _ => serde_json::from_str(event),
-        }
-    }
+    /// Gives the deployment its keys, unless it has some.
+    Keys {
+        /// The secret that is to hold what is secret of them.
+        secret_arn: String,
+    },
 }

@@ -14,9 +14,10 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use shared::env::{self, Env};
+use shared::tls;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -193,7 +194,7 @@ impl Table {
         &self.name
     }
 
-    /// Built by whoever asks first: it reads the system's certificates, which takes milliseconds.
+    /// Built by whoever asks first.
     pub(crate) fn client(&self) -> &Client {
         self.client.get_or_init(|| {
             let patience = TimeoutConfig::builder()
@@ -217,7 +218,12 @@ impl Table {
         let client = Builder::new().pool_idle_timeout(IDLE_LIMIT);
         match &self.endpoint {
             Some(endpoint) if endpoint.starts_with("http:") => client.build_http(),
-            _ => client.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+            _ => {
+                let roots = TrustStore::empty().with_pem_certificate(tls::AMAZON);
+                let context = TlsContext::builder().with_trust_store(roots).build();
+                let client = client.tls_provider(Provider::Rustls(CryptoMode::Ring));
+                client.tls_context(context.expect("roots are all it takes")).build_https()
+            }
         }
     }
 }

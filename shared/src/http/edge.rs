@@ -2,7 +2,6 @@
 //! written out.
 
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
@@ -19,7 +18,8 @@ use tracing::Instrument as _;
 use super::error::Error;
 use super::problem::{self, RequestId};
 use crate::function::Function;
-use crate::redis;
+use crate::metrics::{self, Metric};
+use crate::{redis, telemetry};
 
 /// The whole function as a router: its routes, between the layers that all functions share.
 pub fn router<F: Function>(function: F) -> Router {
@@ -38,27 +38,27 @@ pub fn router<F: Function>(function: F) -> Router {
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(from_fn(problem::write_out))
         .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
-        .layer(from_fn(identify_and_log))
+        .layer(from_fn(|request, next| identify_and_log(F::NAME, request, next)))
 }
 
-async fn identify_and_log(mut request: Request, next: Next) -> Response {
-    static COLD: AtomicBool = AtomicBool::new(true);
+async fn identify_and_log(function: &'static str, mut request: Request, next: Next) -> Response {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-    let span =
-        tracing::info_span!("request", request_id = %id, cold_start = COLD.swap(false, Ordering::Relaxed));
-    request.extensions_mut().insert(RequestId::new(id));
-    async move {
+    let span = telemetry::request_span(&id);
+    request.extensions_mut().insert(RequestId::new(id.clone()));
+    let answering = async move {
         let (method, began) = (request.method().clone(), Instant::now());
         let route = request.extensions().get::<MatchedPath>().cloned();
         let response = redis::within_request(next.run(request)).await;
+        if response.status().is_server_error() {
+            metrics::count(Metric::ServerErrors);
+        }
         let route = route.as_ref().map(MatchedPath::as_str);
         let status = response.status().as_u16();
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(%method, route, status, micros, "answered");
         response
-    }
-    .instrument(span)
-    .await
+    };
+    metrics::within_request(function, &id, answering).instrument(span).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]

@@ -9,12 +9,13 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use crate::env::{self, Env};
 
 /// Length of an Ed25519 public key in bytes.
-const PUBLIC_KEY_LENGTH: usize = 32;
+pub(super) const PUBLIC_KEY_LENGTH: usize = 32;
 
 /// The public keys that tokens are checked with. Two may be live while one replaces the other.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ pub struct PublicKeys {
 
 /// One public key as JSON (RFC 8037 §2).
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
-struct PublicKey {
+pub(super) struct PublicKey {
     #[schema(example = "OKP")]
     kty: String,
     #[schema(example = "Ed25519")]
@@ -50,7 +51,7 @@ struct KeySet {
 /// The public keys as they are served (RFC 7517 §5).
 #[derive(Serialize, ToSchema)]
 pub struct PublishedKeySet<'a> {
-    keys: Vec<&'a PublicKey>,
+    pub(super) keys: Vec<&'a PublicKey>,
 }
 
 impl PublicKeys {
@@ -93,6 +94,14 @@ impl PublicKeys {
 }
 
 impl PublicKey {
+    /// A key under the thumbprint of RFC 7638 as its `kid`.
+    pub(super) fn new(public: &[u8; PUBLIC_KEY_LENGTH]) -> Self {
+        let x = URL_SAFE_NO_PAD.encode(public);
+        let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
+        let kid = URL_SAFE_NO_PAD.encode(thumbprint);
+        Self { kty: "OKP".into(), crv: "Ed25519".into(), x, kid, usage: signature_use(), alg: eddsa() }
+    }
+
     fn decoding_key(&self) -> Option<DecodingKey> {
         let fits = self.kty == "OKP" && self.crv == "Ed25519" && self.usage == "sig" && self.alg == "EdDSA";
         let length = URL_SAFE_NO_PAD.decode(&self.x).ok()?.len();
@@ -118,44 +127,3 @@ fn signature_use() -> String {
 fn eddsa() -> String {
     "EdDSA".to_owned()
 }
-
-/// A fresh key pair, as the variables want it.
-#[cfg(any(test, feature = "testing"))]
-#[derive(Debug, Clone)]
-pub struct GeneratedKeys {
-    /// For `JWT_PRIVATE_KEY`: PKCS#8 PEM.
-    pub private_pem: String,
-    /// For `JWT_PUBLIC_KEYS`: a JWK set with the one key, its `kid` the thumbprint of RFC 7638.
-    pub public_jwks: String,
-}
-
-/// Makes a key pair.
-///
-/// # Panics
-/// When the system has no randomness to give.
-#[cfg(any(test, feature = "testing"))]
-#[must_use]
-pub fn generate() -> GeneratedKeys {
-    use base64::engine::general_purpose::STANDARD;
-    use ring::rand::{SecureRandom as _, SystemRandom};
-    use sha2::{Digest as _, Sha256};
-
-    let mut seed = [0; 32];
-    SystemRandom::new().fill(&mut seed).expect("the system has randomness");
-    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("any 32 bytes are a seed");
-    let x = URL_SAFE_NO_PAD.encode(pair.public_key());
-    let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
-    let kid = URL_SAFE_NO_PAD.encode(thumbprint);
-    let key =
-        PublicKey { kty: "OKP".into(), crv: "Ed25519".into(), x, kid, usage: signature_use(), alg: eddsa() };
-    // ring's own generator adds the public key (RFC 5958's version 2), which OpenSSL does not read.
-    let der = STANDARD.encode([&PKCS8_VERSION_1[..], &seed].concat());
-    GeneratedKeys {
-        private_pem: format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n"),
-        public_jwks: serde_json::to_string(&PublishedKeySet { keys: vec![&key] }).expect("strings serialise"),
-    }
-}
-
-/// What stands before the seed in an Ed25519 private key (RFC 8410 §7).
-#[cfg(any(test, feature = "testing"))]
-const PKCS8_VERSION_1: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

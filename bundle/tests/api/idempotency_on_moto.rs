@@ -1,0 +1,33 @@
+//! Idempotent writes with moto as `DynamoDB`: another reading of what their conditions mean.
+
+use idempotency::testing::Records;
+use serde_json::json;
+use shared::testing::Stage;
+use xtask::environment::Environment;
+
+use crate::people::{assert_problem, sign_up};
+use crate::secret::Manager;
+
+#[tokio::test]
+async fn a_write_leaves_one_record_that_answers_its_repetition() {
+    let manager = Manager::start().await;
+    // moto loads what plays a service when it is first asked for, and takes longer than a claim may.
+    manager.call_service("dynamodb", "DynamoDB_20120810.ListTables", &json!({})).await;
+    let stage = Stage::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", manager.direct_url());
+    let records = Records::from_env(&stage.env()).unwrap();
+    records.create_table().await.unwrap();
+    let ada = sign_up(&stage, "ada").await;
+    let books = Environment::start("books", stage.variables()).await.unwrap().client();
+    let create = async |title: &str| {
+        let request = books.post("/books").bearer(&ada.access).header("idempotency-key", "k");
+        request.json(&json!({"title": title, "author": "A"})).send().await
+    };
+    let first = create("T").await;
+    assert_eq!((first.status, first.header("idempotency-replayed")), (201, None), "{}", first.text());
+    let all = records.all().await.unwrap();
+    assert_eq!((all.len(), all[0]["status"].as_str()), (1, "COMPLETED"));
+    let again = create("T").await;
+    assert_eq!((again.header("idempotency-replayed"), again.text()), (Some("true"), first.text()));
+    assert_problem(&create("another").await, 422);
+    assert_eq!(records.all().await.unwrap(), all, "a repetition changes nothing");
+}

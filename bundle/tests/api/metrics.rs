@@ -1,0 +1,122 @@
+//! What `CloudWatch` is given to count, as the real binaries print it.
+
+use serde_json::{Value, json};
+use shared::testing::{Client, Stage};
+use xtask::environment::Environment;
+
+use crate::people::{PASSWORD, assert_problem, log_in, refresh, register, text};
+
+/// The lines that are for `CloudWatch`, each of the form that its specification gives.
+fn metrics(environment: &Environment) -> Vec<Value> {
+    let log = environment.log();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is a JSON object"));
+    let lines: Vec<_> = lines.filter(|line| line.get("_aws").is_some()).collect();
+    lines.iter().for_each(assert_well_formed);
+    lines
+}
+
+/// "Specification: Embedded metric format": what the directives name stands at the root.
+fn assert_well_formed(line: &Value) {
+    assert!(line["_aws"]["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000), "{line}");
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+    assert!(!directives.is_empty());
+    for directive in directives {
+        assert_eq!(directive["Namespace"], "Bookshelf");
+        assert_eq!(directive["Dimensions"], json!([["function"]]));
+        assert!(line["function"].as_str().is_some_and(|name| !name.is_empty()), "{line}");
+        let metrics = directive["Metrics"].as_array().unwrap();
+        assert!((1..=100).contains(&metrics.len()));
+        for metric in metrics {
+            assert_eq!(metric["Unit"], "Count");
+            assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{line}");
+        }
+    }
+}
+
+/// A line without what `_aws` says, and without the ids.
+fn counts(line: &Value) -> Value {
+    let mut counts = line.clone();
+    counts.as_object_mut().unwrap().retain(|member, _| !["_aws", "request_id"].contains(&member.as_str()));
+    counts
+}
+
+async fn guess(demo: &Client) -> u16 {
+    demo.post("/bf-demo/login").json(&json!({"username": "ada", "password": "wrong"})).send().await.status
+}
+
+#[tokio::test]
+async fn each_guess_at_a_locked_door_is_one_line_and_other_requests_are_none() {
+    let stage = Stage::new().await;
+    let environment = Environment::start("bf-demo", stage.variables()).await.unwrap();
+    let demo = environment.client();
+    for _ in 0..5 {
+        assert_eq!(guess(&demo).await, 200);
+    }
+    assert_eq!(metrics(&environment).len(), 0);
+    for _ in 0..2 {
+        assert_eq!(guess(&demo).await, 429);
+    }
+    let lines = metrics(&environment);
+    let expected = json!({"function": "bf-demo", "Lockouts": 1});
+    assert_eq!(lines.iter().map(counts).collect::<Vec<_>>(), [expected.clone(), expected]);
+    assert_ne!(lines[0]["request_id"], lines[1]["request_id"]);
+}
+
+#[tokio::test]
+async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_secret() {
+    let stage = Stage::new().await.with("REFRESH_GRACE_SECONDS", "0");
+    let environment = Environment::start("auth", stage.variables()).await.unwrap();
+    let auth = environment.client();
+    register(&auth, "ada").await;
+    let tokens = log_in(&auth, "ada", PASSWORD).await;
+    assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 200);
+    assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 400);
+    let stranger = auth.elsewhere();
+    for _ in 0..6 {
+        assert_problem(&log_in(&stranger, "ada", "wrong").await, 400);
+    }
+    let lines = metrics(&environment);
+    let counted: Vec<_> = lines.iter().map(counts).collect();
+    assert_eq!(
+        counted,
+        [json!({"function": "auth", "TokenReuse": 1}), json!({"function": "auth", "Lockouts": 1})]
+    );
+    let nowhere = stage.with("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
+    let environment = Environment::start("auth", nowhere.variables()).await.unwrap();
+    let failed = log_in(&environment.client(), "ada", "wrong").await;
+    let problem = assert_problem(&failed, 503);
+    let lines = metrics(&environment);
+    assert_eq!(
+        lines.iter().map(counts).collect::<Vec<_>>(),
+        [json!({"function": "auth", "ServerErrors": 1})]
+    );
+    assert_eq!(lines[0]["request_id"], problem["request_id"]);
+}
+
+#[tokio::test]
+async fn every_line_about_a_request_names_it_and_whether_it_was_the_first_at_every_level() {
+    let stage = Stage::new().await;
+    for (level, target) in [("error", "security"), ("info", "shared::http::edge")] {
+        let stage = Stage::new().await.with("LOG_LEVEL", level);
+        let environment = Environment::start("auth", stage.variables()).await.unwrap();
+        for name in ["ada", "bob"] {
+            assert_eq!(register(&environment.client(), name).await.status, 201);
+        }
+        let log = environment.log();
+        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(lines.iter().any(|line| line["target"] == target), "{log}");
+        for line in &lines {
+            assert!(line["span"]["request_id"].as_str().is_some_and(|id| id.len() == 36), "{line}");
+        }
+        let starts: Vec<_> = lines.iter().filter(|line| line["target"] == target).collect();
+        let starts = starts.iter().map(|line| line["span"]["cold_start"].as_bool().unwrap());
+        assert_eq!(starts.collect::<Vec<_>>(), [true, false], "{log}");
+    }
+    let event = r#"{"task":"set_role","username":"nobody","role":"admin"}"#;
+    let maintenance = Environment::start("maintenance", stage.variables()).await.unwrap();
+    shared::testing::Invoke::invoke(&maintenance, event).await.unwrap_err();
+    let log = maintenance.log();
+    let line: Value =
+        serde_json::from_str(log.lines().find(|line| line.contains("a task failed")).unwrap()).unwrap();
+    assert_eq!((line["span"]["cold_start"].as_bool(), line["level"].as_str()), (Some(true), Some("ERROR")));
+}

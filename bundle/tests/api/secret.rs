@@ -1,0 +1,115 @@
+//! `auth` and its secret, with moto as Secrets Manager.
+
+mod manager;
+
+use serde_json::json;
+use shared::testing::{Invoke as _, Stage};
+use shared::tokens::generate;
+use xtask::environment::Environment;
+
+pub(crate) use manager::Manager;
+
+use crate::people::{PASSWORD, auth, log_in, register, text};
+
+/// `stage` where what is secret is in the secret that `arn` names, and not among the variables.
+pub(crate) fn with_secret(stage: Stage, manager: &Manager, arn: &str) -> Stage {
+    let stage = stage.with("JWT_PRIVATE_KEY", "").with("PASSWORD_PEPPER", "").with("SECRET_ARN", arn);
+    stage.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url())
+}
+
+#[tokio::test]
+async fn auth_starts_from_its_secret_with_one_call_and_signs_people_in() {
+    let manager = Manager::start().await;
+    let stage = Stage::new().await;
+    let outside = auth(&stage);
+    let value = secrets::compose(stage.variable("JWT_PRIVATE_KEY"), stage.variable("PASSWORD_PEPPER"));
+    let arn = manager.create("bookshelf", Some(&value)).await;
+    manager.forget();
+    let environment =
+        Environment::start("auth", with_secret(stage, &manager, &arn).variables()).await.unwrap();
+    let inside = environment.client();
+    assert_eq!(register(&inside, "ada").await.status, 201);
+    let tokens = log_in(&inside, "ada", PASSWORD).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    let me = outside.get("/auth/me").bearer(&text(&tokens, "access_token")).send().await;
+    assert_eq!(me.status, 200, "the same key, read from a variable: {}", me.text());
+    assert_eq!(log_in(&outside, "ada", PASSWORD).await.status, 200, "and the same pepper");
+    assert_eq!(manager.calls(), ["GetSecretValue"]);
+    assert!(!environment.log().contains(text(&tokens, "access_token").rsplit('.').next().unwrap()));
+}
+
+/// What `auth` says when it ends instead of starting: one line.
+async fn refusal(stage: &Stage) -> String {
+    let environment = Environment::start("auth", stage.variables()).await.unwrap();
+    let status = environment.ended().await.unwrap();
+    assert_eq!(status.code(), Some(1), "{}", environment.log());
+    let log = environment.log();
+    assert_eq!(log.lines().count(), 1, "{log}");
+    log.trim().strip_prefix("can not start: ").expect("the one form of refusals").to_owned()
+}
+
+#[tokio::test]
+async fn auth_refuses_a_missing_or_malformed_secret_with_one_line_that_holds_nothing_of_it() {
+    let (manager, stage, pair) = (Manager::start().await, Stage::new().await, generate());
+    let stage = stage.with("JWT_PUBLIC_KEYS", &pair.public_jwks);
+    let (key, pepper) = (pair.private_pem, stage.variable("PASSWORD_PEPPER").to_owned());
+    let stage = with_secret(stage, &manager, "there-is-none");
+    let none = "SECRET_ARN leads to no secret that can be read: ResourceNotFoundException";
+    assert_eq!(refusal(&stage).await, none);
+    let empty = manager.create("empty", None).await;
+    assert_eq!(refusal(&with_secret(stage, &manager, &empty)).await, none);
+
+    let malformed = "SECRET_ARN leads to a secret that is no JSON object of texts";
+    for (n, (value, expected)) in [
+        ("nonsense".to_owned(), malformed),
+        (json!([key, pepper]).to_string(), malformed),
+        (json!({"JWT_PRIVATE_KEY": 1, "PASSWORD_PEPPER": pepper}).to_string(), malformed),
+        (
+            json!({"PASSWORD_PEPPER": pepper}).to_string(),
+            "JWT_PRIVATE_KEY is not in the secret of SECRET_ARN",
+        ),
+        (json!({"JWT_PRIVATE_KEY": key}).to_string(), "PASSWORD_PEPPER is not in the secret of SECRET_ARN"),
+        (secrets::compose("", &pepper), "JWT_PRIVATE_KEY is not set"),
+        (secrets::compose(&pepper, &pepper), "JWT_PRIVATE_KEY is not an Ed25519 private key in PKCS#8 PEM"),
+        (secrets::compose(&key, "c2hvcnQ="), "PASSWORD_PEPPER is not base64 of 32 bytes or more"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let arn = manager.create(&format!("malformed-{n}"), Some(&value)).await;
+        let stage = Stage::new().await.with("JWT_PUBLIC_KEYS", &pair.public_jwks);
+        assert_eq!(refusal(&with_secret(stage, &manager, &arn)).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn auth_does_not_wait_for_ever_for_a_secret() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let stage = Stage::new().await.with("SECRET_ARN", "arn");
+    let stage = stage.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &url);
+    let expected = "SECRET_ARN leads to no secret that can be read: Secrets Manager gives no answer";
+    assert_eq!(refusal(&stage).await, expected);
+}
+
+#[tokio::test]
+async fn no_other_function_asks_for_the_secret_and_nobody_does_without_its_name() {
+    let manager = Manager::start().await;
+    let stage = Stage::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url());
+    let auth = Environment::start("auth", stage.variables()).await.unwrap();
+    assert_eq!(auth.client().get("/.well-known/jwks.json").send().await.status, 200);
+    let stage = stage.with("SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bookshelf");
+    for (function, path) in [
+        ("books", "/books"),
+        ("rl-demo", "/rl-demo/ping"),
+        ("bf-demo", "/books"),
+        ("system", "/health/ready"),
+    ] {
+        let environment = Environment::start(function, stage.variables()).await.unwrap();
+        let status = environment.client().get(path).send().await.status;
+        assert_eq!(status, if function == "bf-demo" { 404 } else { 200 }, "{function}");
+    }
+    let maintenance = Environment::start("maintenance", stage.variables()).await.unwrap();
+    maintenance.invoke(r#"{"task":"purge"}"#).await.unwrap();
+    assert_eq!((manager.connections(), manager.calls()), (0, vec![]));
+}

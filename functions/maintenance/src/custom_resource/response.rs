@@ -1,0 +1,129 @@
+//! The answer to `CloudFormation`: a JSON document that is put under a URL of Amazon S3, which it signed itself.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
+use serde_json::Value;
+use shared::tls;
+use tokio::time::{sleep, timeout};
+
+use crate::Error;
+
+/// The most characters of a reason: an answer has room for 4096 bytes.
+pub(super) const LONGEST_REASON: usize = 1000;
+
+/// The longest that one try may take.
+const TRY_PATIENCE: Duration = Duration::from_secs(3);
+/// The pause before the second try; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a task went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Status {
+    Success,
+    Failed,
+}
+
+/// See "Custom resource response objects" in the user guide of `CloudFormation`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Response<'a> {
+    pub(super) status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    pub(super) physical_resource_id: &'a str,
+    pub(super) stack_id: &'a str,
+    pub(super) request_id: &'a str,
+    pub(super) logical_resource_id: &'a str,
+    pub(super) data: Value,
+}
+
+impl Response<'_> {
+    /// Hands the answer in at `url`, and tries again for as long as `patience` lasts if nobody takes it.
+    pub(super) async fn hand_in(&self, url: &str, patience: Duration) -> Result<(), Error> {
+        let uri = uri(url).ok_or(Error::Unanswered("its URL is none that an answer may be sent to"))?;
+        let body =
+            serde_json::to_vec(self).map(Bytes::from).map_err(|_| Error::Unanswered("there is no answer"))?;
+        let client = client();
+        let trying = async {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                match timeout(TRY_PATIENCE, put(&client, &uri, body.clone())).await {
+                    Ok(Ok(status)) if status < 300 => return Ok(()),
+                    // Said again, it would be refused again.
+                    Ok(Ok(status)) if status < 500 => {
+                        return Err(Error::Unanswered("the answer was refused"));
+                    }
+                    Ok(Ok(status)) => tracing::warn!(status, "an answer to CloudFormation was not taken"),
+                    // An error of the client's names the host at most.
+                    Ok(Err(error)) => tracing::warn!(%error, "an answer to CloudFormation was not taken"),
+                    Err(_) => tracing::warn!("an answer to CloudFormation was not taken in time"),
+                }
+                sleep(pause).await;
+                pause *= 2;
+            }
+        };
+        timeout(patience, trying).await.unwrap_or(Err(Error::Unanswered("nobody took the answer in time")))
+    }
+}
+
+/// What an answer may be sent to: `https`, or a server of this machine's own, as in tests.
+fn uri(url: &str) -> Option<Uri> {
+    let uri: Uri = url.parse().ok()?;
+    let permitted = match uri.scheme_str()? {
+        "https" => uri.host().is_some(),
+        "http" => ["127.0.0.1", "localhost", "[::1]"].contains(&uri.host()?),
+        _ => false,
+    };
+    permitted.then_some(uri)
+}
+
+fn client() -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    let tls = HttpsConnectorBuilder::new().with_tls_config(tls::to_aws());
+    Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().build())
+}
+
+/// The status of the answer. No media type is sent: the signature in the URL is for a request without one.
+async fn put(
+    client: &Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    uri: &Uri,
+    body: Bytes,
+) -> Result<u16, Box<dyn std::error::Error + Send + Sync>> {
+    let request = Request::put(uri).body(Full::new(body))?;
+    Ok(client.request(request).await?.status().as_u16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_go_to_https_or_stay_on_this_machine() {
+        for (url, goes) in [
+            (
+                "https://cloudformation-custom-resource-response-euc1.s3.amazonaws.com/a%3Ab?X-Amz-Expires=7200",
+                true,
+            ),
+            ("http://127.0.0.1:4711/answer", true),
+            ("http://[::1]:4711/answer", true),
+            ("http://bucket.s3.amazonaws.com/a", false),
+            ("http://127.0.0.1.example/", false),
+            ("ftp://127.0.0.1/", false),
+            ("file:///etc/passwd", false),
+            ("//127.0.0.1/", false),
+            ("/answer", false),
+            ("https://", false),
+            ("", false),
+            ("nonsense \u{0}", false),
+        ] {
+            assert_eq!(uri(url).is_some(), goes, "{url}");
+        }
+    }
+}

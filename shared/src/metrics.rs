@@ -1,0 +1,144 @@
+//! What `CloudWatch` counts: at most one line a request in its embedded metric format, out of which it makes metrics
+//! itself. No call, and no line where nothing is to be counted.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+/// The namespace of the metrics.
+const NAMESPACE: &str = "Bookshelf";
+
+/// The one dimension: the function's name.
+const DIMENSION: &str = "function";
+
+/// Something to be counted. Alarms know it by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// An answer of 500 or more.
+    ServerErrors,
+    /// A guess that met a locked door.
+    Lockouts,
+    /// A refresh token that was used again after its grace.
+    TokenReuse,
+}
+
+impl Metric {
+    /// All of them, in the order of their counts.
+    pub const ALL: [Self; 3] = [Self::ServerErrors, Self::Lockouts, Self::TokenReuse];
+
+    /// The name in `CloudWatch`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ServerErrors => "ServerErrors",
+            Self::Lockouts => "Lockouts",
+            Self::TokenReuse => "TokenReuse",
+        }
+    }
+}
+
+type Counts = [u32; Metric::ALL.len()];
+
+tokio::task_local! {
+    /// What this request has counted so far.
+    static COUNTS: Cell<Counts>;
+}
+
+/// Counts one, if this is within a request.
+pub fn count(metric: Metric) {
+    let _ = COUNTS.try_with(|counts| {
+        let mut now = counts.get();
+        now[metric as usize] += 1;
+        counts.set(now);
+    });
+}
+
+/// Runs one request of `function`, and writes what it counted.
+pub async fn within_request<T>(function: &str, request_id: &str, request: impl Future<Output = T>) -> T {
+    let counting = async { (request.await, COUNTS.with(Cell::get)) };
+    let (answer, counts) = COUNTS.scope(Cell::default(), counting).await;
+    if let Some(line) = line(counts, function, request_id, SystemTime::now()) {
+        write(&line);
+    }
+    answer
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the log, but not an event of the log: CloudWatch reads this line itself"
+)]
+fn write(line: &str) {
+    println!("{line}");
+}
+
+/// The line for what was counted, if anything was: see "Specification: Embedded metric format" in the user guide of
+/// `CloudWatch`. The request's id is a property, which `CloudWatch` keeps in the log and makes no dimension of.
+fn line(counts: Counts, function: &str, request_id: &str, at: SystemTime) -> Option<String> {
+    let counted: Vec<_> = Metric::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect();
+    if counted.is_empty() {
+        return None;
+    }
+    let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let definitions: Vec<_> =
+        counted.iter().map(|(metric, _)| json!({"Name": metric.name(), "Unit": "Count"})).collect();
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": definitions});
+    let mut line = json!({
+        "_aws": {"Timestamp": u64::try_from(millis).unwrap_or(u64::MAX), "CloudWatchMetrics": [directive]},
+        DIMENSION: function,
+        "request_id": request_id,
+    });
+    for (metric, count) in counted {
+        line[metric.name()] = count.into();
+    }
+    Some(line.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_the_specification_of_the_format_shows() {
+        let at = UNIX_EPOCH + Duration::from_millis(1_574_109_732_004);
+        let line = line([0, 2, 1], "auth", "4711", at).unwrap();
+        assert!(!line.contains('\n'), "{line}");
+        let expected = json!({
+            "_aws": {
+                "Timestamp": 1_574_109_732_004_u64,
+                "CloudWatchMetrics": [{
+                    "Namespace": "Bookshelf",
+                    "Dimensions": [["function"]],
+                    "Metrics": [{"Name": "Lockouts", "Unit": "Count"}, {"Name": "TokenReuse", "Unit": "Count"}],
+                }],
+            },
+            "function": "auth",
+            "request_id": "4711",
+            "Lockouts": 2,
+            "TokenReuse": 1,
+        });
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_counted_is_no_line() {
+        assert_eq!(line([0; 3], "auth", "4711", UNIX_EPOCH), None);
+    }
+
+    #[test]
+    fn each_metric_has_a_count_of_its_own() {
+        for (n, metric) in Metric::ALL.into_iter().enumerate() {
+            assert_eq!(metric as usize, n);
+        }
+    }
+
+    #[tokio::test]
+    async fn counting_outside_of_a_request_is_no_mistake() {
+        count(Metric::Lockouts);
+    }
+}
