@@ -18,7 +18,8 @@ pub(crate) async fn migrate(database_url: &str) -> Result<()> {
     maintenance::migrate(&server(database_url)?).await.context("migrate the database").map(drop)
 }
 
-fn server(database_url: &str) -> Result<Server> {
+/// The server that `database_url` leads to.
+pub(crate) fn server(database_url: &str) -> Result<Server> {
     Server::from_env(&Env::of([("DATABASE_URL", database_url)])).context("read the database's URL")
 }
 

@@ -34,6 +34,7 @@ mod routes;
 mod secret;
 mod sign_in;
 mod system;
+mod template;
 mod tls;
 mod tokens;
 mod trips;

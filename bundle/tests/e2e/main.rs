@@ -6,6 +6,7 @@ mod clients;
 mod description;
 mod front;
 mod scripts;
+mod template;
 mod tour;
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The same books for everybody.
 
-use crate::{Result, error::Context};
+use crate::{Result, error::Context, seed};
 
 /// One in eight titles holds "darkness"; the number in a title is its own. There are 5,000 authors and 125 years, and
 /// one book in fifty has none.
@@ -18,7 +18,7 @@ const BOOKS: &str = "
 
 /// Puts `books` books into the table `books`, its indexes built afterwards, as fast as that goes.
 pub(super) async fn fill(url: &str, books: u32) -> Result<()> {
-    let client = maintenance::connect(url).await.context("connect to Postgres")?;
+    let client = maintenance::connect(&seed::server(url)?).await.context("connect to Postgres")?;
     // The role's limits are for requests.
     let patience = "set statement_timeout = 0; set maintenance_work_mem = '256MB'";
     client.batch_execute(patience).await.context("wait as long as it takes")?;

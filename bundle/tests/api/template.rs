@@ -1,0 +1,230 @@
+//! What must agree between `template.yaml` and the code: routes, variables, binaries, permissions.
+//!
+//! The template's own promises (capacity, limits, what is logged) are in `template/`.
+
+mod cache_users;
+mod capacity;
+mod document;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use bundle::{Description, describe_all};
+use serde_json::Value;
+use shared::testing::Stage;
+
+use document::{Template, strings};
+
+/// The functions as they are with stores like those of the template. None is reached for.
+async fn descriptions() -> Vec<Description> {
+    let stage = Stage::new()
+        .await
+        .with("DATABASE_URL", "postgres://user@db.example:5432/bookshelf?sslmode=verify-full")
+        .with("DATABASE_AUTH", "iam")
+        .with("REDIS_URL", "rediss://user@cache.example:6379")
+        .with("REDIS_AUTH", "iam")
+        .with("REDIS_CACHE_NAME", "bookshelf")
+        .with("SECRET_ARN", "arn");
+    describe_all(|| stage.env()).unwrap()
+}
+
+/// Catch `/books/` and `/docs/`; the template says why.
+const ALIASES: [(&str, &str); 2] = [("/books/{proxy+}", "books"), ("/docs/{proxy+}", "system")];
+
+#[tokio::test]
+async fn the_gateway_routes_the_paths_of_the_code_and_no_other() {
+    let template = Template::read();
+    let mut routed = BTreeMap::new();
+    for function in template.functions() {
+        for event in function.properties["Events"].as_object().into_iter().flat_map(|events| events.values())
+        {
+            if event["Type"] == "HttpApi" {
+                let route = &event["Properties"];
+                assert_eq!(route["Method"], "ANY", "the function decides on methods: {route}");
+                routed.insert(route["Path"].as_str().unwrap(), function.binary);
+            }
+        }
+    }
+    let descriptions = descriptions().await;
+    let mut code = BTreeMap::from(ALIASES);
+    for function in &descriptions {
+        code.extend(function.openapi.paths.paths.keys().map(|path| (path.as_str(), function.name)));
+    }
+    assert_eq!(routed, code, "left: Events in template.yaml; right: the code");
+    for route in template.resource("Api")["RouteSettings"].as_object().unwrap().keys() {
+        assert!(code.contains_key(route.trim_start_matches("ANY ")), "{route} is throttled and not there");
+    }
+}
+
+#[test]
+fn every_function_is_deployed() {
+    let template = Template::read();
+    let deployed: BTreeSet<_> = template.functions().iter().map(|function| function.binary).collect();
+    assert_eq!(deployed, xtask::workspace::FUNCTIONS.into());
+}
+
+/// Without one of these a function that asks for it does not start.
+const NEEDED: [&str; 10] = [
+    "DATABASE_URL",
+    "DATABASE_AUTH",
+    "IDEMPOTENCY_TABLE",
+    "REDIS_URL",
+    "REDIS_AUTH",
+    "REDIS_CACHE_NAME",
+    "JWT_PUBLIC_KEYS",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "SECRET_ARN",
+];
+
+#[tokio::test]
+async fn each_function_is_given_the_variables_that_it_asks_for() {
+    let template = Template::read();
+    let mut not_asked = BTreeSet::new();
+    for function in descriptions().await {
+        let given = template.function(function.name).variables();
+        let secrets = ["JWT_PRIVATE_KEY", "PASSWORD_PEPPER"];
+        assert!(!given.iter().any(|name| secrets.contains(name)), "{} is given a secret", function.name);
+        for name in NEEDED {
+            let asks = function.variables.contains(name);
+            assert!(!asks || given.contains(name), "{} is not given {name}", function.name);
+        }
+        // `telemetry` asks for this one, before the function is there.
+        let unasked =
+            given.iter().filter(|name| **name != "LOG_LEVEL" && !function.variables.contains(**name));
+        not_asked.extend(unasked.map(|name| (*name).to_owned()));
+    }
+    assert!(not_asked.is_empty(), "given and asked for by nobody: {not_asked:?}");
+}
+
+/// What the code may ask of AWS, by the words in which it would.
+const ACTIONS: [(&str, &[&str]); 14] = [
+    ("dynamodb:BatchWriteItem", &["batch_write_item(", "BatchWriteItem"]),
+    ("dynamodb:DeleteItem", &[".delete_item(", "DeleteItem"]),
+    ("dynamodb:GetItem", &[".get_item(", "GetItem"]),
+    ("dynamodb:PutItem", &[".put_item(", "PutItem"]),
+    ("dynamodb:Query", &["DynamoDB_20120810.Query"]),
+    ("dynamodb:Scan", &[".scan()", "DynamoDB_20120810.Scan"]),
+    ("dynamodb:TransactWriteItems", &["transact_write_items(", "TransactWriteItems"]),
+    ("dynamodb:UpdateItem", &[".update_item(", "UpdateItem"]),
+    ("elasticache:Connect", &["\"REDIS_AUTH\""]),
+    ("rds-db:connect", &["\"DATABASE_AUTH\""]),
+    ("secretsmanager:DescribeSecret", &["vault.versions("]),
+    ("secretsmanager:GetSecretValue", &["secrets::resolve", "vault.read("]),
+    ("secretsmanager:PutSecretValue", &["vault.write("]),
+    ("secretsmanager:UpdateSecret", &[".update_secret(", "UpdateSecret"]),
+];
+
+/// The variable without which code in `shared` does none of this. Of secrets each function asks in its own words.
+fn gate(action: &str) -> Option<&'static str> {
+    match action.split(':').next().unwrap() {
+        "dynamodb" => Some("IDEMPOTENCY_TABLE"),
+        "elasticache" => Some("REDIS_AUTH"),
+        "rds-db" => Some("DATABASE_AUTH"),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_role_permits_what_the_code_of_its_function_does_and_no_more() {
+    let template = Template::read();
+    let shared = source("shared");
+    let mut not_done = BTreeSet::new();
+    for function in descriptions().await {
+        let own = source(&format!("functions/{}/src", function.name));
+        let does = |action: &str, words: &[&str]| {
+            let in_shared = gate(action).is_some_and(|variable| function.variables.contains(variable));
+            words.iter().any(|word| own.contains(word) || in_shared && shared.contains(word))
+        };
+        let done: BTreeSet<_> =
+            ACTIONS.iter().filter(|(action, words)| does(action, words)).map(|(action, _)| *action).collect();
+        let statements = template.function(function.name).statements();
+        let permitted: BTreeSet<_> =
+            statements.iter().flat_map(|statement| strings(&statement["Action"])).collect();
+        let missing: Vec<_> = done.difference(&permitted).collect();
+        assert!(missing.is_empty(), "{} does what its role does not permit: {missing:?}", function.name);
+        not_done.extend(permitted.difference(&done).map(|action| (*action).to_owned()));
+    }
+    assert!(not_done.is_empty(), "permitted and done by nobody: {not_done:?}");
+}
+
+/// The code below `folder` without its tests' own rooms, as one text.
+fn source(folder: &str) -> String {
+    let mut text = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_stem().is_some_and(|name| ["testing", "tests"].contains(&name.to_str().unwrap())) {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let code = fs::read_to_string(&path).unwrap();
+                text.extend(code.lines().filter(|line| !line.trim_start().starts_with("//")));
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_permission_is_for_one_thing() {
+    let template = Template::read();
+    let mut users = BTreeSet::new();
+    for function in template.functions() {
+        for statement in function.statements() {
+            assert_eq!(statement["Effect"], "Allow");
+            let actions = strings(&statement["Action"]);
+            assert!(actions.iter().all(|action| !action.contains('*')), "{}: {actions:?}", function.binary);
+            let resource = statement["Resource"].to_string();
+            assert!(!resource.contains('*'), "{}: {resource}", function.binary);
+            if actions == ["rds-db:connect"] {
+                let user = resource.split("dbuser:${Id}/").nth(1).unwrap().split('"').next().unwrap();
+                assert!(users.insert(user.to_owned()), "{user} is two functions");
+                let url = function.properties["Environment"]["Variables"]["DATABASE_URL"].to_string();
+                assert!(url.contains(&format!("postgres://{user}@")), "{}: {url}", function.binary);
+            }
+        }
+    }
+    let expected = ["${DatabaseAdmin}", "bookshelf_auth", "bookshelf_books", "bookshelf_system"];
+    assert_eq!(users, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn only_auth_reads_the_secret_and_maintenance_only_writes_it() {
+    let template = Template::read();
+    for function in template.functions() {
+        let statements = function.statements();
+        let actions: BTreeSet<_> =
+            statements.iter().flat_map(|statement| strings(&statement["Action"])).collect();
+        let may = |action: &str| actions.contains(format!("secretsmanager:{action}").as_str());
+        assert_eq!(may("GetSecretValue"), function.binary == "auth", "{}", function.binary);
+        assert_eq!(may("PutSecretValue"), function.binary == "maintenance", "{}", function.binary);
+    }
+}
+
+#[test]
+fn the_access_log_holds_no_query_no_header_and_no_path() {
+    let template = Template::read();
+    let format = template.resource("Api")["AccessLogSettings"]["Format"].as_str().unwrap();
+    let line: Value = serde_json::from_str(format).expect("each line is a JSON object");
+    let harmless = [
+        "httpMethod",
+        "identity.sourceIp",
+        "integrationErrorMessage",
+        "integrationLatency",
+        "requestId",
+        "requestTime",
+        "responseLatency",
+        "responseLength",
+        "routeKey",
+        "status",
+    ];
+    for value in line.as_object().unwrap().values() {
+        let variable = value.as_str().unwrap().strip_prefix("$context.").unwrap();
+        assert!(harmless.contains(&variable), "{variable} is logged");
+    }
+}

@@ -1,0 +1,103 @@
+//! What the template promises in numbers: connections, times, processors.
+
+use serde_json::Value;
+
+use super::document::Template;
+
+/// The gateway gives up after this, in seconds, whatever is set.
+const GATEWAY_TIMEOUT: i64 = 30;
+
+/// What Aurora permits by default at one capacity unit, by its documentation; half of it is for AWS' own.
+const CONNECTIONS_AT_ONE_UNIT: i64 = 189;
+
+/// For AWS' own connections, `maintenance` by hand, and a person with `psql`.
+const CONNECTIONS_KEPT_FREE: i64 = 15;
+
+/// The memory at which Lambda gives a whole processor, in MB.
+const WHOLE_PROCESSOR: i64 = 1769;
+
+#[test]
+fn the_database_has_a_connection_for_every_execution() {
+    let template = Template::read();
+    let functions = template.functions();
+    let with_database = functions.iter().filter(|function| function.variables().contains("DATABASE_URL"));
+    // One connection an execution, since no environment serves two requests at once.
+    assert!(functions.iter().all(|function| !function.variables().contains("AWS_LAMBDA_MAX_CONCURRENCY")));
+    let executions: i64 = with_database.map(super::document::Function::reserved).sum();
+    let parameters = &template.resource("DatabaseParameters")["Parameters"];
+    let permitted: i64 = parameters["max_connections"].as_str().unwrap().parse().unwrap();
+    // Twice: after a deployment the environments of both versions have theirs, until `idle_session_timeout`.
+    assert!(2 * executions + CONNECTIONS_KEPT_FREE <= permitted, "{executions} executions, {permitted}");
+    let smallest = template.part("Parameters")["DatabaseMaxCapacity"]["MinValue"].as_i64().unwrap();
+    assert!(permitted <= smallest * CONNECTIONS_AT_ONE_UNIT, "{permitted} at {smallest} capacity units");
+}
+
+#[test]
+fn the_reservations_fit_into_the_quota_that_the_parameter_names() {
+    let template = Template::read();
+    let reserved: i64 = template.functions().iter().map(super::document::Function::reserved).sum();
+    // Lambda insists on leaving a hundred to nobody in particular.
+    let needed = reserved + 100;
+    let description = template.part("Parameters")["ReserveConcurrency"]["Description"].as_str().unwrap();
+    let named = description.split("a quota of ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(needed <= named.parse().unwrap(), "{needed} are needed, {named} are named");
+}
+
+#[test]
+fn every_function_gives_up_before_the_gateway_does() {
+    for function in Template::read().functions() {
+        let behind_gateway = function.binary != "maintenance";
+        let timeout = function.number("Timeout");
+        assert_eq!(timeout < GATEWAY_TIMEOUT, behind_gateway, "{}: {timeout} s", function.binary);
+    }
+}
+
+#[test]
+fn only_the_function_that_hashes_has_a_whole_processor() {
+    let template = Template::read();
+    for function in template.functions() {
+        let whole = function.number("MemorySize") >= WHOLE_PROCESSOR;
+        assert_eq!(whole, function.binary == "auth", "{}", function.binary);
+    }
+    let auth = template.function("auth");
+    assert!(!auth.variables().contains("BCRYPT_COST"), "the arithmetic here is for the default, 12");
+    // Milliseconds a hash takes on a whole processor at cost 12, rounded up.
+    let hash = 250;
+    assert!(
+        2 * hash * 10 <= auth.number("Timeout") * 1000,
+        "a change of password, ten times slower than measured"
+    );
+    let routes = &template.resource("Api")["RouteSettings"];
+    let rate = |route: &str| routes[format!("ANY /auth/{route}")]["ThrottlingRateLimit"].as_i64().unwrap();
+    let hashes = rate("login") + rate("register") + 2 * rate("password");
+    assert!(
+        hashes * hash <= auth.reserved() * 1000,
+        "{hashes} hashes a second on {} processors",
+        auth.reserved()
+    );
+}
+
+#[test]
+fn the_alarms_on_duration_ring_at_four_fifths_of_the_timeout() {
+    let template = Template::read();
+    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        if alarm["MetricName"] == "Duration" {
+            let resource = alarm["Dimensions"][0]["Value"]["Ref"].as_str().unwrap();
+            let functions = template.functions();
+            let watched = template.resource(resource);
+            let function = functions.iter().find(|function| function.properties == watched).unwrap();
+            assert_eq!(alarm["Threshold"], Value::from(function.number("Timeout") * 800), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_task_of_maintenance_is_never_repeated_unseen() {
+    let template = Template::read();
+    let maintenance = template.function("maintenance");
+    assert_eq!(maintenance.properties["EventInvokeConfig"]["MaximumRetryAttempts"], 0);
+    for step in ["Migrate", "SigningKeys"] {
+        let patience = template.resource(step)["ServiceTimeout"].as_i64().unwrap();
+        assert!(patience > maintenance.number("Timeout"), "{step} is given up while it runs");
+    }
+}
