@@ -100,7 +100,7 @@ impl Server {
     /// Starts the server again after it ended by itself.
     ///
     /// Postgres refuses as long as a child of its killed predecessor lives, so this tries for a while.
-    pub(crate) async fn start_again(&mut self) -> Result<()> {
+    pub async fn start_again(&mut self) -> Result<()> {
         self.process = None;
         let mut outcome = Ok(());
         for _ in 0..10 {

@@ -27,7 +27,9 @@ async fn against(stack: &Stack, args: &[String]) -> Result<()> {
     if !args.is_empty() {
         return unit;
     }
-    // Without the stack's variables: this one brings up everything itself, as `up` does for a person.
-    let end_to_end = execute(&cargo(["test", "--package", "bundle", "--test", "e2e"])?).await;
+    // Without the stack's variables: this one brings up everything itself, as `up` does for a person, and two of that
+    // at a time are enough for a machine.
+    let end_to_end = cargo(["test", "--package", "bundle", "--test", "e2e", "--", "--test-threads=2"])?;
+    let end_to_end = execute(&end_to_end).await;
     unit.and(end_to_end)
 }

@@ -22,6 +22,7 @@ async fn schemathesis_finds_no_promise_of_the_description_broken() {
         variables.insert(format!("RATE_LIMIT_{quota}"), ENOUGH.to_owned());
     }
     variables.insert("BCRYPT_COST".to_owned(), "10".to_owned());
+    variables.insert("REDIS_PATIENCE_MS".to_owned(), "1000".to_owned());
     let front = Front::start(&variables).await;
     let outcome = scripts::run(
         "description",

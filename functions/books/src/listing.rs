@@ -138,7 +138,7 @@ pub(crate) struct ListingParameters {
     page: Option<i64>,
     /// Where the page begins, instead of `page`: the `next_cursor` of the page before it, for the same filter and
     /// order. A page far down the list then costs no more than the first.
-    #[param(min_length = 1, max_length = 2048)]
+    #[param(min_length = 1, max_length = 2048, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, default = 10)]
     page_size: Option<i64>,

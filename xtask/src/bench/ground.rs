@@ -77,7 +77,8 @@ impl Ground {
     pub(super) async fn fill(&self, books: u32) -> Result<()> {
         println!("{books} books for each side …");
         let url = self.stack.var("DATABASE_URL");
-        let administration = maintenance::connect(&seed::server(url)?).await.context("connect to Postgres")?;
+        let administration =
+            maintenance::connect(&seed::server(url)?).await.context("connect to Postgres")?;
         // The role's limit is for requests.
         administration.batch_execute("set statement_timeout = 0").await.context("lift a limit")?;
         for (name, template) in [(format!("bench_{books}"), TEMPLATE), (format!("peer_{books}"), "template1")]
