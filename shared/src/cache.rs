@@ -11,9 +11,7 @@ mod sealed;
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tracing::Instrument as _;
 
 use self::entries::{Entries, Look, Missing};
 use self::flights::{Flights, Place};
@@ -38,24 +36,6 @@ pub struct Cache {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Version(u64);
 
-/// A look-up under way. Dropped, it is called off.
-#[must_use = "a look-up is begun for a reader"]
-pub struct LookUp {
-    key: String,
-    task: JoinHandle<Result<Outcome, Unavailable>>,
-}
-
-enum Outcome {
-    Hit(Sealed),
-    Miss(Missing, Place),
-}
-
-impl Drop for LookUp {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Cache {
     /// The cache of the lists called `name`. Reads `CACHE_PATIENCE_MS`: the longest that a reader waits for somebody
     /// else to fill a page, 10 to 5000 (default 300).
@@ -70,50 +50,31 @@ impl Cache {
         Ok(Self { entries, flights: Flights::default(), patience: Duration::from_millis(patience) })
     }
 
-    /// Begins to look a page up, which takes one round trip. `key` is a
-    /// [`fingerprint`](crate::fingerprint::fingerprint) of all that determines the page.
-    pub fn look_up(&self, key: String) -> LookUp {
-        let (cache, of) = (self.clone(), key.clone());
-        let looking = async move {
-            Ok(match cache.entries.look(&of).await? {
-                Look::Hit(page) => Outcome::Hit(page),
-                // At once, not when the reader goes on: who has looked before the page was stored must find its
-                // flight.
-                Look::Miss(missing) => Outcome::Miss(missing, cache.flights.join(&of, missing.version)),
-            })
-        };
-        LookUp { key, task: tokio::spawn(looking.in_current_span()) }
-    }
-
-    /// The page that was looked up, or else the one that `query` fetches, or that somebody else is fetching.
-    /// Without Redis nobody is waited for.
+    /// The page called `key`, a [`fingerprint`](crate::fingerprint::fingerprint) of all that determines it: looked up
+    /// in one round trip, or else the one that `query` fetches, or that somebody else is fetching. Without Redis nobody
+    /// is waited for.
     pub async fn read_through<E, Query: Future<Output = Result<Sealed, E>>>(
         &self,
-        mut look_up: LookUp,
+        key: &str,
         query: impl FnOnce() -> Query,
     ) -> Result<Sealed, E> {
-        let mut missed = match (&mut look_up.task).await {
-            Ok(Ok(Outcome::Hit(page))) => return Ok(page),
-            Ok(Ok(Outcome::Miss(missing, place))) => Some((missing, place)),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "a list is served without the cache");
-                None
-            }
+        let mut missed = match self.entries.look(key).await {
+            Ok(Look::Hit(page)) => return Ok(page),
+            Ok(Look::Miss(missing)) => Some((missing, self.flights.join(key, missing.version))),
             Err(error) => {
-                tracing::error!(%error, "a look-up ended early");
+                tracing::warn!(%error, "a list is served without the cache");
                 None
             }
         };
         if let Some((missing, place)) = &mut missed
-            && let Ok(Some(page)) =
-                timeout(self.patience, self.others_fill(&look_up.key, missing, place)).await
+            && let Ok(Some(page)) = timeout(self.patience, self.others_fill(key, missing, place)).await
         {
             return Ok(page);
         }
         // On the heap: most requests have no use for so large a future.
         let page = Box::pin(query()).await?;
         if let Some((missing, place)) = missed {
-            self.publish(&look_up.key, &missing, place, &page).await;
+            self.publish(key, &missing, place, &page).await;
         }
         Ok(page)
     }

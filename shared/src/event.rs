@@ -44,25 +44,27 @@ const QUERY: &AsciiSet = &SEGMENT
     .remove(b',')
     .remove(b';');
 
-/// An event that is safe to convert, and whether to serve or to refuse it.
-pub struct Guarded {
-    /// What `lambda_http` may convert.
-    pub event: LambdaRequest,
-    /// `Err` when the request must be answered with this instead of being routed.
-    pub verdict: Result<(), Error>,
-}
-
 /// The event is not from API Gateway or a Function URL.
 #[derive(Debug, thiserror::Error)]
 #[error("this is not an event of API Gateway or a Function URL, or a broken one")]
 pub struct NotHttp;
 
-/// Checks an event and brings it into safe form. `stage_prefix` (`/prod`) is cut off the path.
-pub fn guard(event: &RawValue, stage_prefix: Option<&str>) -> Result<Guarded, NotHttp> {
+/// Reads an event, which is not safe to convert before it is [guarded](guard).
+pub fn read(event: &RawValue) -> Result<LambdaRequest, NotHttp> {
     match parse(event.get())? {
-        LambdaRequest::ApiGatewayV2(event) => Ok(guard_v2(event, stage_prefix)),
-        LambdaRequest::ApiGatewayV1(event) => Ok(guard_v1(event, stage_prefix)),
+        event @ (LambdaRequest::ApiGatewayV2(_) | LambdaRequest::ApiGatewayV1(_)) => Ok(event),
         _ => Err(NotHttp),
+    }
+}
+
+/// Checks an event and brings it into a form that is safe to convert. `stage_prefix` (`/prod`) is cut off the path.
+///
+/// On an error the request must be answered with that instead of being routed.
+pub fn guard(event: &mut LambdaRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
+    match event {
+        LambdaRequest::ApiGatewayV2(event) => guard_v2(event, stage_prefix),
+        LambdaRequest::ApiGatewayV1(event) => guard_v1(event, stage_prefix),
+        _ => Err(Error::NotFound),
     }
 }
 
@@ -87,7 +89,7 @@ fn leave_out_nulls(value: &mut Value) {
     }
 }
 
-fn guard_v2(mut event: ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> Guarded {
+fn guard_v2(event: &mut ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
     let path = safe_path(event.raw_path.as_deref().unwrap_or_default(), stage_prefix);
     let query = safe_query(event.raw_query_string.as_deref().unwrap_or_default());
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
@@ -101,10 +103,10 @@ fn guard_v2(mut event: ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> G
     if verdict.is_err() {
         event.body = None;
     }
-    Guarded { event: LambdaRequest::ApiGatewayV2(event), verdict }
+    verdict
 }
 
-fn guard_v1(mut event: ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Guarded {
+fn guard_v1(event: &mut ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
     let path = safe_path(event.path.as_deref().unwrap_or_default(), stage_prefix);
     let queries = [&mut event.multi_value_query_string_parameters, &mut event.query_string_parameters];
     let query = queries.into_iter().try_for_each(|query| {
@@ -127,7 +129,7 @@ fn guard_v1(mut event: ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Gu
         event.query_string_parameters = QueryMap::default();
         event.multi_value_query_string_parameters = QueryMap::default();
     }
-    Guarded { event: LambdaRequest::ApiGatewayV1(event), verdict }
+    verdict
 }
 
 /// `query` without names that have no value at all, which the map itself can't walk over.

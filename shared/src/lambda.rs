@@ -6,7 +6,6 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use axum::Router;
-use lambda_http::lambda_runtime::layers::TracingLayer;
 use lambda_http::lambda_runtime::tower::Service;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, Runtime};
 use lambda_http::{Request, service_fn};
@@ -41,14 +40,15 @@ impl Gateway {
 
     /// Answers one event in the form that its sender expects.
     pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
-        let guarded = event::guard(&event.payload, self.stage_prefix.as_deref())?;
+        let mut request = event::read(&event.payload)?;
+        let verdict = event::guard(&mut request, self.stage_prefix.as_deref());
         let router = self.router.clone();
         let service = service_fn(move |mut request: Request| {
             // A refusal goes the same way as a request, so that it is written out and logged like any other.
-            request.extensions_mut().insert(guarded.verdict.clone());
+            request.extensions_mut().insert(verdict.clone());
             router.clone().oneshot(request)
         });
-        let event = LambdaEvent { payload: guarded.event, context: event.context };
+        let event = LambdaEvent { payload: request, context: event.context };
         let answering = lambda_http::Adapter::from(service).call(event);
         Ok(answering.await.unwrap_or_else(|never| match never {}))
     }
@@ -102,7 +102,8 @@ where
         Err(error) => return fail("can not start", &error),
     };
     let service = service_fn(move |event| {
-        let handling = handler(event);
+        // On the heap, for the runtime passes it through many hands.
+        let handling = Box::pin(handler(event));
         async { handling.await.map_err(|error| diagnose(&error)) }
     });
     match runtime.block_on(work(service)) {
@@ -128,7 +129,7 @@ where
     Answer: Serialize + Send + 'static,
 {
     let in_hand = InHand::nothing();
-    let runtime = Runtime::new(service).layer(TracingLayer::new()).layer(in_hand.clone());
+    let runtime = Runtime::new(service).layer(in_hand.clone());
     tokio::select! {
         served = runtime.run_concurrent() => served,
         () = in_hand.asked_to_end() => Ok(()),

@@ -118,6 +118,12 @@ pub struct Verdict {
     pub reset: Duration,
 }
 
+impl Verdict {
+    fn refusal(quota: Quota, reset: Duration) -> Self {
+        Self { quota, admitted: false, remaining: 0, reset }
+    }
+}
+
 /// Redis gave no answer; [`Quota::outage`] decides.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -148,18 +154,9 @@ impl Limiter {
     /// Counts one request of `identity` against `quota`, in one round trip; in none where it was refused before
     /// and the wait it was told is not over.
     pub async fn admit(&self, quota: Quota, identity: Identity<'_>) -> Result<Verdict, Unavailable> {
-        let mut quota = self.quotas.get(quota.name).copied().unwrap_or(quota);
-        let name = match identity {
-            Identity::Of(name) => name,
-            Identity::Unknown => {
-                quota.limit = (quota.limit / 10).max(1);
-                "unknown"
-            }
-        };
-        // The window is part of the key: a log is kept for one window, also while an override is rolled out.
-        let key = &self.redis.key(&format!("limit:{}:{}:{name}", quota.name, quota.window.as_secs()));
+        let (quota, key) = &self.subject(quota, identity);
         if let Some(reset) = self.still_refused(key) {
-            return Ok(Verdict { quota, admitted: false, remaining: 0, reset });
+            return Ok(Verdict::refusal(*quota, reset));
         }
         let asked = LastUse::now();
         let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
@@ -174,7 +171,28 @@ impl Limiter {
             // From when it was asked: Redis decided later, so memory never refuses longer than Redis would.
             self.remember(key, asked, reset);
         }
-        Ok(Verdict { quota, admitted, remaining, reset })
+        Ok(Verdict { quota: *quota, admitted, remaining, reset })
+    }
+
+    /// The refusal of `identity` that memory still holds, if there is one. Asks nobody.
+    pub(crate) fn recall(&self, quota: Quota, identity: Identity<'_>) -> Option<Verdict> {
+        let (quota, key) = self.subject(quota, identity);
+        self.still_refused(&key).map(|reset| Verdict::refusal(quota, reset))
+    }
+
+    /// The quota as it is configured for `identity`, and the name of its log.
+    fn subject(&self, quota: Quota, identity: Identity<'_>) -> (Quota, String) {
+        let mut quota = self.quotas.get(quota.name).copied().unwrap_or(quota);
+        let name = match identity {
+            Identity::Of(name) => name,
+            Identity::Unknown => {
+                quota.limit = (quota.limit / 10).max(1);
+                "unknown"
+            }
+        };
+        // The window is part of the key: a log is kept for one window, also while an override is rolled out.
+        let key = self.redis.key(&format!("limit:{}:{}:{name}", quota.name, quota.window.as_secs()));
+        (quota, key)
     }
 
     fn still_refused(&self, key: &str) -> Option<Duration> {

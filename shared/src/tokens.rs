@@ -7,6 +7,8 @@ mod generate;
 mod keys;
 mod provider;
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation};
@@ -140,11 +142,11 @@ impl Issuer {
     }
 }
 
-/// Checks tokens.
+/// Checks tokens; cloning shares the keys.
 #[derive(Clone)]
 pub struct Verifier {
     keys: PublicKeys,
-    validation: Validation,
+    validation: Arc<Validation>,
 }
 
 impl Verifier {
@@ -158,7 +160,7 @@ impl Verifier {
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        Ok(Self { keys: PublicKeys::from_env(env)?, validation })
+        Ok(Self { keys: PublicKeys::from_env(env)?, validation: Arc::new(validation) })
     }
 
     /// What `token` says, if it is one of ours, of this kind, and valid now.

@@ -55,7 +55,7 @@ async fn a_write_is_seen_by_the_next_look_of_any_environment() {
 /// One look at a page called `page`; says what the database had to be asked for.
 async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
     let query = async || Ok::<_, Infallible>(Sealed::new("", query().await.as_bytes()));
-    let page = cache.read_through(cache.look_up("page".to_owned()), query).await.unwrap();
+    let page = cache.read_through("page", query).await.unwrap();
     String::from_utf8(page.page().to_vec()).unwrap()
 }
 

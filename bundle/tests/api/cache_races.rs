@@ -154,7 +154,7 @@ fn cache(stage: &Stage) -> Cache {
 
 async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
     let query = async || Ok::<_, Infallible>(Sealed::new("", query().await.as_bytes()));
-    let page = cache.read_through(cache.look_up("page".to_owned()), query).await.unwrap();
+    let page = cache.read_through("page", query).await.unwrap();
     String::from_utf8(page.page().to_vec()).unwrap()
 }
 
@@ -228,7 +228,7 @@ async fn a_query_that_fails_is_tried_by_whoever_waits_for_it() {
         sleep(Duration::from_millis(20)).await;
         Err("away")
     };
-    let first = cache.read_through(cache.look_up("page".to_owned()), failing);
+    let first = cache.read_through("page", failing);
     let second = look(&cache, async || "page");
     let (first, second) = tokio::join!(first, second);
     assert!(matches!((first, second.as_str()), (Err("away"), "page")));

@@ -7,14 +7,12 @@ mod delete;
 mod get;
 mod list;
 mod listing;
-mod look_ahead;
 mod order;
 mod page;
 mod store;
 mod update;
 
 use axum::extract::FromRef;
-use axum::middleware::from_fn;
 use idempotency::{Idempotency, Scope, idempotent};
 use shared::cache::Cache;
 use shared::env::{self, Env};
@@ -27,7 +25,6 @@ use shared::tokens::Verifier;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-use look_ahead::look_ahead;
 use store::Store;
 
 /// The function's state.
@@ -57,7 +54,7 @@ impl Function for App {
 
     fn routes() -> OpenApiRouter<Self> {
         OpenApiRouter::new()
-            .routes(routes!(list::list_books).layer(throttle(DEFAULT)).layer(from_fn(look_ahead)))
+            .routes(routes!(list::list_books).layer(throttle(DEFAULT)))
             .routes(
                 routes!(create::create_book).layer(idempotent::<Self>(Scope::User)).layer(throttle(DEFAULT)),
             )

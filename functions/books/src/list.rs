@@ -7,7 +7,6 @@ use shared::http::documented::{Stored, Throttled, WithIfNoneMatch, WithQuery};
 use shared::http::{EntityTag, IfNoneMatch, Query, Result};
 
 use crate::listing::{Listing, ListingParameters};
-use crate::look_ahead::Begun;
 use crate::page::Page;
 use crate::store::Store;
 
@@ -28,9 +27,8 @@ pub(crate) async fn list_books(
     State(store): State<Store>,
     condition: IfNoneMatch,
     Query(listing): Query<Listing>,
-    Begun(look_up): Begun,
 ) -> Result<Response> {
-    let page = store.page(&listing, look_up).await?;
+    let page = store.page(&listing).await?;
     let headers = [(CONTENT_TYPE, "application/json"), (LINK, page.head())];
     Ok(condition.answer(&EntityTag::new(page.name()), (headers, page.page()).into_response()))
 }

@@ -17,8 +17,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::env::{self, Env};
 use shared::postgres::Server;
-use shared::telemetry::{SECURITY, request_span};
-use tracing::Instrument as _;
+use shared::telemetry::SECURITY;
 
 use event::Event;
 
@@ -102,11 +101,8 @@ impl App {
     /// Does what an event asks for. For a custom resource, a task that fails is no error: `CloudFormation` is told.
     pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Report, Error> {
         let LambdaEvent { payload, context } = event;
-        let answering = async {
-            let outcome = self.dispatch(payload.get(), &context).await;
-            outcome.inspect_err(|error| tracing::error!(%error, "a task failed"))
-        };
-        Box::pin(answering).instrument(request_span(&context.request_id)).await
+        let outcome = self.dispatch(payload.get(), &context).await;
+        outcome.inspect_err(|error| tracing::error!(%error, "a task failed"))
     }
 
     async fn dispatch(&self, event: &str, context: &Context) -> Result<Report, Error> {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, to_bytes};
@@ -68,14 +69,14 @@ where
     Verifier: FromRef<F>,
     Postgres: FromRef<F>,
 {
-    let Some(function) = request.extensions().get::<F>().cloned() else {
+    let Some(function) = request.extensions().get::<Arc<F>>().cloned() else {
         return Err(Error::Internal("the edge put no function into the request".to_owned()));
     };
-    let idempotency = Idempotency::from_ref(&function);
+    let idempotency = Idempotency::from_ref(&*function);
     let (writer, now) = (Writer::of(&request), now());
     let deadline = deadline(&request, now);
     let (mut parts, body) = request.into_parts();
-    let caller = identify(scope, &function, &mut parts).await?;
+    let caller = identify(scope, &*function, &mut parts).await?;
     let key = Key::of(&parts.headers)?;
     let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| Error::TooLarge(LARGEST_BODY))?;
     let route = parts.extensions.get::<MatchedPath>().map(|route| route.as_str().to_owned());

@@ -25,7 +25,7 @@ static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("for
 pub(super) struct Entries {
     redis: Redis,
     /// `{name}`, the Redis Cluster hash tag: a version and its pages must live on one node.
-    space: String,
+    space: Arc<str>,
     /// Who holds the leases of this process.
     holder: Arc<str>,
     /// How long a process has a page to itself. One that dies meanwhile holds up the others no longer.
@@ -53,7 +53,7 @@ pub(super) struct Missing {
 
 impl Entries {
     pub(super) fn new(redis: Redis, name: &str, lease_ms: u64) -> Self {
-        let space = redis.key(&format!("cache:{{{name}}}"));
+        let space = redis.key(&format!("cache:{{{name}}}")).into();
         Self { redis, space, holder: Uuid::new_v4().to_string().into(), lease_ms }
     }
 
@@ -76,7 +76,7 @@ impl Entries {
     async fn ask(&self, key: &str, damaged: &[u8]) -> Result<(u64, Option<Vec<u8>>, bool), Unavailable> {
         self.redis
             .run(|mut connection| async move {
-                let mut call = READ.key(&self.space);
+                let mut call = READ.key(&*self.space);
                 call.arg(key).arg(&*self.holder).arg(self.lease_ms).arg(damaged);
                 call.invoke_async(&mut connection).await
             })
@@ -89,7 +89,7 @@ impl Entries {
         let life = u64::try_from(life.as_millis()).unwrap_or_default().max(1);
         self.redis
             .run(|mut connection| async move {
-                let mut call = STORE.key(&self.space);
+                let mut call = STORE.key(&*self.space);
                 call.arg(key).arg(missing.version.0).arg(page.bytes()).arg(life);
                 call.invoke_async(&mut connection).await
             })
@@ -99,7 +99,7 @@ impl Entries {
     /// Raises the version.
     pub(super) async fn forget_all(&self) -> Result<(), Unavailable> {
         self.redis
-            .run(|mut connection| async move { FORGET.key(&self.space).invoke_async(&mut connection).await })
+            .run(|mut connection| async move { FORGET.key(&*self.space).invoke_async(&mut connection).await })
             .await
     }
 }

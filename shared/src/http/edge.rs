@@ -2,6 +2,7 @@
 //! written out.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
@@ -13,37 +14,32 @@ use axum::{Extension, Router};
 use lambda_http::RequestExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tracing::Instrument as _;
 
 use super::error::Error;
 use super::problem::{self, RequestId};
 use crate::function::Function;
 use crate::metrics::{self, Metric};
-use crate::{redis, telemetry};
+use crate::redis;
 
 /// The whole function as a router: its routes, between the layers that all functions share.
 pub fn router<F: Function>(function: F) -> Router {
     let (limiter, verifier) = (function.limiter().clone(), function.verifier().cloned());
-    let mut routes: Router<F> = F::routes().into();
-    if let Some(verifier) = verifier {
-        routes = routes.layer(Extension(verifier));
-    }
+    let routes: Router<F> = F::routes().into();
     let nosniff = HeaderValue::from_static("nosniff");
-    // The last layer added sees a request first.
-    routes
-        .with_state(function.clone())
-        // For layers on routes: unlike handlers they have no state.
-        .layer(Extension(function))
-        .layer(Extension(limiter))
-        .layer(CatchPanicLayer::custom(on_panic))
-        .layer(from_fn(problem::write_out))
-        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
-        .layer(from_fn(|request, next| identify_and_log(F::NAME, request, next)))
+    // For layers on routes: unlike handlers they have no state.
+    let at_hand = (Extension(limiter), Extension(verifier), Extension(Arc::new(function.clone())));
+    // The first sees a request first. Together they are one layer: axum makes each one's service anew for each request.
+    routes.with_state(function).layer((
+        from_fn(|request, next| identify_and_log(F::NAME, request, next)),
+        SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff),
+        from_fn(problem::write_out),
+        CatchPanicLayer::custom(on_panic),
+        at_hand,
+    ))
 }
 
 async fn identify_and_log(function: &'static str, mut request: Request, next: Next) -> Response {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-    let span = telemetry::request_span(&id);
     request.extensions_mut().insert(RequestId::new(id.clone()));
     let answering = async move {
         let (method, began) = (request.method().clone(), Instant::now());
@@ -58,7 +54,7 @@ async fn identify_and_log(function: &'static str, mut request: Request, next: Ne
         tracing::info!(%method, route, status, micros, "answered");
         response
     };
-    metrics::within_request(function, &id, answering).instrument(span).await
+    metrics::within_request(function, &id, answering).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]

@@ -2,7 +2,7 @@
 //!
 //! `RateLimit-Policy` and `RateLimit` follow draft-ietf-httpapi-ratelimit-headers (Structured Fields, RFC 9651).
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 
 use axum::extract::Request;
@@ -14,7 +14,7 @@ use super::caller::bearer_token;
 use super::client_ip::ClientIp;
 use super::error::Error;
 use super::problem::whole_seconds;
-use crate::limiter::{By, Identity, Limiter, Outage, Quota, Verdict};
+use crate::limiter::{By, Identity, Limiter, Outage, Quota, Unavailable, Verdict};
 use crate::tokens::{Kind, Verifier};
 
 type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -37,13 +37,31 @@ async fn limit(quota: Quota, request: Request, next: Next) -> Response {
     };
     let identity = identify(quota, &request);
     let identity = identity.as_deref().map_or(Identity::Unknown, Identity::Of);
-    match limiter.admit(quota, identity).await {
-        Ok(verdict) if verdict.admitted => with_headers(serve(request, next).await, verdict),
+    // A safe method (RFC 9110 §9.2.1) changes nothing. So it is worked on while it is counted, and the trips of both
+    // travel together; who turns out to be refused gets nothing of it.
+    let ahead = request.method().is_safe() && limiter.recall(quota, identity).is_none();
+    let counting = limiter.admit(quota, identity);
+    let serving = serve(request, next);
+    if ahead {
+        let (counted, response) = tokio::join!(counting, serving);
+        settle(quota, counted, ready(response)).await
+    } else {
+        settle(quota, counting.await, serving).await
+    }
+}
+
+async fn settle(
+    quota: Quota,
+    counted: Result<Verdict, Unavailable>,
+    serving: impl Future<Output = Response>,
+) -> Response {
+    match counted {
+        Ok(verdict) if verdict.admitted => with_headers(serving.await, verdict),
         Ok(verdict) => with_headers(Error::TooManyRequests(verdict.reset).into_response(), verdict),
         Err(error) if quota.outage == Outage::Refuse => Error::from(error).into_response(),
         Err(error) => {
             tracing::warn!(quota = quota.name, %error, "admitted uncounted");
-            serve(request, next).await
+            serving.await
         }
     }
 }
@@ -51,8 +69,8 @@ async fn limit(quota: Quota, request: Request, next: Next) -> Response {
 /// Who sent the request, as `quota` wants to know it. A token counts if its signature is good: whether its session
 /// is still alive is looked up later, for those who are let in.
 fn identify(quota: Quota, request: &Request) -> Option<String> {
-    let verifier = request.extensions().get::<Verifier>().filter(|_| quota.by == By::User);
-    if let (Some(verifier), Ok(token)) = (verifier, bearer_token(request.headers()))
+    let verifier = request.extensions().get::<Option<Verifier>>().filter(|_| quota.by == By::User);
+    if let (Some(Some(verifier)), Ok(token)) = (verifier, bearer_token(request.headers()))
         && let Ok(claims) = verifier.verify(token, Kind::Access)
     {
         return Some(format!("user:{}", claims.sub));

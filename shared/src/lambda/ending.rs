@@ -8,9 +8,12 @@ use lambda_http::lambda_runtime::LambdaInvocation;
 use lambda_http::lambda_runtime::tower::{Layer, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
-/// Counts the events whose answer is not handed in yet. As the outermost layer: inside, the answer is known before it
-/// is sent.
+use crate::telemetry;
+
+/// Counts the events whose answer is not handed in yet, and names each in the log. As the outermost layer: inside, the
+/// answer is known before it is sent.
 #[derive(Clone)]
 pub(super) struct InHand(Arc<watch::Sender<usize>>);
 
@@ -58,11 +61,13 @@ where
 
     fn call(&mut self, event: LambdaInvocation) -> Self::Future {
         let one = One::taken(&self.in_hand);
+        let span = telemetry::request_span(&event.context.request_id);
         let answering = self.inner.call(event);
-        Box::pin(async move {
+        let answering = async move {
             let _one = one;
             answering.await
-        })
+        };
+        Box::pin(answering.instrument(span))
     }
 }
 

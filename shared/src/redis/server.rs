@@ -83,7 +83,7 @@ impl Server {
     pub(super) async fn connect(&self, now: SystemTime) -> RedisResult<Link> {
         match &self.tls {
             None => {
-                let connection = self.client.get_multiplexed_async_connection().await?;
+                let connection = self.client.get_multiplexed_async_connection_with_config(&config()).await?;
                 Ok(Link { connection, _driver: None })
             }
             Some(tls) => tls.connect(self.client.get_connection_info().redis_settings(), now).await,
@@ -117,8 +117,8 @@ impl Tls {
         if let Some(Login { signer, cache, user }) = &self.login {
             settings = settings.set_password(signer.redis_token(cache, user, now));
         }
-        let config = AsyncConnectionConfig::new();
-        let (connection, driver) = MultiplexedConnection::new_with_config(&settings, stream, config).await?;
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(&settings, stream, config()).await?;
         Ok(Link { connection, _driver: Some(Arc::new(drive(driver))) })
     }
 }
@@ -132,6 +132,11 @@ impl Login {
         }
         Ok(Self { signer, cache: cache.to_owned(), user: user.to_owned() })
     }
+}
+
+/// Nothing is timed here: each trip is, connecting included, and a second timer would be a second wake-up.
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None)
 }
 
 fn drive(driver: impl Future<Output = ()> + Send + 'static) -> Driver {

@@ -1,6 +1,6 @@
 //! The list of books: pages, through the cache.
 
-use shared::cache::{LookUp, Sealed};
+use shared::cache::Sealed;
 use shared::fields::Text;
 use shared::http::{Error, Result};
 use shared::postgres::{self, Parameter};
@@ -15,19 +15,14 @@ use crate::listing::{Filter, Listing, Start};
 use crate::page::Page;
 
 impl Store {
-    /// Begins to look the page up in the cache.
-    pub(crate) fn look_up(&self, listing: &Listing) -> LookUp {
-        self.cache.look_up(listing.cache_key())
-    }
-
     /// One page as JSON under its links, from the cache if it is there. Without Redis every page comes from Postgres.
-    pub(crate) async fn page(&self, listing: &Listing, look_up: LookUp) -> Result<Sealed> {
+    pub(crate) async fn page(&self, listing: &Listing) -> Result<Sealed> {
         let query = async || {
             let page = self.query_page(listing).await?;
             let body = serde_json::to_vec(&page).expect("a page of books serialises");
             Ok(Sealed::new(&page.links(listing), &body))
         };
-        self.cache.read_through(look_up, query).await
+        self.cache.read_through(&listing.cache_key(), query).await
     }
 
     async fn query_page(&self, listing: &Listing) -> Result<Page> {
