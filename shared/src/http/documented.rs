@@ -1,27 +1,28 @@
 //! What an operation may answer when it fails, for its documentation: grouped once here, named by handlers. Status,
 //! text and headers are those that the errors themselves have.
 
+mod failures;
 mod parameters;
 
 pub use parameters::IdempotencyKey;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use serde_json::json;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::{Components, Content, ContentBuilder, OpenApi, Ref, RefOr};
+use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr};
 use utoipa::{IntoResponses, PartialSchema as _, ToSchema as _};
 
-use super::error::Error;
-use super::extract::LARGEST_BODY;
-use super::problem::{self, MEDIA_TYPE, Problem, TokenProblem};
-use crate::fields::FieldError;
+use failures::{
+    CLAIMED, FORBIDDEN, IN_PROGRESS, INVALID_BODY, INVALID_GRANT, INVALID_ID, INVALID_PAGE, INVALID_TOKEN,
+    MALFORMED, NOT_A_FORM, NOT_FOUND, NOT_JSON, PRECONDITION_FAILED, Responses, TOO_LARGE, TOO_MANY,
+    UNAVAILABLE, named, named_to_oauth_clients,
+};
 
-type Responses = BTreeMap<String, RefOr<Response>>;
+use super::error::Error;
+use super::problem::{Problem, TokenProblem};
+use crate::fields::FieldError;
 
 /// What any throttled route may answer.
 pub struct Throttled;
@@ -62,49 +63,46 @@ pub struct WithClaim;
 /// What a route that OAuth clients post to may answer, throttled and stored as it is.
 pub struct WithGrant;
 
-const MALFORMED: Error = Error::Malformed("The body is not valid JSON.");
-const TOO_MANY: Error = Error::TooManyRequests(Duration::from_secs(17));
-
 impl IntoResponses for Throttled {
     fn responses() -> Responses {
         // The guard may have refused the event that the request came in; that is answered after it was counted.
-        problems(&[MALFORMED, TOO_MANY])
+        named([MALFORMED, TOO_MANY])
     }
 }
 
 impl IntoResponses for Stored {
     fn responses() -> Responses {
-        problems(&[Error::Unavailable(String::new())])
+        named([UNAVAILABLE])
     }
 }
 
 impl IntoResponses for SignedIn {
     fn responses() -> Responses {
-        problems(&[Error::InvalidToken])
+        named([INVALID_TOKEN])
     }
 }
 
 impl IntoResponses for AdminOnly {
     fn responses() -> Responses {
-        problems(&[Error::InvalidToken, Error::Forbidden])
+        named([INVALID_TOKEN, FORBIDDEN])
     }
 }
 
 impl IntoResponses for WithName {
     fn responses() -> Responses {
-        problems(&[Error::NotFound])
+        named([NOT_FOUND])
     }
 }
 
 impl IntoResponses for WithId {
     fn responses() -> Responses {
-        problems(&[Error::NotFound, Error::invalid("id", "must be a whole number, 1 or more")])
+        named([NOT_FOUND, INVALID_ID])
     }
 }
 
 impl IntoResponses for WithIfMatch {
     fn responses() -> Responses {
-        problems(&[MALFORMED, Error::PreconditionFailed])
+        named([MALFORMED, PRECONDITION_FAILED])
     }
 }
 
@@ -113,7 +111,7 @@ impl IntoResponses for WithIfNoneMatch {
         let tag = header("The tag that the caller has", text(), json!("\"1.3\""));
         let unchanged =
             ResponseBuilder::new().description("It is what If-None-Match says").header("ETag", tag);
-        let mut responses = problems(&[MALFORMED]);
+        let mut responses = named([MALFORMED]);
         responses.insert("304".to_owned(), unchanged.build().into());
         responses
     }
@@ -121,92 +119,31 @@ impl IntoResponses for WithIfNoneMatch {
 
 impl IntoResponses for WithQuery {
     fn responses() -> Responses {
-        problems(&[Error::invalid("page", "must be 1 or more")])
+        named([INVALID_PAGE])
     }
 }
 
 impl IntoResponses for WithJson {
     fn responses() -> Responses {
-        problems(&[
-            MALFORMED,
-            Error::TooLarge(LARGEST_BODY),
-            Error::UnsupportedMediaType("application/json"),
-            Error::invalid("title", "must have 1 to 200 characters"),
-        ])
+        named([MALFORMED, TOO_LARGE, NOT_JSON, INVALID_BODY])
     }
 }
 
 impl IntoResponses for Idempotent {
     fn responses() -> Responses {
-        problems(&[Error::InProgress])
+        named([IN_PROGRESS])
     }
 }
 
 impl IntoResponses for WithClaim {
     fn responses() -> Responses {
-        let (status, mut response) = answer(&Error::InProgress, false);
-        if let RefOr::T(response) = &mut response {
-            let reasons = [Error::Conflict(""), Error::InProgress].map(|error| meaning(&error));
-            response.description = reasons.join(". Or: ");
-        }
-        Responses::from([(status, response)])
+        named([CLAIMED])
     }
 }
 
 impl IntoResponses for WithGrant {
     fn responses() -> Responses {
-        let errors = [
-            Error::InvalidGrant,
-            Error::TooLarge(LARGEST_BODY),
-            Error::UnsupportedMediaType("application/x-www-form-urlencoded"),
-            TOO_MANY,
-            Error::Unavailable(String::new()),
-        ];
-        errors.iter().map(|error| answer(error, true)).collect()
-    }
-}
-
-fn problems(errors: &[Error]) -> Responses {
-    errors.iter().map(|error| answer(error, false)).collect()
-}
-
-/// What a caller sees of this error, with an example.
-fn answer(error: &Error, for_oauth: bool) -> (String, RefOr<Response>) {
-    let schema = if for_oauth { TokenProblem::name() } else { Problem::name() };
-    let content = ContentBuilder::new()
-        .schema(Some(RefOr::Ref(Ref::from_schema_name(schema))))
-        .example(Some(problem::example(error, for_oauth)));
-    let mut names = vec![CACHE_CONTROL];
-    names.extend(error.retry_after().map(|_| RETRY_AFTER));
-    names.extend(error.challenge().map(|_| WWW_AUTHENTICATE));
-    let response = ResponseBuilder::new().description(meaning(error)).content(MEDIA_TYPE, content.build());
-    let mut response = response.build();
-    response.headers.extend(names.into_iter().map(shared_header));
-    (error.status().as_str().to_owned(), response.into())
-}
-
-/// What a status means. One text each, since an operation has several reasons for some.
-fn meaning(error: &Error) -> &'static str {
-    match error {
-        Error::Malformed(_)
-        | Error::InvalidRequest(_)
-        | Error::InvalidGrant
-        | Error::UnsupportedGrantType => "The request can not be understood, or what it presents is refused",
-        Error::Unauthenticated | Error::InvalidToken => "No access token, or one that is no longer good",
-        Error::Forbidden => "Signed in, but not as an administrator",
-        Error::NotFound => "There is nothing here",
-        Error::MethodNotAllowed => "The resource does not do this",
-        Error::Conflict(_) => "The name is taken",
-        Error::InProgress => "The first request with this Idempotency-Key is still being answered",
-        Error::PreconditionFailed => "It is no longer what If-Match says",
-        Error::TooLarge(_) => "The body is larger than 64 KiB",
-        Error::UnsupportedMediaType(_) => "The body is not of the right media type",
-        Error::Invalid(_) | Error::KeyReused => {
-            "Fields are missing, unknown or not valid: all of them are named"
-        }
-        Error::TooManyRequests(_) => "Too many requests; wait as long as Retry-After says",
-        Error::Unavailable(_) => "A store gives no answer; try again after Retry-After",
-        Error::Internal(_) => "A mistake in this program",
+        named_to_oauth_clients([INVALID_GRANT, TOO_LARGE, NOT_A_FORM, TOO_MANY, UNAVAILABLE])
     }
 }
 
@@ -271,6 +208,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     let is_throttled = responses.contains_key("429");
     for response in responses.values_mut() {
+        failures::write_out(response);
         let RefOr::T(response) = response else { continue };
         if is_throttled {
             response.headers.extend([RATE_LIMIT, RATE_LIMIT_POLICY].map(shared_header));

@@ -22,13 +22,16 @@ while first and first <= now - window do
   first = oldest()
 end
 
-local used = redis.call('LLEN', KEYS[1])
-local admitted = used < limit
-if admitted then
-  redis.call('LPUSH', KEYS[1], string.format('%.0f', now))
-  used = used + 1
+local used = redis.call('LPUSH', KEYS[1], string.format('%.0f', now))
+local admitted = used <= limit
+if not admitted then
+  redis.call('LPOP', KEYS[1])
+  used = used - 1
 end
 redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
 -- The entry whose leaving makes room: the oldest, or a younger one while the limit has just been lowered.
-local blocking = tonumber(redis.call('LINDEX', KEYS[1], math.min(used, limit) - 1)) or now
+local blocking = first or now
+if used > limit then
+  blocking = tonumber(redis.call('LINDEX', KEYS[1], limit - 1))
+end
 return {admitted and 1 or 0, math.max(limit - used, 0), blocking + window - now}

@@ -1,0 +1,149 @@
+//! The failures that operations name. A function makes its description at each start and throws it away, so there a
+//! failure is a name only; it is written out where somebody reads the document.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use utoipa::ToSchema as _;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+
+use super::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE, shared_header};
+use crate::http::error::Error;
+use crate::http::extract::LARGEST_BODY;
+use crate::http::problem::{self, MEDIA_TYPE, Problem, TokenProblem};
+
+pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// Something that may go wrong. Of several reasons for one status the last gives the example.
+#[derive(Clone, Copy)]
+pub(super) struct Failure {
+    name: &'static str,
+    reasons: fn() -> Vec<Error>,
+}
+
+const fn failure(name: &'static str, reasons: fn() -> Vec<Error>) -> Failure {
+    Failure { name, reasons }
+}
+
+pub(super) const MALFORMED: Failure =
+    failure("malformed", || vec![Error::Malformed("The body is not valid JSON.")]);
+pub(super) const INVALID_GRANT: Failure = failure("invalid-grant", || vec![Error::InvalidGrant]);
+pub(super) const INVALID_TOKEN: Failure = failure("invalid-token", || vec![Error::InvalidToken]);
+pub(super) const FORBIDDEN: Failure = failure("forbidden", || vec![Error::Forbidden]);
+pub(super) const NOT_FOUND: Failure = failure("not-found", || vec![Error::NotFound]);
+pub(super) const IN_PROGRESS: Failure = failure("in-progress", || vec![Error::InProgress]);
+pub(super) const CLAIMED: Failure = failure("claimed", || vec![Error::Conflict(""), Error::InProgress]);
+pub(super) const PRECONDITION_FAILED: Failure =
+    failure("precondition-failed", || vec![Error::PreconditionFailed]);
+pub(super) const TOO_LARGE: Failure = failure("too-large", || vec![Error::TooLarge(LARGEST_BODY)]);
+pub(super) const NOT_JSON: Failure =
+    failure("not-json", || vec![Error::UnsupportedMediaType("application/json")]);
+pub(super) const NOT_A_FORM: Failure =
+    failure("not-a-form", || vec![Error::UnsupportedMediaType("application/x-www-form-urlencoded")]);
+pub(super) const INVALID_ID: Failure =
+    failure("invalid-id", || vec![Error::invalid("id", "must be a whole number, 1 or more")]);
+pub(super) const INVALID_PAGE: Failure =
+    failure("invalid-page", || vec![Error::invalid("page", "must be 1 or more")]);
+pub(super) const INVALID_BODY: Failure =
+    failure("invalid-body", || vec![Error::invalid("title", "must have 1 to 200 characters")]);
+pub(super) const TOO_MANY: Failure =
+    failure("too-many", || vec![Error::TooManyRequests(Duration::from_secs(17))]);
+pub(super) const UNAVAILABLE: Failure = failure("unavailable", || vec![Error::Unavailable(String::new())]);
+
+const ALL: [Failure; 16] = [
+    MALFORMED,
+    INVALID_GRANT,
+    INVALID_TOKEN,
+    FORBIDDEN,
+    NOT_FOUND,
+    IN_PROGRESS,
+    CLAIMED,
+    PRECONDITION_FAILED,
+    TOO_LARGE,
+    NOT_JSON,
+    NOT_A_FORM,
+    INVALID_ID,
+    INVALID_PAGE,
+    INVALID_BODY,
+    TOO_MANY,
+    UNAVAILABLE,
+];
+
+/// Where names of failures stand. The second are told as OAuth clients are told.
+const PLACES: [&str; 2] = ["failure:", "failure-to-oauth-clients:"];
+
+/// The failures by name.
+pub(super) fn named<const N: usize>(failures: [Failure; N]) -> Responses {
+    failures.into_iter().map(|failure| failure.place(PLACES[0])).collect()
+}
+
+/// The failures by name, for a route that OAuth clients post to.
+pub(super) fn named_to_oauth_clients<const N: usize>(failures: [Failure; N]) -> Responses {
+    failures.into_iter().map(|failure| failure.place(PLACES[1])).collect()
+}
+
+/// Puts what a caller sees, with an example, where a failure is named.
+pub(super) fn write_out(response: &mut RefOr<Response>) {
+    let RefOr::Ref(Ref { ref_location, .. }) = response else { return };
+    let of = |place: &str| {
+        let name = ref_location.strip_prefix(place)?;
+        ALL.into_iter().find(|failure| failure.name == name)
+    };
+    if let Some(failure) = of(PLACES[0]) {
+        *response = failure.response(false).into();
+    } else if let Some(failure) = of(PLACES[1]) {
+        *response = failure.response(true).into();
+    }
+}
+
+impl Failure {
+    fn place(self, place: &str) -> (String, RefOr<Response>) {
+        (self.example().status().as_str().to_owned(), RefOr::Ref(Ref::new(format!("{place}{}", self.name))))
+    }
+
+    fn example(self) -> Error {
+        (self.reasons)().pop().expect("a failure has a reason")
+    }
+
+    fn response(self, for_oauth: bool) -> Response {
+        let error = self.example();
+        let schema = if for_oauth { TokenProblem::name() } else { Problem::name() };
+        let content = ContentBuilder::new()
+            .schema(Some(RefOr::Ref(Ref::from_schema_name(schema))))
+            .example(Some(problem::example(&error, for_oauth)));
+        let mut names = vec![CACHE_CONTROL];
+        names.extend(error.retry_after().map(|_| RETRY_AFTER));
+        names.extend(error.challenge().map(|_| WWW_AUTHENTICATE));
+        let meanings: Vec<_> = (self.reasons)().iter().map(meaning).collect();
+        let response = ResponseBuilder::new().description(meanings.join(". Or: "));
+        let mut response = response.content(MEDIA_TYPE, content.build()).build();
+        response.headers.extend(names.into_iter().map(shared_header));
+        response
+    }
+}
+
+/// What a status means. One text each, since an operation has several reasons for some.
+fn meaning(error: &Error) -> &'static str {
+    match error {
+        Error::Malformed(_)
+        | Error::InvalidRequest(_)
+        | Error::InvalidGrant
+        | Error::UnsupportedGrantType => "The request can not be understood, or what it presents is refused",
+        Error::Unauthenticated | Error::InvalidToken => "No access token, or one that is no longer good",
+        Error::Forbidden => "Signed in, but not as an administrator",
+        Error::NotFound => "There is nothing here",
+        Error::MethodNotAllowed => "The resource does not do this",
+        Error::Conflict(_) => "The name is taken",
+        Error::InProgress => "The first request with this Idempotency-Key is still being answered",
+        Error::PreconditionFailed => "It is no longer what If-Match says",
+        Error::TooLarge(_) => "The body is larger than 64 KiB",
+        Error::UnsupportedMediaType(_) => "The body is not of the right media type",
+        Error::Invalid(_) | Error::KeyReused => {
+            "Fields are missing, unknown or not valid: all of them are named"
+        }
+        Error::TooManyRequests(_) => "Too many requests; wait as long as Retry-After says",
+        Error::Unavailable(_) => "A store gives no answer; try again after Retry-After",
+        Error::Internal(_) => "A mistake in this program",
+    }
+}
