@@ -1,5 +1,5 @@
-//! Who a function is to its stores: instead of a password it shows a token that it signs with the credentials of its
-//! Lambda role.
+//! Who a function is to AWS: an [`Identity`], that of its Lambda role. To its stores it shows, instead of a password, a
+//! token that it signs with it.
 //!
 //! Signing is arithmetic and calls nobody. A token is good for a quarter of an hour and only to connect, so one is made
 //! for each connection and never kept; what is open stays open when its token has expired.
@@ -24,29 +24,54 @@ pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
 }
 
-/// Signs tokens with the credentials that Lambda gives a process for its life.
-#[derive(Clone)]
-pub(crate) struct Signer {
-    credentials: Credentials,
+/// The credentials that Lambda gives a process for its life, and the region that they are used in.
+#[derive(Debug, Clone)]
+pub struct Identity {
     region: String,
+    credentials: Credentials,
 }
 
-impl Signer {
-    /// Reads `variable`, which chooses how to sign in: `iam` makes a signer and reads `AWS_REGION` and the credentials;
-    /// unset there is none, and the password of the URL counts.
-    pub(crate) fn if_chosen(env: &Env, variable: &str) -> Result<Option<Self>, env::Error> {
-        match env.optional(variable) {
-            None => Ok(None),
-            Some("iam") => Self::from_env(env).map(Some),
-            Some(_) => Err(env::Error::invalid(variable, "is not iam")),
+impl Identity {
+    /// Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, which Lambda sets. The
+    /// last one may be missing: who is no role has none.
+    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+        let region = env.required("AWS_REGION")?;
+        // It becomes part of the host that is called.
+        if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err(env::Error::invalid("AWS_REGION", "is not the name of a region"));
         }
-    }
-
-    fn from_env(env: &Env) -> Result<Self, env::Error> {
         let (id, secret) = (env.required("AWS_ACCESS_KEY_ID")?, env.required("AWS_SECRET_ACCESS_KEY")?);
         let session = env.optional("AWS_SESSION_TOKEN").map(str::to_owned);
         let credentials = Credentials::new(id, secret, session, None, "environment");
-        Ok(Self { credentials, region: env.required("AWS_REGION")?.to_owned() })
+        Ok(Self { region: region.to_owned(), credentials })
+    }
+
+    /// Where AWS is called.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// What a call is signed with.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+}
+
+/// Signs tokens as somebody.
+#[derive(Clone)]
+pub(crate) struct Signer(Identity);
+
+impl Signer {
+    /// Reads `variable`, which chooses how to sign in: `iam` makes a signer and reads its [`Identity`]; unset there is
+    /// none, and the password of the URL counts.
+    pub(crate) fn if_chosen(env: &Env, variable: &str) -> Result<Option<Self>, env::Error> {
+        match env.optional(variable) {
+            None => Ok(None),
+            Some("iam") => Ok(Some(Self(Identity::from_env(env)?))),
+            Some(_) => Err(env::Error::invalid(variable, "is not iam")),
+        }
     }
 
     /// A password for `user` of the RDS database, Aurora cluster or RDS Proxy at `host` and `port`, made at `now`. The
@@ -69,10 +94,11 @@ impl Signer {
         let mut settings = SigningSettings::default();
         settings.signature_location = SignatureLocation::QueryParams;
         settings.expires_in = Some(LIFE);
-        let identity = self.credentials.clone().into();
+        let Self(Identity { region, credentials }) = self;
+        let identity = credentials.clone().into();
         let signing = SigningParams::builder()
             .identity(&identity)
-            .region(&self.region)
+            .region(region)
             .name(service)
             .time(now)
             .settings(settings)
@@ -166,6 +192,34 @@ mod tests {
         };
         assert_eq!(token(0), token(0));
         assert_ne!(token(0), token(1));
+    }
+
+    #[test]
+    fn an_identity_is_what_lambda_sets_and_shows_no_secret() {
+        let env = Env::of(CREDENTIALS);
+        let identity = Identity::from_env(&env).unwrap();
+        assert_eq!(identity.region(), "eu-central-1");
+        assert_eq!(identity.credentials().access_key_id(), "AKIAEXAMPLE");
+        assert_eq!(identity.credentials().secret_access_key(), "wJalr/EXAMPLE+KEY");
+        assert_eq!(identity.credentials().session_token(), None);
+        let named = Env::of(CREDENTIALS).with([("AWS_SESSION_TOKEN", "IQoJb3Jp")]);
+        let named = Identity::from_env(&named).unwrap();
+        assert_eq!(named.credentials().session_token(), Some("IQoJb3Jp"));
+        let shown = format!("{named:?}");
+        assert!(!shown.contains("EXAMPLE+KEY") && !shown.contains("IQoJb3Jp"), "{shown}");
+    }
+
+    #[test]
+    fn without_a_part_of_it_or_a_region_that_can_be_one_there_is_no_identity() {
+        for (missing, _) in CREDENTIALS {
+            let env = Env::of(CREDENTIALS).with([(missing, "")]);
+            assert_eq!(Identity::from_env(&env).err(), Some(env::Error::Missing(missing.into())));
+        }
+        for nonsense in ["evil.example/", "eu_central_1", "eu-central-1 "] {
+            let env = Env::of(CREDENTIALS).with([("AWS_REGION", nonsense)]);
+            let error = Identity::from_env(&env).unwrap_err().to_string();
+            assert_eq!(error, "AWS_REGION is not the name of a region");
+        }
     }
 
     #[test]

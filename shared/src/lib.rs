@@ -8,7 +8,7 @@
 //! | [`fingerprint`] | one name for several values |
 //! | `freeze` | tells when a connection may have died while the process was frozen |
 //! | [`tls`] | whom a store, and AWS, must be certified by |
-//! | `iam` | tokens instead of passwords for the stores |
+//! | [`iam`] | who a function is to AWS; tokens instead of passwords for the stores |
 //! | [`postgres`], [`redis`] | lazy connections that are doubted after a pause |
 //! | [`cache`] | list pages in Redis under one version |
 //! | [`limiter`] | at most N requests in any window |
@@ -33,7 +33,7 @@ pub mod fingerprint;
 mod freeze;
 pub mod function;
 pub mod http;
-mod iam;
+pub mod iam;
 pub mod lambda;
 pub mod limiter;
 pub mod lockout;

@@ -35,9 +35,8 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// Reads `IDEMPOTENCY_TABLE`, `STAGE_PREFIX` (as part of what names a write), and what leads to `DynamoDB`:
-    /// `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, which Lambda sets, and for
-    /// a local one `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
+    /// Reads `IDEMPOTENCY_TABLE`, `STAGE_PREFIX` (as part of what names a write), and what leads to `DynamoDB`: the
+    /// [`Identity`](shared::iam::Identity) and, for a local one, `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
         let stage = env.optional("STAGE_PREFIX").map(Arc::from);
         Ok(Self { table: Arc::new(Table::from_env(env)?), stage, secret: Arc::new([]) })

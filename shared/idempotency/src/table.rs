@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Config, Credentials, Region, SharedHttpClient, StalledStreamProtectionConfig,
+    BehaviorVersion, Config, Region, SharedHttpClient, StalledStreamProtectionConfig,
 };
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -17,6 +17,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use shared::env::{self, Env};
+use shared::iam::Identity;
 use shared::tls;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -39,11 +40,13 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// How long a record counts, in milliseconds: 24 hours.
 const LIFE_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// Names the table.
+const NAME: &str = "IDEMPOTENCY_TABLE";
+
 /// The table and the way to it.
 pub(crate) struct Table {
     name: String,
-    region: String,
-    credentials: Credentials,
+    identity: Identity,
     endpoint: Option<String>,
     client: OnceLock<Client>,
 }
@@ -91,20 +94,13 @@ pub(crate) enum Error {
 
 impl Table {
     pub(crate) fn from_env(env: &Env) -> Result<Self, env::Error> {
-        let (access_key, secret_key) =
-            (env.required("AWS_ACCESS_KEY_ID")?, env.required("AWS_SECRET_ACCESS_KEY")?);
-        let token = env.optional("AWS_SESSION_TOKEN").map(str::to_owned);
-        let is_plain =
-            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-        let named = |variable: &str, problem: &str| {
-            let value = env.required(variable)?;
-            let error = || env::Error::invalid(variable, problem);
-            is_plain(value).then(|| value.to_owned()).ok_or_else(error)
-        };
+        let name = env.required(NAME)?;
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
+            return Err(env::Error::invalid(NAME, "is not the name of a table"));
+        }
         Ok(Self {
-            name: named("IDEMPOTENCY_TABLE", "is not the name of a table")?,
-            region: named("AWS_REGION", "is not the name of a region")?,
-            credentials: Credentials::new(access_key, secret_key, token, None, "environment"),
+            name: name.to_owned(),
+            identity: Identity::from_env(env)?,
             endpoint: env.optional("AWS_ENDPOINT_URL_DYNAMODB").map(str::to_owned),
             client: OnceLock::new(),
         })
@@ -202,8 +198,8 @@ impl Table {
                 .operation_attempt_timeout(TRY_PATIENCE);
             let mut config = Config::builder()
                 .behavior_version(BehaviorVersion::v2026_01_12())
-                .region(Region::new(self.region.clone()))
-                .credentials_provider(self.credentials.clone())
+                .region(Region::new(self.identity.region().to_owned()))
+                .credentials_provider(self.identity.credentials().clone())
                 .http_client(self.http_client())
                 .timeout_config(patience.build())
                 .retry_config(RetryConfig::standard().with_initial_backoff(FIRST_PAUSE))

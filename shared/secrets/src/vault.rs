@@ -7,12 +7,13 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Credentials, Region, SharedHttpClient};
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Region, SharedHttpClient};
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use shared::env::{self, Env};
+use shared::iam::Identity;
 use shared::tls;
 
 /// The longest that a call may take, all tries included. Lambda gives a start ten seconds.
@@ -25,8 +26,7 @@ pub const CURRENT: &str = "AWSCURRENT";
 
 /// The way to Secrets Manager. Builds its client at the first call.
 pub struct Vault {
-    region: String,
-    credentials: Credentials,
+    identity: Identity,
     endpoint: Option<String>,
     client: OnceLock<Client>,
 }
@@ -55,18 +55,10 @@ pub enum Error {
 }
 
 impl Vault {
-    /// Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, which Lambda sets,
-    /// and, for tests, `AWS_ENDPOINT_URL_SECRETS_MANAGER`. Opens no connection.
+    /// Reads the [`Identity`] and, for tests, `AWS_ENDPOINT_URL_SECRETS_MANAGER`. Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, env::Error> {
-        let region = env.required("AWS_REGION")?;
-        if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return Err(env::Error::invalid("AWS_REGION", "is not the name of a region"));
-        }
-        let (id, key) = (env.required("AWS_ACCESS_KEY_ID")?, env.required("AWS_SECRET_ACCESS_KEY")?);
-        let token = env.optional("AWS_SESSION_TOKEN").map(str::to_owned);
         Ok(Self {
-            region: region.to_owned(),
-            credentials: Credentials::new(id, key, token, None, "environment"),
+            identity: Identity::from_env(env)?,
             endpoint: env.optional("AWS_ENDPOINT_URL_SECRETS_MANAGER").map(str::to_owned),
             client: OnceLock::new(),
         })
@@ -102,8 +94,8 @@ impl Vault {
                 .operation_attempt_timeout(TRY_PATIENCE);
             let mut config = Config::builder()
                 .behavior_version(BehaviorVersion::v2026_01_12())
-                .region(Region::new(self.region.clone()))
-                .credentials_provider(self.credentials.clone())
+                .region(Region::new(self.identity.region().to_owned()))
+                .credentials_provider(self.identity.credentials().clone())
                 .http_client(self.http_client())
                 .timeout_config(patience.build())
                 .retry_config(RetryConfig::standard());
@@ -111,6 +103,7 @@ impl Vault {
             Client::from_conf(config.build())
         })
     }
+
     /// A local server speaks plain HTTP, for which no certificates need to be read.
     fn http_client(&self) -> SharedHttpClient {
         match &self.endpoint {
