@@ -1,6 +1,7 @@
 //! Stores that demand TLS, and tokens instead of passwords.
 
 mod terminator;
+mod tokens;
 
 use std::time::{Duration, Instant, SystemTime};
 
