@@ -75,11 +75,6 @@ impl Process {
         let _ = self.child.wait().await;
     }
 
-    /// Keeps the program from doing anything more. Only a kill comes after this.
-    pub(crate) fn hold(&self) {
-        self.signal(Signal::STOP);
-    }
-
     fn pid(&self) -> Option<Pid> {
         self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }

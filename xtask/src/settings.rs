@@ -14,12 +14,6 @@ pub(crate) fn search_path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// `PATH` with `first` in front of it.
-pub(crate) fn search_path_with(first: PathBuf) -> OsString {
-    let folders = std::iter::once(first).chain(search_path());
-    env::join_paths(folders).unwrap_or_else(|_| env::var_os("PATH").unwrap_or_default())
-}
-
 /// The cargo that runs us, so that nested calls use the same toolchain.
 pub(crate) fn cargo() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)

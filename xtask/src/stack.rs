@@ -9,6 +9,8 @@ use std::{
     time::Instant,
 };
 
+use shared::testing::role;
+
 use crate::{
     Result, dotenv,
     error::Context,
@@ -71,6 +73,17 @@ impl Stack {
     #[must_use]
     pub fn env(&self) -> &BTreeMap<String, String> {
         &self.env
+    }
+
+    /// The same for one function, in a database of ours [under its role](role). One of the user's own may lack the roles.
+    #[must_use]
+    pub fn env_of(&self, function: &str) -> BTreeMap<String, String> {
+        let mut env = self.env.clone();
+        let ours = self.servers.iter().any(|server| server.name() == "postgres");
+        if let Some(url) = env.get_mut("DATABASE_URL").filter(|_| ours) {
+            *url = role::of_function(function, url);
+        }
+        env
     }
 
     /// One variable, or nothing if there is no such variable.

@@ -1,10 +1,12 @@
 //! `cargo xtask up`: the whole API on this machine, rebuilt whenever a file changes.
 
-mod family;
 mod functions;
 mod sources;
 
-use self::{functions::Functions, sources::Sources};
+use self::{
+    functions::{EMULATOR, Functions},
+    sources::Sources,
+};
 use crate::{
     Error, Result,
     error::Context,
@@ -13,7 +15,7 @@ use crate::{
     settings, signals,
     stack::Stack,
     tools::{Tool, Tools},
-    workspace::{self, cargo, execute},
+    workspace::{self, FUNCTIONS, cargo, execute},
 };
 
 const PORT: u16 = 9000;
@@ -32,7 +34,7 @@ pub struct Options {
 /// The running API with its stack. Dropping it ends everything at once; `stop` does so gently.
 #[derive(Debug)]
 pub struct Up {
-    launch: Launch,
+    launches: Vec<Launch>,
     functions: Functions,
     claim: Claim,
     stack: Stack,
@@ -61,16 +63,18 @@ impl Up {
         tools.link(&cargo_lambda, "cargo-lambda")?;
         execute(&cargo(["build"])?).await?;
         let stack = Stack::start("stack").await?;
-        let mut launch = watch(&cargo_lambda, claim.port).envs(stack.env());
-        for (name, value) in &options.variables {
-            launch = launch.env(name, value);
+        let mut launches = vec![watch(&cargo_lambda, claim.port)];
+        for function in FUNCTIONS {
+            launches.push(behind(claim.port, function, &stack, &options.variables)?);
         }
-        launch = launch.dir(workspace::root()?);
         if options.quiet {
-            launch = launch.log(stack.dir().join("watch.log"));
+            let log = stack.dir().join("watch.log");
+            launches = launches.into_iter().map(|launch| launch.log(&log)).collect();
         }
-        let functions = Functions::start(&launch, claim.port).await?;
-        Ok(Self { launch, functions, claim, stack })
+        let root = workspace::root()?;
+        let launches: Vec<_> = launches.into_iter().map(|launch| launch.dir(&root)).collect();
+        let functions = Functions::start(claim.port, &launches).await?;
+        Ok(Self { launches, functions, claim, stack })
     }
 
     /// Where the API answers, without a slash at the end.
@@ -90,19 +94,26 @@ impl Up {
         &mut self.stack
     }
 
+    /// The processes that run, by their ids: cargo-lambda and each function.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.functions.ids()
+    }
+
     /// Ends the functions, then the servers, and removes the stack's folder.
     pub async fn stop(self) {
         self.functions.stop().await;
         self.stack.stop().await;
     }
 
-    /// Starts servers again that end by themselves, and functions whose sources change; returns if the functions end.
+    /// Starts servers and functions again that end by themselves, and functions whose sources change; returns if that
+    /// does not succeed.
     async fn keep_running(&mut self) -> Result<()> {
         let mut sources = Sources::of(&workspace::root()?);
         loop {
             tokio::select! {
                 outcome = self.stack.keep_running() => return outcome,
-                error = self.functions.ended() => return Err(error),
+                outcome = self.functions.keep_running() => return outcome,
                 () = sources.changed() => self.rebuild().await?,
             }
         }
@@ -114,7 +125,7 @@ impl Up {
             println!("They do not build; what was built before serves on.");
             return Ok(());
         }
-        self.functions.start_again(&self.launch, self.claim.port).await
+        self.functions.start_again(&self.launches).await
     }
 
     fn greet(&self) {
@@ -135,27 +146,26 @@ impl Up {
     }
 }
 
-/// `--disable-cors`: otherwise cargo-lambda answers OPTIONS itself and the functions never see it.
-/// `--ignore-changes`: its watcher goes deaf; see [`sources`].
+/// `--only-lambda-apis`: it would start the functions itself, all with the same variables, and reload them with a watcher
+/// that goes deaf; see [`sources`]. `--disable-cors`: otherwise it answers OPTIONS itself and they never see it.
 fn watch(cargo_lambda: &Tool, port: u16) -> Launch {
-    let launch = cargo_lambda
-        .launch("cargo-lambda")
-        .args([
-            "lambda",
-            "watch",
-            "--disable-cors",
-            "--ignore-changes",
-            "--invoke-address",
-            "127.0.0.1",
-            "--invoke-port",
-        ])
-        .args([port.to_string()])
-        // Its own log is not about our functions, and they do not read this.
-        .env("RUST_LOG", settings::var("RUST_LOG").unwrap_or_else(|| "warn".into()));
-    match cargo_lambda.program().parent() {
-        Some(folder) => launch.env("PATH", settings::search_path_with(folder.to_owned())),
-        None => launch,
-    }
+    cargo_lambda
+        .launch(EMULATOR)
+        .args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--invoke-address", "127.0.0.1"])
+        .args(["--invoke-port".to_owned(), port.to_string()])
+        // Its own log is not about our functions.
+        .env("RUST_LOG", settings::var("RUST_LOG").unwrap_or_else(|| "warn".into()))
+}
+
+/// A function that asks the emulator for its events, as it would ask Lambda.
+fn behind(port: u16, function: &str, stack: &Stack, variables: &[(String, String)]) -> Result<Launch> {
+    let launch = Launch::new(function, workspace::built(function)?)
+        .envs(&stack.env_of(function))
+        .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{function}"))
+        .env("AWS_LAMBDA_FUNCTION_NAME", function)
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+    Ok(variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
 }
 
 fn claim(port: Option<u16>) -> Result<Claim> {

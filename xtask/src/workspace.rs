@@ -35,17 +35,24 @@ pub fn target() -> Result<PathBuf> {
 
 /// The binary of `function` as the sources are now, built once in the life of this process.
 pub async fn binary(function: &str) -> Result<PathBuf> {
-    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    static BUILT: OnceCell<()> = OnceCell::const_new();
     let built = BUILT.get_or_try_init(async || {
         // All functions in one call: the features of what they share, and so its artefacts, are those of `cargo build`.
         let build = cargo(["build", "--quiet"])?;
         if !Process::spawn(&build).await?.wait().await?.success() {
             return Err(Error::new("the functions do not build"));
         }
-        // Relative to the folder that cargo was called in.
-        Ok(root()?.join(settings::cargo_target_dir().unwrap_or_else(|| "target".into())).join("debug"))
+        Ok(())
     });
-    Ok(built.await?.join(function))
+    built.await?;
+    self::built(function)
+}
+
+/// Where the binary of `function` is, once it is built.
+pub(crate) fn built(function: &str) -> Result<PathBuf> {
+    // Relative to the folder that cargo was called in.
+    let target = root()?.join(settings::cargo_target_dir().unwrap_or_else(|| "target".into()));
+    Ok(target.join("debug").join(function))
 }
 
 /// A call of cargo in the workspace's root.

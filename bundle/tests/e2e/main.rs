@@ -1,4 +1,4 @@
-//! The whole API over HTTP: real binaries under `cargo lambda watch`, brought up as `cargo xtask up` does it.
+//! The whole API over HTTP: real binaries behind `cargo lambda watch`, brought up as `cargo xtask up` does it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,6 +12,7 @@ mod tour;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
+use tokio_postgres::NoTls;
 use xtask::http::{Answer, send};
 use xtask::up::{Options, Up};
 
@@ -59,6 +60,19 @@ async fn every_path_of_the_router_is_answered_by_a_function() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn each_function_has_the_rights_of_its_role_and_no_more() {
+    let up = up().await;
+    let (database, connection) =
+        tokio_postgres::connect(up.stack().var("DATABASE_URL"), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let before = get(&up, "/books/1").await.status;
+    database.batch_execute("revoke select on books from bookshelf_books").await.unwrap();
+    let after = get(&up, "/books/1").await.status;
+    up.stop().await;
+    assert_eq!((before, after), (404, 500));
+}
+
 /// Asks until the answer has this status; the test's own patience ends it.
 async fn eventually(up: &Up, path: &str, status: u16) -> Answer {
     let asking = async {
@@ -73,17 +87,11 @@ async fn eventually(up: &Up, path: &str, status: u16) -> Answer {
     timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("{path} never gave {status}"))
 }
 
-/// How often each function's process was started, by cargo's own lines in the log.
-fn starts(up: &Up) -> usize {
-    let log = std::fs::read_to_string(up.stack().dir().join("watch.log")).unwrap();
-    log.matches("Running `").count()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_stores_are_a_503_and_come_back_without_a_restart() {
     let mut up = up().await;
     assert_eq!(get(&up, "/books/1").await.status, 404);
-    let before = starts(&up);
+    let before = up.processes();
     for (server, path, up_again) in [("postgres", "/books/1", 404), ("redis", "/health/ready", 200)] {
         up.stack_mut().server(server).unwrap().kill().await;
         let away = get(&up, path).await;
@@ -94,7 +102,7 @@ async fn killed_stores_are_a_503_and_come_back_without_a_restart() {
     }
     up.stack_mut().server("redis").unwrap().kill().await;
     assert_eq!(get(&up, "/books").await.status, 200, "a list needs no Redis");
-    let after = starts(&up);
+    let after = up.processes();
     up.stop().await;
     assert_eq!(before, after, "no function was restarted");
 }

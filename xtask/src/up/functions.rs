@@ -1,82 +1,134 @@
-//! The functions under `cargo lambda watch`: starting them, waiting for them, ending all of them.
+//! The functions behind `cargo lambda watch`, each a process with variables of its own: starting them, waiting for
+//! them, ending all of them.
 
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, process::ExitStatus, task::Poll, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
 
-use super::family::Family;
-use crate::{Error, Result, http, launch::Launch, process::Process, workspace::FUNCTIONS};
+use crate::{Error, Result, http, launch::Launch, process::Process};
+
+/// What the emulator is called among the functions. It comes first.
+pub(super) const EMULATOR: &str = "cargo-lambda";
 
 const START: Duration = Duration::from_mins(1);
 
-/// The emulator and what it started. Dropping it ends them all.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The emulator and the functions behind it. Dropping it ends them all.
 #[derive(Debug)]
 pub(super) struct Functions {
-    emulator: Process,
+    port: u16,
+    running: Vec<(Launch, Process)>,
 }
 
 impl Functions {
-    /// Returns when each function has answered, with a line on the terminal for each.
-    pub(super) async fn start(emulator: &Launch, port: u16) -> Result<Self> {
-        let mut functions = Self { emulator: Process::spawn(emulator).await? };
-        for function in FUNCTIONS {
-            let started = Instant::now();
-            let silent = || format!("{function} did not answer within {} s", START.as_secs());
-            tokio::select! {
-                answered = timeout(START, answered(function, port)) => {
-                    answered.map_err(|_| Error::new(silent() + &emulator.last_words()))?;
-                }
-                error = functions.ended() => return Err(Error::new(format!("{error}{}", emulator.last_words()))),
-            }
-            println!("{function:<12} ready in {:.1} s", started.elapsed().as_secs_f32());
+    /// Starts the emulator, which listens on `port`, and then the functions. Returns when each function has answered,
+    /// with a line on the terminal for each.
+    pub(super) async fn start(port: u16, launches: &[Launch]) -> Result<Self> {
+        let mut functions = Self { port, running: Vec::new() };
+        for launch in launches {
+            functions.begin(launch.clone()).await?;
         }
         Ok(functions)
     }
 
     /// Ends everything and starts it anew.
-    pub(super) async fn start_again(&mut self, emulator: &Launch, port: u16) -> Result<()> {
-        self.end_family();
-        self.emulator.kill().await;
-        *self = Self::start(emulator, port).await?;
+    pub(super) async fn start_again(&mut self, launches: &[Launch]) -> Result<()> {
+        self.end().await;
+        *self = Self::start(self.port, launches).await?;
         Ok(())
     }
 
-    /// Returns when the emulator has ended without being asked to.
-    pub(super) async fn ended(&mut self) -> Error {
-        match self.emulator.wait().await {
-            Ok(status) => Error::new(format!("cargo lambda ended by itself ({status})")),
-            Err(error) => error,
+    /// Starts functions again that end by themselves; returns if the emulator ends, or a function does not come back.
+    /// May be dropped at any time, if everything is started anew then.
+    pub(super) async fn keep_running(&mut self) -> Result<()> {
+        loop {
+            let (nth, how) = self.ended().await?;
+            let (launch, _) = self.running.remove(nth);
+            if launch.name == EMULATOR {
+                return Err(Error::new(format!("{EMULATOR} ended by itself ({how})")));
+            }
+            println!("{} ended ({how}); starting it again …", launch.name);
+            self.begin(launch).await?;
         }
     }
 
-    /// Ends everything at once and returns when the emulator is gone.
-    pub(super) async fn stop(mut self) {
-        self.end_family();
-        self.emulator.kill().await;
+    /// The processes that run, by their ids, the emulator first.
+    pub(super) fn ids(&self) -> Vec<u32> {
+        self.running.iter().filter_map(|(_, process)| process.id()).collect()
     }
 
-    /// The emulator is held meanwhile: asked politely it prints errors, and left alone it would start
-    /// its functions again; and functions that lose it first print errors too.
-    fn end_family(&self) {
-        if let Some(id) = self.emulator.id() {
-            self.emulator.hold();
-            Family::of(id).kill();
+    /// Ends everything at once and returns when it is gone.
+    pub(super) async fn stop(mut self) {
+        self.end().await;
+    }
+
+    async fn begin(&mut self, launch: Launch) -> Result<()> {
+        let (name, port, began) = (launch.name.clone(), self.port, Instant::now());
+        let process = Process::spawn(&launch).await?;
+        // All of them write to the same log, if to any.
+        let last_words = || launch.last_words();
+        self.running.push((launch.clone(), process));
+        tokio::select! {
+            in_time = timeout(START, answered(&name, port)) => {
+                let silent = || format!("{name} did not answer within {} s{}", START.as_secs(), last_words());
+                in_time.map_err(|_| Error::new(silent()))?;
+            }
+            ended = self.ended() => {
+                let (nth, how) = ended?;
+                let name = &self.running[nth].0.name;
+                return Err(Error::new(format!("{name} ended ({how}){}", last_words())));
+            }
+        }
+        if name != EMULATOR {
+            println!("{name:<12} ready in {:.1} s", began.elapsed().as_secs_f32());
+        }
+        Ok(())
+    }
+
+    /// Returns which of them has ended, and how. May be dropped at any time.
+    async fn ended(&mut self) -> Result<(usize, ExitStatus)> {
+        poll_fn(|context| {
+            for (nth, (_, process)) in self.running.iter_mut().enumerate() {
+                if let Poll::Ready(status) = pin!(process.wait()).poll(context) {
+                    return Poll::Ready(status.map(|status| (nth, status)));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The emulator last: functions that lose it print errors.
+    async fn end(&mut self) {
+        while let Some((_, mut process)) = self.running.pop() {
+            process.kill().await;
         }
     }
 }
 
 impl Drop for Functions {
     fn drop(&mut self) {
-        self.end_family();
+        while self.running.pop().is_some() {}
     }
 }
 
-async fn answered(function: &str, port: u16) {
-    let (method, path, body) = cheap_request(function);
+/// Returns when the emulator listens, or when the function behind it has answered.
+async fn answered(name: &str, port: u16) {
+    if name == EMULATOR {
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            sleep(PAUSE).await;
+        }
+        return;
+    }
+    let (method, path, body) = cheap_request(name);
     loop {
         match http::send(method, &format!("http://127.0.0.1:{port}{path}"), body).await {
             Ok(answer) if !is_from_the_emulator(&answer) => return,
-            _ => sleep(Duration::from_millis(100)).await,
+            _ => sleep(PAUSE).await,
         }
     }
 }
