@@ -109,6 +109,38 @@ async fn a_migration_that_is_not_the_one_that_was_applied_is_refused_by_name() {
     assert_eq!(usize::try_from(applied).unwrap(), names().len() - 1);
 }
 
+/// As a deployment that is rolled back leaves it, and an older commit that is deployed again finds it.
+#[tokio::test]
+async fn a_database_that_a_later_version_migrated_is_left_as_it_is() {
+    let stage = Stage::new().await;
+    let maintenance = process(&stage).await;
+    let database = stage.database().await;
+    let later = "insert into refinery_schema_history values (1000, 'later', '2026-11-22T12:34:56Z', '1')";
+    database.batch_execute(later).await.unwrap();
+    let nothing = json!({"task": "migrate", "applied": [], "pending": []});
+    for task in [MIGRATE, REHEARSE] {
+        assert_eq!(maintenance.invoke(task).await.unwrap(), nothing);
+    }
+    // What was applied of ours must be all of ours, and unchanged, all the same.
+    database.batch_execute("create table kept as table refinery_schema_history").await.unwrap();
+    for (change, named) in [
+        ("update refinery_schema_history set checksum = '1' where version = 2", "V2__books"),
+        ("delete from refinery_schema_history where version = 2", "V1000__later"),
+        (
+            "insert into refinery_schema_history values (0, 'foreign', '2026-11-22T12:34:56Z', '1')",
+            "V0__foreign",
+        ),
+    ] {
+        database.batch_execute(change).await.unwrap();
+        for task in [MIGRATE, REHEARSE] {
+            let refusal = maintenance.invoke(task).await.unwrap_err().error_message;
+            assert!(refusal.contains(named), "{change}: {refusal}");
+        }
+        let back = "truncate refinery_schema_history; insert into refinery_schema_history table kept";
+        database.batch_execute(back).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_event_of_a_schedule_means_a_purge() {
     let stage = Stage::new().await;

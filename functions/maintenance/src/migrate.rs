@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use refinery::Target;
+use refinery::{Runner, Target};
 use serde::Serialize;
 use shared::postgres::Server;
 use tokio::time::{Instant, sleep, timeout};
@@ -34,38 +34,56 @@ pub struct Migration {
     pub pending: Vec<String>,
 }
 
-/// Applies what is missing at `database`, each migration in a transaction of its own. That must be the server itself and not to a proxy: the lock belongs to the connection.
+/// Applies what is missing at `database`, each migration in a transaction of its own. That must be the server itself and
+/// not a proxy: the lock belongs to the connection.
 ///
 /// Refuses, and names the migration, if one that was applied is not the one that is known here.
 pub async fn migrate(database: &Server) -> Result<Migration, Error> {
     let mut client = connect(database).await?;
     take_turns(&client).await?;
-    let report = embedded::migrations::runner().run_async(&mut client).await?;
+    let runner = runner_after(&applied(&mut client).await?);
+    let report = runner.run_async(&mut client).await?;
     let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
     Ok(Migration { applied, pending: Vec::new() })
 }
 
 /// Tells what [`migrate`] would do, or why it would refuse, and changes nothing. Waits for nobody.
 pub(crate) async fn rehearse(database: &Server) -> Result<Migration, Error> {
-    // refinery would make its table to look into it.
-    const HAS_HISTORY: &str = "select to_regclass('refinery_schema_history') is not null";
     let mut client = connect(database).await?;
-    let runner = embedded::migrations::runner();
-    let mut applied = Vec::new();
-    if client.query_one(HAS_HISTORY, &[]).await?.get(0) {
-        // With nothing to apply, what is left of a run is the comparison with what was applied.
-        runner_of_nothing().run_async(&mut client).await?;
-        applied = runner.get_applied_migrations_async(&mut client).await?;
-    }
+    let applied = applied(&mut client).await?;
+    let runner = runner_after(&applied);
     let is_pending = |version| applied.iter().all(|migration| migration.version() != version);
     let mut pending: Vec<_> =
         runner.get_migrations().iter().filter(|migration| is_pending(migration.version())).collect();
     pending.sort();
-    Ok(Migration { applied: Vec::new(), pending: pending.iter().map(ToString::to_string).collect() })
+    let pending = pending.iter().map(ToString::to_string).collect();
+    if !applied.is_empty() {
+        // With nothing to apply, what is left of a run is the comparison with what was applied.
+        runner.set_target(Target::Version(0)).run_async(&mut client).await?;
+    }
+    Ok(Migration { applied: Vec::new(), pending })
 }
 
-fn runner_of_nothing() -> refinery::Runner {
-    embedded::migrations::runner().set_target(Target::Version(0))
+/// What was applied, in order of version.
+async fn applied(client: &mut Client) -> Result<Vec<refinery::Migration>, Error> {
+    // refinery would make its table to look into it.
+    const HAS_HISTORY: &str = "select to_regclass('refinery_schema_history') is not null";
+    if !client.query_one(HAS_HISTORY, &[]).await?.get::<_, bool>(0) {
+        return Ok(Vec::new());
+    }
+    Ok(embedded::migrations::runner().get_applied_migrations_async(client).await?)
+}
+
+/// What compares a database with the migrations that are known here, and applies those that are missing. One that is
+/// ahead, with all of ours and later ones, is left as it is: so a deployment that is rolled back leaves it, and so an
+/// older commit that is deployed again finds it.
+fn runner_after(applied: &[refinery::Migration]) -> Runner {
+    let runner = embedded::migrations::runner();
+    let mut known: Vec<_> = runner.get_migrations().iter().map(refinery::Migration::version).collect();
+    known.sort_unstable();
+    let applied: Vec<_> = applied.iter().map(refinery::Migration::version).collect();
+    let is_ahead = applied.len() > known.len() && applied.starts_with(&known);
+    runner.set_abort_missing(!is_ahead)
 }
 
 /// Returns when nobody else who calls this is at work. Our turn ends with the connection.
