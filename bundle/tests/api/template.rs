@@ -2,6 +2,7 @@
 //!
 //! The template's own promises (capacity, limits, what is logged) are in `template/`.
 
+mod alarms;
 mod cache_users;
 mod capacity;
 mod document;
@@ -149,6 +150,30 @@ async fn a_role_permits_what_the_code_of_its_function_does_and_no_more() {
     assert!(not_done.is_empty(), "permitted and done by nobody: {not_done:?}");
 }
 
+/// The test above knows what it looks for. Here the code is asked what it calls.
+#[test]
+fn every_call_of_the_sdk_is_among_the_actions() {
+    for (service, folder) in
+        [("dynamodb", "shared/idempotency/src"), ("secretsmanager", "shared/secrets/src")]
+    {
+        let code: String = source(folder).split_whitespace().collect();
+        let calls = code.split("client().").skip(1).map(|rest| rest.split('(').next().unwrap());
+        let calls: BTreeSet<_> = calls.map(|call| format!("{service}:{}", camel_case(call))).collect();
+        assert!(!calls.is_empty());
+        for call in calls {
+            assert!(ACTIONS.iter().any(|(action, _)| *action == call), "{folder} calls {call}");
+        }
+    }
+    for folder in ["shared/src", "functions"] {
+        assert!(!source(folder).contains("aws_sdk_"), "{folder} calls AWS by itself");
+    }
+}
+
+fn camel_case(words: &str) -> String {
+    let capitalised = |word: &str| word[..1].to_uppercase() + &word[1..];
+    words.split('_').map(capitalised).collect()
+}
+
 /// The code below `folder` without its tests' own rooms, as one text.
 fn source(folder: &str) -> String {
     let mut text = String::new();
@@ -203,6 +228,32 @@ fn only_auth_reads_the_secret_and_maintenance_only_writes_it() {
         let may = |action: &str| actions.contains(format!("secretsmanager:{action}").as_str());
         assert_eq!(may("GetSecretValue"), function.binary == "auth", "{}", function.binary);
         assert_eq!(may("PutSecretValue"), function.binary == "maintenance", "{}", function.binary);
+    }
+}
+
+/// Passwords in properties, and values fetched out of a secret into a place where all may look.
+#[test]
+fn the_template_handles_nothing_secret() {
+    let template = include_str!("../../../template.yaml");
+    for word in
+        ["NoEcho", "{{resolve:", "MasterUserPassword", "Passwords:", "AuthToken", "GenerateSecretString"]
+    {
+        assert!(!template.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_log_is_kept_for_as_long_as_was_asked_for() {
+    let template = Template::read();
+    let mut logs = BTreeSet::from(["AccessLog".to_owned()]);
+    for function in template.functions() {
+        let log = function.properties["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap();
+        assert!(logs.insert(log.to_owned()), "{log} is the log of two");
+    }
+    let groups = template.of_type("AWS::Logs::LogGroup");
+    assert_eq!(groups.iter().map(|(name, _)| (*name).to_owned()).collect::<BTreeSet<_>>(), logs);
+    for (name, group) in groups {
+        assert_eq!(group["RetentionInDays"]["Ref"], "LogRetentionDays", "{name}");
     }
 }
 

@@ -44,6 +44,21 @@ fn the_reservations_fit_into_the_quota_that_the_parameter_names() {
 }
 
 #[test]
+fn every_route_is_throttled_and_some_more_than_the_rest() {
+    let template = Template::read();
+    let api = template.resource("Api");
+    let limits = |settings: &Value| {
+        ["ThrottlingRateLimit", "ThrottlingBurstLimit"].map(|name| settings[name].as_i64().unwrap())
+    };
+    let [rate, burst] = limits(&api["DefaultRouteSettings"]);
+    assert!(rate > 0 && burst > 0, "nothing at all is let through");
+    for (route, settings) in api["RouteSettings"].as_object().unwrap() {
+        let [route_rate, route_burst] = limits(settings);
+        assert!((1..rate).contains(&route_rate) && (1..burst).contains(&route_burst), "{route}");
+    }
+}
+
+#[test]
 fn every_function_gives_up_before_the_gateway_does() {
     for function in Template::read().functions() {
         let behind_gateway = function.binary != "maintenance";

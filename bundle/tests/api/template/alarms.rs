@@ -1,0 +1,91 @@
+//! What the template watches: no function without its alarms, no alarm that nobody could ring or understand.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use shared::metrics::Metric;
+
+use super::document::Template;
+
+/// The name of the resource whose binary is `binary`, without `Function`.
+fn prefix(template: &Template, binary: &str) -> String {
+    let wanted = template.function(binary).properties;
+    let functions = template.of_type("AWS::Serverless::Function");
+    let (name, _) = functions.into_iter().find(|(_, properties)| *properties == wanted).unwrap();
+    name.strip_suffix("Function").unwrap().to_owned()
+}
+
+#[test]
+fn every_function_has_its_alarms_and_deployments_heed_them() {
+    let template = Template::read();
+    for function in template.functions() {
+        let (binary, prefix) = (function.binary, prefix(&template, function.binary));
+        let name = json!({"Ref": format!("{prefix}Function")});
+        let errors = template.resource(&format!("{prefix}Errors"));
+        assert_eq!((&errors["Namespace"], &errors["MetricName"]), (&json!("AWS/Lambda"), &json!("Errors")));
+        let alias = json!({"Fn::Sub": format!("${{{prefix}Function}}:live")});
+        let dimensions =
+            json!([{"Name": "FunctionName", "Value": name}, {"Name": "Resource", "Value": alias}]);
+        assert_eq!(errors["Dimensions"], dimensions, "{binary}");
+        let deployment = &function.properties["DeploymentPreference"];
+        if binary == "maintenance" {
+            assert_eq!(deployment["Enabled"], false, "it takes over at once");
+        } else {
+            assert_eq!(deployment["Alarms"], json!([{"Ref": format!("{prefix}Errors")}]), "{binary}");
+            let slow = template.resource(&format!("{prefix}Slow"));
+            assert_eq!(slow["Dimensions"][0]["Value"], name, "{binary}");
+        }
+        let throttled = template.resource("Throttled")["Metrics"].as_array().unwrap();
+        let counted = |metric: &Value| {
+            let metric = &metric["MetricStat"]["Metric"];
+            metric["MetricName"] == "Throttles" && metric["Dimensions"][0]["Value"] == name
+        };
+        assert!(throttled.iter().any(counted), "{binary} may be throttled unnoticed");
+    }
+}
+
+#[test]
+fn every_alarm_is_told_to_somebody_and_stands_in_the_runbook() {
+    let runbook = include_str!("../../../../docs/RUNBOOK.md");
+    let rows: BTreeSet<_> =
+        runbook.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let template = Template::read();
+    let mut explained = BTreeSet::new();
+    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        let told = json!({"Fn::If": ["HasAlarmEmail", [{"Ref": "Alarms"}], {"Ref": "AWS::NoValue"}]});
+        assert_eq!(alarm["AlarmActions"], told, "{name}");
+        let fits =
+            |row: &&&str| **row == name || row.strip_prefix('…').is_some_and(|end| name.ends_with(end));
+        let row = rows.iter().find(fits).unwrap_or_else(|| panic!("the runbook does not know {name}"));
+        explained.insert(*row);
+    }
+    let gone: Vec<_> = rows.difference(&explained).collect();
+    assert!(gone.is_empty(), "the runbook explains what there is not: {gone:?}");
+}
+
+#[test]
+fn what_is_asked_of_our_own_metrics_is_what_the_code_counts() {
+    let template = Template::read();
+    let names = Metric::ALL.map(Metric::name);
+    let functions: BTreeSet<_> = template.functions().iter().map(|function| function.binary).collect();
+    let mut asked = BTreeSet::new();
+    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        if alarm["Namespace"] == "Bookshelf" {
+            let metric = alarm["MetricName"].as_str().unwrap();
+            assert!(names.contains(&metric), "{name} waits for {metric}");
+            assert_eq!(alarm["Dimensions"], json!([{"Name": "function", "Value": "auth"}]), "{name}");
+            asked.insert(metric.to_owned());
+        }
+    }
+    let dashboard = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().unwrap();
+    let dashboard: Value = serde_json::from_str(dashboard).expect("a dashboard is JSON");
+    for widget in dashboard["widgets"].as_array().unwrap() {
+        for metric in widget["properties"]["metrics"].as_array().unwrap() {
+            if metric[0] == "Bookshelf" {
+                assert!(functions.contains(metric[3].as_str().unwrap()), "{metric}");
+                asked.insert(metric[1].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(asked, names.map(str::to_owned).into(), "left: alarms and dashboard; right: the code");
+}
