@@ -5,6 +5,7 @@
 mod alarms;
 mod cache_users;
 mod capacity;
+mod deployment;
 mod document;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,80 @@
+//! The parts of a deployment that must fit one another, and the code, word by word.
+
+use std::collections::BTreeSet;
+
+use maintenance::Task;
+use serde_json::{Value, json};
+
+use super::document::{Template, strings};
+
+#[test]
+fn the_schedule_asks_for_a_purge() {
+    let template = Template::read();
+    let input = &template.function("maintenance").properties["Events"]["Purge"]["Properties"]["Input"];
+    let task = serde_json::from_str(input.as_str().unwrap());
+    assert!(matches!(task, Ok(Task::Purge {})), "{input}: {task:?}");
+}
+
+/// What `maintenance` makes of these is shown by the tests of custom resources.
+#[test]
+fn the_steps_ask_for_their_tasks_and_again_with_each_new_version() {
+    let template = Template::read();
+    for (step, task) in [("Migrate", "migrate"), ("SigningKeys", "keys")] {
+        let step = template.resource(step);
+        assert_eq!(step["Task"], task);
+        assert_eq!(
+            step["Version"],
+            json!({"Ref": "MaintenanceFunction.Version"}),
+            "{task} is done just once"
+        );
+        assert_eq!(step["ServiceToken"], json!({"Ref": "MaintenanceFunction.Alias"}), "{task}");
+    }
+    assert_eq!(template.resource("SigningKeys")["SecretArn"], json!({"Ref": "SigningSecret"}));
+    assert!(template.resource("Migrate")["Database"].is_object(), "another database is migrated as well");
+}
+
+/// The table that the local stack makes has these names from the code itself.
+#[test]
+fn the_table_has_the_key_of_the_records_and_forgets_them_by_their_attribute() {
+    let template = Template::read();
+    let table = template.resource("IdempotencyTable");
+    assert_eq!(table["KeySchema"], json!([{"AttributeName": "id", "KeyType": "HASH"}]));
+    let forgetting = json!({"AttributeName": "expiration", "Enabled": true});
+    assert_eq!(table["TimeToLiveSpecification"], forgetting);
+}
+
+#[test]
+fn the_endpoints_let_through_what_the_functions_may_do_and_no_more() {
+    let template = Template::read();
+    for (endpoint, service) in [("TableEndpoint", "dynamodb:"), ("SecretEndpoint", "secretsmanager:")] {
+        let mut permitted = BTreeSet::new();
+        for function in template.functions() {
+            for statement in function.statements() {
+                let actions = strings(&statement["Action"]);
+                permitted.extend(
+                    actions.into_iter().filter(|action| action.starts_with(service)).map(str::to_owned),
+                );
+            }
+        }
+        let statements = &template.resource(endpoint)["PolicyDocument"]["Statement"];
+        let through: BTreeSet<_> = strings(&statements[0]["Action"]).into_iter().map(str::to_owned).collect();
+        assert_eq!(statements.as_array().map(Vec::len), Some(1));
+        assert_eq!(through, permitted, "left: {endpoint}; right: the roles");
+    }
+}
+
+#[test]
+fn the_database_speaks_tls_alone_and_ends_what_nobody_waits_for() {
+    let template = Template::read();
+    let parameters = &template.resource("DatabaseParameters")["Parameters"];
+    assert_eq!(parameters["rds.force_ssl"], "1");
+    // Environments of a version that is gone give up their connections, and a database that is left alone may pause.
+    let millis = |name: &str| parameters[name].as_str().and_then(|text| text.parse::<u64>().ok());
+    let pause = template.part("Parameters")["DatabasePauseAfter"]["MinValue"].as_u64().unwrap();
+    for name in ["idle_session_timeout", "idle_in_transaction_session_timeout", "statement_timeout"] {
+        assert!(millis(name).is_some_and(|limit| (1..=pause * 1000).contains(&limit)), "{name}");
+    }
+    let encrypted: [&Value; 2] = ["StorageEncrypted", "EnableIAMDatabaseAuthentication"]
+        .map(|name| &template.resource("Database")[name]);
+    assert_eq!(encrypted, [&json!(true), &json!(true)]);
+}
