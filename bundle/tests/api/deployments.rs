@@ -2,10 +2,13 @@
 
 mod mailbox;
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use maintenance::App;
 use serde_json::{Value, json};
-use shared::testing::{Failure, Invoke as _, Stage};
+use shared::testing::{Failure, Invoke as _, Stage, incoming};
 use shared::tokens::generate;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use xtask::environment::Environment;
 
@@ -242,14 +245,53 @@ async fn a_secret_of_somebody_elses_making_is_left_alone() {
     assert!(!manager.calls().contains(&"PutSecretValue".to_owned()));
 }
 
-/// A server before the database that hangs up on the first two who come, as one does that has yet to wake up.
+#[tokio::test]
+async fn a_reason_fits_into_an_answer_however_long_the_error_is() {
+    let stage = Stage::new().await;
+    let foreign = "
+        alter table refinery_schema_history alter name type text;
+        insert into refinery_schema_history select 0, repeat('x', 4000), '2026-11-22T12:34:56Z', '1'";
+    stage.database().await.batch_execute(foreign).await.unwrap();
+    let failed = answer(&start(&stage).await, "Create", json!({"Task": "migrate"})).await;
+    let reason = failed["Reason"].as_str().unwrap();
+    assert!(failed["Status"] == "FAILED" && reason.starts_with("migration: "), "{reason}");
+    assert!(failed.to_string().len() < 4096, "CloudFormation takes no more");
+}
+
+/// Who waits for `CloudFormation`'s patience to end waits for an hour.
+#[tokio::test]
+async fn a_task_that_takes_too_long_is_given_up_while_there_is_time_to_say_so() {
+    let stage = Stage::new().await;
+    let mut database = stage.database().await;
+    let in_the_way = database.transaction().await.unwrap();
+    in_the_way.batch_execute("lock table refinery_schema_history").await.unwrap();
+    let mailbox = Mailbox::open(&[]).await;
+    let request = request("Create", &mailbox.url(), &json!({"Task": "migrate"}));
+    let mut event = incoming(&request.to_string()).unwrap();
+    let deadline = SystemTime::now() + Duration::from_secs(11);
+    event.context.deadline = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap();
+    App::from_env(&stage.env()).unwrap().answer(event).await.unwrap();
+    let answer = mailbox.last();
+    assert_eq!(
+        (&answer["Status"], &answer["Reason"]),
+        (&json!("FAILED"), &json!("the task was not done in time"))
+    );
+}
+
+/// A server before the database that hangs up on the first two who come, and tells the next two that the database is
+/// starting, as one does that has yet to wake up.
 async fn sleepy(database: &str) -> String {
+    const STARTING: &[u8] = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, database) = (listener.local_addr().unwrap().to_string(), database.to_owned());
     tokio::spawn(async move {
         for nth in 0.. {
             let (mut client, _) = listener.accept().await.unwrap();
-            if nth >= 2 {
+            if (2..4).contains(&nth) {
+                let length = u32::try_from(STARTING.len() + 4).unwrap().to_be_bytes();
+                let _ = client.read(&mut [0; 1024]).await;
+                client.write_all(&[b"E", &length[..], STARTING].concat()).await.unwrap();
+            } else if nth >= 4 {
                 let mut server = TcpStream::connect(&database).await.unwrap();
                 tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
             }

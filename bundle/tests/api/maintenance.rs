@@ -236,6 +236,11 @@ async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
     let long_over =
         "update sessions set ended_at = now() - interval '91 days', end_reason = 'logout' where id = $1";
     database.execute(long_over, &[&session]).await.unwrap();
+    // It still tells from where its user signed in.
+    let a_while_over = "
+        insert into sessions (id, user_id, expires_at, ended_at, end_reason, ip)
+        select gen_random_uuid(), $1, now(), now() - interval '89 days', 'logout', '::'";
+    database.execute(a_while_over, &[&ada.id]).await.unwrap();
     let many = "
         insert into login_guesses select 'old' || n, 1, now() - interval '1 second' from generate_series(1, 2500) n;
         insert into login_guesses values ('new', 1, now() + interval '1 hour');
