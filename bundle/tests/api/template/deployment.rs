@@ -78,3 +78,41 @@ fn the_database_speaks_tls_alone_and_ends_what_nobody_waits_for() {
         .map(|name| &template.resource("Database")[name]);
     assert_eq!(encrypted, [&json!(true), &json!(true)]);
 }
+
+#[test]
+fn every_store_is_reached_with_tls_and_a_token() {
+    let template = Template::read();
+    for function in template.functions() {
+        let variables = &function.properties["Environment"]["Variables"];
+        for (url, auth, sign) in [
+            ("DATABASE_URL", "DATABASE_AUTH", "?sslmode=verify-full\""),
+            ("REDIS_URL", "REDIS_AUTH", "\"rediss://"),
+        ] {
+            let choices = variables[url].to_string();
+            let urls = choices.matches("://").count();
+            assert_eq!(choices.matches(sign).count(), urls, "{}: {choices}", function.binary);
+            assert_eq!(variables[auth] == "iam", urls > 0, "{}: {auth}", function.binary);
+        }
+    }
+}
+
+#[test]
+fn the_proxy_is_for_the_functions_and_maintenance_goes_around_it() {
+    let template = Template::read();
+    let by_proxy = |binary: &str| {
+        let url =
+            template.function(binary).properties["Environment"]["Variables"]["DATABASE_URL"].to_string();
+        url.contains("Proxy.Endpoint")
+    };
+    assert!(!by_proxy("maintenance"), "the lock of migrations belongs to a connection");
+    let statement = &template.resource("ProxyRole")["Policies"][0]["PolicyDocument"]["Statement"][0];
+    let users = statement["Resource"].as_array().unwrap().iter();
+    let users = users.map(|arn| arn["Fn::Sub"].as_str().unwrap().rsplit('/').next().unwrap());
+    for user in users.clone() {
+        assert!(by_proxy(user.strip_prefix("bookshelf_").unwrap()), "{user}");
+    }
+    assert_eq!(
+        users.collect::<BTreeSet<_>>(),
+        ["bookshelf_auth", "bookshelf_books", "bookshelf_system"].into()
+    );
+}
