@@ -24,17 +24,26 @@ pub async fn run() -> Result<()> {
     Ok(())
 }
 
-/// Builds programs of the workspace, each the only one of its package, for release in one call.
+/// Builds programs of the workspace for release, each the only one of its package. One after another: in one call each
+/// would be given the features that the others want.
 pub(crate) async fn build(programs: &[&str]) -> Result<()> {
     let (root, lambda) = (workspace::root()?, workspace::target()?.join("lambda"));
-    let build = Tools::new()?.cargo_lambda().await?.launch("cargo-lambda");
-    // The compiler of this machine: no cross-compiler is needed for its own architecture.
-    let build = build.args(["lambda", "build", "--release", "--compiler", "cargo"]);
-    // Its defaults would override what the workspace's profile says about panics.
-    let build = build.args(["--disable-optimizations", "--lambda-dir"]).path(lambda);
-    let build =
-        programs.iter().fold(build, |build, program| build.args(["--package", program, "--bin", program]));
-    execute(&build.dir(root)).await
+    let cargo_lambda = Tools::new()?.cargo_lambda().await?;
+    for program in programs {
+        // The compiler of this machine: no cross-compiler is needed for its own architecture. The defaults of
+        // cargo-lambda would override what the workspace's profile says about panics.
+        let build = cargo_lambda.launch("cargo-lambda").args([
+            "lambda",
+            "build",
+            "--release",
+            "--compiler",
+            "cargo",
+            "--disable-optimizations",
+        ]);
+        let build = build.args(["--package", program, "--bin", program, "--lambda-dir"]).path(&lambda);
+        execute(&build.dir(&root)).await?;
+    }
+    Ok(())
 }
 
 /// What the zip of a deployment will be, up to a hundred bytes; `None` where there is no gzip.

@@ -47,6 +47,7 @@ async fn carry_out(order: &Value, connections: &mut Connections) -> Result<Durat
     let text = |name: &str| order[name].as_str().unwrap_or_default();
     match text("do") {
         "ping" => ping(text("url"), connections).await,
+        "commands" => commands(text("url"), &order["commands"], connections).await,
         "socket_ping" => socket_ping(text("url"), connections),
         "bcrypt" => hash(order["cost"].as_u64().unwrap_or(12).try_into()?),
         "query" => query(text("url"), &order["statements"], connections).await,
@@ -56,14 +57,33 @@ async fn carry_out(order: &Value, connections: &mut Connections) -> Result<Durat
 
 /// One PING through the crate that the functions use.
 async fn ping(url: &str, connections: &mut Connections) -> Result<Duration> {
+    let connection = redis_at(url, connections).await?;
+    let started = Instant::now();
+    redis::cmd("PING").query_async::<()>(connection).await?;
+    Ok(started.elapsed())
+}
+
+/// Commands in one trip, with parts as they went over the wire.
+async fn commands(url: &str, commands: &Value, connections: &mut Connections) -> Result<Duration> {
+    let connection = redis_at(url, connections).await?;
+    let mut together = redis::pipe();
+    for command in commands.as_array().into_iter().flatten() {
+        let parts = command.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let parts = parts.map(|part| STANDARD.decode(part)).collect::<std::result::Result<Vec<_>, _>>()?;
+        let (name, arguments) = parts.split_first().ok_or("a command has a name")?;
+        together.cmd(std::str::from_utf8(name)?).arg(arguments);
+    }
+    let started = Instant::now();
+    std::hint::black_box(together.query_async::<redis::Value>(connection).await?);
+    Ok(started.elapsed())
+}
+
+async fn redis_at<'a>(url: &str, connections: &'a mut Connections) -> Result<&'a mut MultiplexedConnection> {
     if !connections.redis.contains_key(url) {
         let connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
         connections.redis.insert(url.to_owned(), connection);
     }
-    let connection = connections.redis.get_mut(url).ok_or("not connected")?;
-    let started = Instant::now();
-    redis::cmd("PING").query_async::<()>(connection).await?;
-    Ok(started.elapsed())
+    Ok(connections.redis.get_mut(url).ok_or("not connected")?)
 }
 
 /// One PING on a blocking socket: what server and kernel take of it.

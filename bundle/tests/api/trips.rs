@@ -4,6 +4,7 @@ use serde_json::json;
 use shared::testing::{Client, RequestBuilder, Stage};
 use xtask::door::Door;
 
+use crate::door::{HOLDING, OPEN, with_door};
 use crate::people::{books, sign_up};
 
 /// A stage whose stores are behind doors that count.
@@ -62,4 +63,43 @@ async fn whoever_was_refused_is_refused_again_without_a_round_trip() {
     assert_eq!(trips(&doors, ping()).await, (200, [1, 0]));
     assert_eq!(trips(&doors, ping()).await, (429, [1, 0]));
     assert_eq!(trips(&doors, ping()).await, (429, [0, 0]));
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_worked_on_while_it_is_counted() {
+    let stage = Stage::new().await.with("REDIS_PATIENCE_MS", "1000");
+    let (stage, redis) = with_door(stage, "REDIS_URL").await;
+    let (stage, postgres) = with_door(stage, "DATABASE_URL").await;
+    let books = books(&stage);
+    assert_eq!(books.get("/books/1").send().await.status, 404);
+    for door in [&redis, &postgres] {
+        door.set(HOLDING);
+    }
+    let both_asked = async {
+        redis.until_holding().await;
+        postgres.until_holding().await;
+        redis.set(OPEN);
+        postgres.set(OPEN);
+    };
+    let (answer, ()) = tokio::join!(books.get("/books/1").send(), both_asked);
+    // Had Redis been waited for first, its patience would have ended, and the request would not be counted.
+    assert_eq!((answer.status, answer.header("ratelimit").is_some()), (404, true));
+}
+
+#[tokio::test]
+async fn who_is_refused_gets_nothing_of_what_was_worked_on_meanwhile() {
+    let stage = Stage::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
+    let ada = sign_up(&stage, "ada").await;
+    // Each in an environment that remembers nobody.
+    let [first, second, third] = [(); 3].map(|()| books(&stage).from_ip("192.0.2.77"));
+    assert_eq!(first.get("/books").send().await.status, 200);
+    let refused = second.get("/books").send().await;
+    assert_eq!((refused.status, refused.header("etag")), (429, None));
+    let draft = json!({"title": "T", "author": "A"});
+    assert_eq!(third.post("/books").bearer(&ada.access).json(&draft).send().await.status, 429);
+    assert_eq!(
+        books(&stage).elsewhere().get("/books").send().await.json()["total"],
+        0,
+        "nothing was written"
+    );
 }

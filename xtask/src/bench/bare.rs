@@ -49,6 +49,11 @@ impl Bare {
         self.order(&json!({"do": "query", "url": postgres, "statements": statements}))
     }
 
+    /// Commands in one trip, through the crate that the functions use.
+    pub(super) fn commands(&self, redis: &str, commands: &Value) -> Result<Duration> {
+        self.order(&json!({"do": "commands", "url": redis, "commands": commands}))
+    }
+
     fn order(&self, order: &Value) -> Result<Duration> {
         let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
         let (input, output) = &mut *pipes;
@@ -65,6 +70,34 @@ impl Drop for Bare {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The calls of scripts among what a client has sent to Redis, for [`Bare::commands`]: each as its parts, in base64.
+pub(super) fn commands(mut sent: &[u8]) -> Value {
+    let mut found = Vec::new();
+    while let Some(count) = counted(&mut sent, b'*') {
+        let parts: Vec<_> = (0..count).map_while(|_| part(&mut sent)).collect();
+        if parts.first().is_some_and(|name| *name == b"EVALSHA") {
+            found.push(parts.into_iter().map(|part| STANDARD.encode(part)).collect::<Vec<_>>());
+        }
+    }
+    json!(found)
+}
+
+/// A part of a command (RESP's bulk string): its length on a line, its bytes, the end of a line.
+fn part<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = counted(bytes, b'$')?;
+    let (part, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest.get(2..)?;
+    Some(part)
+}
+
+/// The number on a line that begins with `kind`.
+fn counted(bytes: &mut &[u8], kind: u8) -> Option<usize> {
+    let line = bytes.strip_prefix(&[kind])?;
+    let end = line.iter().position(|byte| *byte == b'\r')?;
+    *bytes = line.get(end + 2..)?;
+    std::str::from_utf8(&line[..end]).ok()?.parse().ok()
 }
 
 /// The typed statements among what a client has sent to Postgres, for [`Bare::query`]: text, types, values.
@@ -146,6 +179,12 @@ fn number<const N: usize>(body: &[u8], at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_of_a_script_is_found_with_its_parts() {
+        let sent = b"*1\r\n$4\r\nPING\r\n*3\r\n$7\r\nEVALSHA\r\n$2\r\nab\r\n$2\r\n\r\n\r\n*2\r\n$3\r\nGE";
+        assert_eq!(commands(sent), json!([["RVZBTFNIQQ==", "YWI=", "DQo="]]));
+    }
 
     #[test]
     fn a_statement_is_found_with_its_types_and_values() {

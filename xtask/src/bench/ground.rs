@@ -53,10 +53,7 @@ impl Ground {
         fs::create_dir_all(dir.join("logs")).context(format!("create {}", dir.display()))?;
         if !built {
             bootstraps::build(&FUNCTIONS).await?;
-            // Each by itself: with others it would be given their features.
-            for program in ["floor", "bare"] {
-                bootstraps::build(&[program]).await?;
-            }
+            bootstraps::build(&["floor", "bare"]).await?;
         }
         let peer = Peer::prepare(&dir).await?;
         let stack = Stack::start("bench-stack").await?;

@@ -1,5 +1,6 @@
 //! What is measured, group by group.
 
+mod asked;
 mod auth;
 mod books;
 mod cold;

@@ -2,21 +2,22 @@
 
 use std::cell::Cell;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{bare, invoking, uncached};
+use super::{
+    asked::{commands_of, statements_of},
+    bare, invoking, uncached,
+};
 use crate::{
-    Error, Result,
+    Result,
     bench::{
         Results,
-        bare::statements,
         contest::{Effort, Probe, Sample},
-        driver::{Program, Subject, echo},
+        driver::{Subject, echo},
         event::Request,
         ground::{BOOKS, Ground},
         people,
     },
-    door::Door,
 };
 
 const GROUP: &str = "books";
@@ -35,9 +36,11 @@ pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) 
     ];
     results.add(effort.run(GROUP, "nothing", contestants).await?);
     let list = Request::get("/books");
+    let commands = commands_of(ground, &ours, &list).await?;
     let contestants = vec![
         ("floor", invoking(&floor, list.clone(), 200)),
         ("ping", bare_ping()),
+        ("commands", bare(|| ground.bare.commands(ground.redis(), &commands))),
         ("us", invoking(&books, list.clone(), 200)),
         ("peer", invoking(&peer, list.clone(), 200)),
     ];
@@ -91,22 +94,4 @@ async fn writes(
         results.add(effort.run(GROUP, name, contestants).await?);
     }
     Ok(())
-}
-
-/// The statements that a warm function sends for `request` when nothing is cached.
-pub(super) async fn statements_of(ground: &Ground, program: &Program, request: &Request) -> Result<Value> {
-    let url = program.variables.iter().find(|(name, _)| name == "DATABASE_URL");
-    let door = Door::before(url.map_or("", |(_, url)| url)).await?;
-    let subject = program.clone().with("DATABASE_URL", door.url()).start()?;
-    // Until it has asked on a connection that was open before: what opens one is not the request's.
-    for _ in 0..5 {
-        ground.flush()?;
-        let _ = door.sent();
-        let answer = tokio::task::block_in_place(|| subject.invoke(request))?;
-        let found = statements(&door.sent());
-        if answer.status == 200 && found != json!([]) {
-            return Ok(found);
-        }
-    }
-    Err(Error::new(format!("{} asks Postgres nothing", request.target)))
 }

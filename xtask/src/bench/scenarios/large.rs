@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{bare, books::statements_of, uncached};
+use super::{asked::statements_of, bare, uncached};
 use crate::{
     Result,
     bench::{

@@ -1,6 +1,6 @@
 //! The limiter by itself.
 
-use super::{bare, invoking};
+use super::{asked::commands_of, bare, invoking};
 use crate::{
     Result,
     bench::{
@@ -18,9 +18,11 @@ pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) 
     let floor = ground.floor().start()?;
     let ours = ground.function("rl-demo", BOOKS)?;
     let (demo, peer) = (ours.start()?, ground.peer(BOOKS).start()?);
+    let commands = commands_of(ground, &ours, &ping).await?;
     let contestants = vec![
         ("floor", invoking(&floor, ping.clone(), 200)),
         ("ping", bare(|| ground.bare.ping(ground.redis()))),
+        ("commands", bare(|| ground.bare.commands(ground.redis(), &commands))),
         ("us", invoking(&demo, ping.clone(), 200)),
         ("peer", invoking(&peer, ping.clone(), 200)),
     ];
