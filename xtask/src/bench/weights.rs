@@ -8,8 +8,8 @@ use crate::{
     workspace::{self, FUNCTIONS},
 };
 
-/// A string that only programs with the SDK hold.
-const SDK: &[u8] = b"DynamoDB_20120810";
+/// A header that the SDK sends, and so a string that only programs with it hold.
+const SDK: &[u8] = b"amz-sdk-invocation-id";
 
 pub(super) fn run(ground: &Ground, results: &mut Results) -> Result<()> {
     let lambda = workspace::target()?.join("lambda");
