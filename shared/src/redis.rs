@@ -127,10 +127,14 @@ impl Redis {
 
     async fn link(&self) -> RedisResult<Link> {
         let mut open = self.handle.open.lock().await;
-        if let Some((link, last_use)) = open.as_mut()
-            && (!last_use.is_older_than(DOUBT_AFTER) || answers(&mut link.connection).await)
-        {
-            return Ok(link.clone());
+        if let Some((link, last_use)) = open.as_mut() {
+            if !last_use.is_older_than(DOUBT_AFTER) {
+                return Ok(link.clone());
+            }
+            if answers(&mut link.connection).await {
+                *last_use = LastUse::now();
+                return Ok(link.clone());
+            }
         }
         let link = self.handle.server.connect(SystemTime::now()).await?;
         *open = Some((link.clone(), LastUse::now()));

@@ -1,5 +1,7 @@
 //! The log: one JSON object a line on standard output, where Lambda collects it.
 
+mod line;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Span;
@@ -9,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::env::{Env, Error};
+pub use line::Line;
 
 /// The target of security events, which are logged at every level.
 pub const SECURITY: &str = "security";
@@ -49,7 +52,7 @@ fn format<S>() -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
 {
-    tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false)
+    tracing_subscriber::fmt::layer().fmt_fields(Line).event_format(Line)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use serde_json::Value;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -80,7 +81,10 @@ async fn commands(url: &str, commands: &Value, connections: &mut Connections) ->
 
 async fn redis_at<'a>(url: &str, connections: &'a mut Connections) -> Result<&'a mut MultiplexedConnection> {
     if !connections.redis.contains_key(url) {
-        let connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
+        // As in the functions, which time their trips themselves.
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let client = redis::Client::open(url)?;
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         connections.redis.insert(url.to_owned(), connection);
     }
     Ok(connections.redis.get_mut(url).ok_or("not connected")?)

@@ -287,7 +287,7 @@ async fn who_is_refused_gets_nothing_of_what_was_looked_up() {
 }
 
 #[tokio::test]
-async fn only_a_good_query_looks_ahead() {
+async fn only_a_good_query_asks_the_cache() {
     let (stage, door) = with_door(Stage::new().await, "REDIS_URL").await;
     let books = books(&stage);
     assert_invalid(&books.get("/books?page=0").send().await, &["page"]);

@@ -37,9 +37,13 @@ async fn limit(quota: Quota, request: Request, next: Next) -> Response {
     };
     let identity = identify(quota, &request);
     let identity = identity.as_deref().map_or(Identity::Unknown, Identity::Of);
+    if let Some(refusal) = limiter.recall(quota, identity) {
+        return refuse(refusal);
+    }
     // A safe method (RFC 9110 §9.2.1) changes nothing. So it is worked on while it is counted, and the trips of both
-    // travel together; who turns out to be refused gets nothing of it.
-    let ahead = request.method().is_safe() && limiter.recall(quota, identity).is_none();
+    // travel together; who turns out to be refused gets nothing of it. A quota that refuses without Redis has a reason
+    // to be asked first.
+    let ahead = request.method().is_safe() && quota.outage == Outage::Admit;
     let counting = limiter.admit(quota, identity);
     let serving = serve(request, next);
     if ahead {
@@ -57,13 +61,17 @@ async fn settle(
 ) -> Response {
     match counted {
         Ok(verdict) if verdict.admitted => with_headers(serving.await, verdict),
-        Ok(verdict) => with_headers(Error::TooManyRequests(verdict.reset).into_response(), verdict),
+        Ok(verdict) => refuse(verdict),
         Err(error) if quota.outage == Outage::Refuse => Error::from(error).into_response(),
         Err(error) => {
             tracing::warn!(quota = quota.name, %error, "admitted uncounted");
             serving.await
         }
     }
+}
+
+fn refuse(verdict: Verdict) -> Response {
+    with_headers(Error::TooManyRequests(verdict.reset).into_response(), verdict)
 }
 
 /// Who sent the request, as `quota` wants to know it. A token counts if its signature is good: whether its session

@@ -1,4 +1,5 @@
-//! Asked to end (SIGTERM), a process first hands in the answers that it is working on.
+//! The events in hand: each has a name in the log, and a process that is asked to end (SIGTERM) first hands in their
+//! answers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ where
     fn call(&mut self, event: LambdaInvocation) -> Self::Future {
         let one = One::taken(&self.in_hand);
         let span = telemetry::request_span(&event.context.request_id);
-        let answering = self.inner.call(event);
+        let answering = span.in_scope(|| self.inner.call(event));
         let answering = async move {
             let _one = one;
             answering.await

@@ -32,6 +32,6 @@ redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
 -- The entry whose leaving makes room: the oldest, or a younger one while the limit has just been lowered.
 local blocking = first or now
 if used > limit then
-  blocking = tonumber(redis.call('LINDEX', KEYS[1], limit - 1))
+  blocking = tonumber(redis.call('LINDEX', KEYS[1], limit - 1)) or now
 end
 return {admitted and 1 or 0, math.max(limit - used, 0), blocking + window - now}

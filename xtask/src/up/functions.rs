@@ -43,16 +43,17 @@ impl Functions {
     }
 
     /// Starts functions again that end by themselves; returns if the emulator ends, or a function does not come back.
-    /// May be dropped at any time, if everything is started anew then.
+    /// May be dropped at any time.
     pub(super) async fn keep_running(&mut self) -> Result<()> {
         loop {
             let (nth, how) = self.ended().await?;
-            let (launch, _) = self.running.remove(nth);
+            let launch = self.running[nth].0.clone();
             if launch.name == EMULATOR {
                 return Err(Error::new(format!("{EMULATOR} ended by itself ({how})")));
             }
             println!("{} ended ({how}); starting it again …", launch.name);
-            self.begin(launch).await?;
+            self.running[nth].1 = Process::spawn(&launch).await?;
+            self.until_ready(nth).await?;
         }
     }
 
@@ -67,11 +68,17 @@ impl Functions {
     }
 
     async fn begin(&mut self, launch: Launch) -> Result<()> {
-        let (name, port, began) = (launch.name.clone(), self.port, Instant::now());
         let process = Process::spawn(&launch).await?;
+        self.running.push((launch, process));
+        self.until_ready(self.running.len() - 1).await
+    }
+
+    /// Returns when this one has answered.
+    async fn until_ready(&mut self, nth: usize) -> Result<()> {
+        let (launch, port, began) = (self.running[nth].0.clone(), self.port, Instant::now());
+        let name = launch.name.clone();
         // All of them write to the same log, if to any.
         let last_words = || launch.last_words();
-        self.running.push((launch.clone(), process));
         tokio::select! {
             in_time = timeout(START, answered(&name, port)) => {
                 let silent = || format!("{name} did not answer within {} s{}", START.as_secs(), last_words());

@@ -45,8 +45,10 @@ async fn asked(
     ask()?;
     ask()?;
     let answer = ask()?;
-    match read(&door.sent()) {
-        found if answer.status == 200 && found != json!([]) => Ok(found),
-        _ => Err(Error::new(format!("{} asks for nothing at {variable}", request.target))),
+    let found = read(&door.sent());
+    if answer.status != 200 || found == json!([]) {
+        let target = &request.target;
+        return Err(Error::new(format!("{target}: {}, and asked at {variable}: {found}", answer.status)));
     }
+    Ok(found)
 }
