@@ -131,6 +131,8 @@ async fn a_damaged_key_heals_itself() {
         assert_eq!(ping().await.status, 200);
         assert_problem(&ping().await, 429);
     }
+    redis::cmd("LPUSH").arg(&key).arg("not a time").exec_async(&mut redis).await.unwrap();
+    assert_problem(&ping().await, 429);
     redis::cmd("PERSIST").arg(&key).exec_async(&mut redis).await.unwrap();
     ping().await;
     let ttl: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut redis).await.unwrap();
