@@ -108,7 +108,7 @@ impl Up {
 
     /// Starts servers and functions again that end by themselves, and functions whose sources change; returns if that
     /// does not succeed.
-    async fn keep_running(&mut self) -> Result<()> {
+    pub async fn keep_running(&mut self) -> Result<()> {
         let mut sources = Sources::of(&workspace::root()?);
         loop {
             tokio::select! {

@@ -9,6 +9,7 @@ mod scripts;
 mod template;
 mod tour;
 
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -71,6 +72,30 @@ async fn each_function_has_the_rights_of_its_role_and_no_more() {
     let after = get(&up, "/books/1").await.status;
     up.stop().await;
     assert_eq!((before, after), (404, 500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_is_killed_is_started_again() {
+    let mut up = up().await;
+    let url = format!("{}/health", up.url());
+    let before = up.processes();
+    for process in &before[1..] {
+        let killed = Command::new("kill").args(["-9", &process.to_string()]).status().unwrap();
+        assert!(killed.success(), "{process}");
+    }
+    let served = async {
+        while !send("GET", &url, "").await.is_ok_and(|answer| answer.status == 200) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = up.keep_running() => format!("{outcome:?}"),
+        served = timeout(Duration::from_secs(20), served) => format!("{served:?}"),
+    };
+    let after = up.processes();
+    up.stop().await;
+    assert_eq!(outcome, "Ok(())");
+    assert_eq!(after[0], before[0], "the emulator runs on");
 }
 
 /// Asks until the answer has this status; the test's own patience ends it.

@@ -46,7 +46,7 @@ impl Functions {
     /// May be dropped at any time.
     pub(super) async fn keep_running(&mut self) -> Result<()> {
         loop {
-            let (nth, how) = self.ended().await?;
+            let (nth, how) = self.ended(|_| true).await?;
             let launch = self.running[nth].0.clone();
             if launch.name == EMULATOR {
                 return Err(Error::new(format!("{EMULATOR} ended by itself ({how})")));
@@ -84,7 +84,8 @@ impl Functions {
                 let silent = || format!("{name} did not answer within {} s{}", START.as_secs(), last_words());
                 in_time.map_err(|_| Error::new(silent()))?;
             }
-            ended = self.ended() => {
+            // Others that end are started again after this one; without the emulator nobody is.
+            ended = self.ended(|other| other == nth || other == 0) => {
                 let (nth, how) = ended?;
                 let name = &self.running[nth].0.name;
                 return Err(Error::new(format!("{name} ended ({how}){}", last_words())));
@@ -96,10 +97,11 @@ impl Functions {
         Ok(())
     }
 
-    /// Returns which of them has ended, and how. May be dropped at any time.
-    async fn ended(&mut self) -> Result<(usize, ExitStatus)> {
+    /// Returns which of those that are `looked_at` has ended, and how. May be dropped at any time.
+    async fn ended(&mut self, looked_at: impl Fn(usize) -> bool) -> Result<(usize, ExitStatus)> {
         poll_fn(|context| {
-            for (nth, (_, process)) in self.running.iter_mut().enumerate() {
+            for (nth, (_, process)) in self.running.iter_mut().enumerate().filter(|(nth, _)| looked_at(*nth))
+            {
                 if let Poll::Ready(status) = pin!(process.wait()).poll(context) {
                     return Poll::Ready(status.map(|status| (nth, status)));
                 }
