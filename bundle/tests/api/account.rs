@@ -168,6 +168,26 @@ async fn once_a_new_password_is_answered_no_session_of_the_old_one_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_being_written_while_the_password_changes_ends_as_well() {
+    const WAITING: &str = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let stage = Stage::new().await;
+    let ada = sign_up(&stage, "ada").await;
+    let (signing_in, watching) = (stage.database().await, stage.database().await);
+    // As a sign-in does it: nobody changes the user until its session is there.
+    let session = "begin; select from users for share; insert into sessions (id, user_id, expires_at, ip)
+        select gen_random_uuid(), id, now() + interval '1 day', '192.0.2.1' from users";
+    signing_in.batch_execute(session).await.unwrap();
+    let auth = auth(&stage);
+    let changing = tokio::spawn(async move { change(&auth, &ada.access, PASSWORD, NEW_PASSWORD).await });
+    while watching.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    signing_in.batch_execute("commit").await.unwrap();
+    assert_eq!(changing.await.unwrap().status, 204);
+    let open = "select count(*) from sessions where ended_at is null";
+    assert_eq!(watching.query_one(open, &[]).await.unwrap().get::<_, i64>(0), 1, "the one that changed it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_sign_ins_that_all_hash_again_all_succeed() {
     let stage = Stage::new().await;
     sign_up(&stage, "ada").await;

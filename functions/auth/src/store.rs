@@ -214,31 +214,36 @@ impl Store {
         Ok(rows.iter().map(read).collect())
     }
 
-    /// Keeps `new_hash`, if the password that was proved still is the user's, and ends every session but this one, both or neither. `false` where the
-    /// password was changed by somebody else meanwhile.
+    /// Keeps `new_hash`, if the password that was proved still is the user's, and ends every session but this one, both
+    /// or neither. `false` where the password was changed by somebody else meanwhile.
     pub(crate) async fn change_password(
         &self,
         user: &SignedIn,
         proved_version: i32,
         new_hash: &str,
     ) -> Result<bool, Error> {
-        const SQL: &str = "
-            with changed as (
-                update users set password_hash = $3, password_version = password_version + 1
-                where id = $1 and password_version = $2
-                returning id
-            ), ended as (
-                update sessions set ended_at = now(), end_reason = 'password'
-                where user_id = (select id from changed) and id <> $4 and ended_at is null
-            )
-            select id from changed";
-        let parameters = &[
+        const CHANGE: &str = "
+            update users set password_hash = $3, password_version = password_version + 1
+            where id = $1 and password_version = $2
+            returning id";
+        // A statement of its own, which sees what was committed while the first one waited: a sign-in shares the user's
+        // row until its session is there.
+        const END: &str = "
+            update sessions set ended_at = now(), end_reason = 'password'
+            where user_id = $1 and id <> $2 and ended_at is null";
+        let mut transaction = self.postgres.begin().await?;
+        let change = &[
             (&user.user_id as _, Type::INT8),
             (&proved_version as _, Type::INT4),
             (&new_hash as _, Type::TEXT),
-            (&user.session_id as _, Type::UUID),
         ];
-        Ok(!self.postgres.write(SQL, parameters).await?.is_empty())
+        if transaction.run(CHANGE, change).await?.is_empty() {
+            transaction.roll_back().await?;
+            return Ok(false);
+        }
+        transaction.run(END, &[(&user.user_id, Type::INT8), (&user.session_id, Type::UUID)]).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     pub(crate) async fn end_all_sessions(&self, user_id: i64) -> Result<(), Error> {
