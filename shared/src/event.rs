@@ -64,6 +64,7 @@ pub fn guard(event: &mut LambdaRequest, stage_prefix: Option<&str>) -> Result<()
     match event {
         LambdaRequest::ApiGatewayV2(event) => guard_v2(event, stage_prefix),
         LambdaRequest::ApiGatewayV1(event) => guard_v1(event, stage_prefix),
+        // `read` lets no other through.
         _ => Err(Error::NotFound),
     }
 }

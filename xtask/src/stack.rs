@@ -75,13 +75,17 @@ impl Stack {
         &self.env
     }
 
-    /// The same for one function, in a database of ours [under its role](role). One of the user's own may lack the roles.
+    /// The same for one function: in a database of ours [under its role](role), which one of the user's own may lack. The
+    /// playgrounds have no database.
     #[must_use]
     pub fn env_of(&self, function: &str) -> BTreeMap<String, String> {
         let mut env = self.env.clone();
         let ours = self.servers.iter().any(|server| server.name() == "postgres");
         if let Some(url) = env.get_mut("DATABASE_URL").filter(|_| ours) {
             *url = role::of_function(function, url);
+        }
+        if ["rl-demo", "bf-demo"].contains(&function) {
+            env.remove("DATABASE_URL");
         }
         env
     }

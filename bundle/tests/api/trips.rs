@@ -5,7 +5,7 @@ use shared::testing::{Client, RequestBuilder, Stage};
 use xtask::door::Door;
 
 use crate::door::{HOLDING, OPEN, with_door};
-use crate::people::{books, sign_up};
+use crate::people::{assert_problem, books, sign_up};
 
 /// A stage whose stores are behind doors that count.
 async fn counted(stage: Stage) -> (Stage, [Door; 2]) {
@@ -90,16 +90,15 @@ async fn what_changes_nothing_is_worked_on_while_it_is_counted() {
 async fn who_is_refused_gets_nothing_of_what_was_worked_on_meanwhile() {
     let stage = Stage::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
     let ada = sign_up(&stage, "ada").await;
+    let draft = json!({"title": "T", "author": "A"});
+    let create = async |books: &Client| books.post("/books").bearer(&ada.access).json(&draft).send().await;
+    assert_eq!(create(&books(&stage).elsewhere()).await.status, 201);
     // Each in an environment that remembers nobody.
     let [first, second, third] = [(); 3].map(|()| books(&stage).from_ip("192.0.2.77"));
-    assert_eq!(first.get("/books").send().await.status, 200);
-    let refused = second.get("/books").send().await;
-    assert_eq!((refused.status, refused.header("etag")), (429, None));
-    let draft = json!({"title": "T", "author": "A"});
-    assert_eq!(third.post("/books").bearer(&ada.access).json(&draft).send().await.status, 429);
-    assert_eq!(
-        books(&stage).elsewhere().get("/books").send().await.json()["total"],
-        0,
-        "nothing was written"
-    );
+    assert_eq!(first.get("/books/1").send().await.status, 200);
+    let refused = second.get("/books/1").send().await;
+    assert_problem(&refused, 429);
+    assert_eq!(refused.header("etag"), None);
+    assert_problem(&create(&third).await, 429);
+    assert_eq!(first.elsewhere().get("/books").send().await.json()["total"], 1, "nothing more was written");
 }

@@ -10,7 +10,7 @@ use lambda_http::request::RequestContext;
 use miniz_oxide::inflate::decompress_to_vec;
 use shared::http::documented::{Throttled, WithIfNoneMatch, WithName};
 use shared::http::{EntityTag, Error, IfNoneMatch, Result};
-use tokio::task::yield_now;
+use tokio::task::spawn_blocking;
 
 /// Nothing runs, is styled by, is asked or sent to that this origin does not serve; images may be in the style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -99,12 +99,7 @@ pub(crate) async fn get_docs_file(
         Content::Gzip(member) if accepts_gzip(&headers) => {
             ([(CONTENT_ENCODING, "gzip")], member).into_response()
         }
-        Content::Gzip(member) => {
-            // On a small function this takes longer than the limiter may wait for Redis, and its question has not gone
-            // out yet.
-            yield_now().await;
-            inflate(member)?.into_response()
-        }
+        Content::Gzip(member) => inflate(member).await?.into_response(),
     };
     let response = ([(CONTENT_TYPE, asset.media_type)], response).into_response();
     let tag = asset.tag(response.headers().contains_key(CONTENT_ENCODING));
@@ -156,14 +151,32 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// What a gzip member holds; its header has 10 bytes and what follows the data 8 (RFC 1952 §2.3).
-fn inflate(member: &[u8]) -> Result<Vec<u8>> {
+///
+/// On a small function this takes longer than the limiter may wait for Redis, so it leaves the thread to that.
+async fn inflate(member: &'static [u8]) -> Result<Vec<u8>> {
     let deflated = member.get(10..member.len() - 8).unwrap_or_default();
-    decompress_to_vec(deflated).map_err(|error| Error::Internal(error.to_string()))
+    let inflated = spawn_blocking(|| decompress_to_vec(deflated)).await;
+    let inflated = inflated.map_err(|error| Error::Internal(error.to_string()))?;
+    inflated.map_err(|error| Error::Internal(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
+
+    #[tokio::test]
+    async fn inflating_leaves_the_thread_to_others() {
+        let large = ASSETS.iter().find_map(|asset| match asset.content {
+            Content::Gzip(member) if member.len() > 100_000 => Some(member),
+            _ => None,
+        });
+        let mut inflating = std::pin::pin!(inflate(large.unwrap()));
+        let first = std::future::poll_fn(|context| Poll::Ready(inflating.as_mut().poll(context))).await;
+        assert!(first.is_pending(), "done on this thread");
+        assert!(inflating.await.unwrap().len() > 1_000_000);
+    }
 
     #[test]
     fn gzip_goes_to_those_who_take_it() {

@@ -40,8 +40,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// How long a record counts, in milliseconds: 24 hours.
 const LIFE_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Names the table.
-const NAME: &str = "IDEMPOTENCY_TABLE";
+/// The variable that names the table.
+const VARIABLE: &str = "IDEMPOTENCY_TABLE";
 
 /// The table and the way to it.
 pub(crate) struct Table {
@@ -94,9 +94,9 @@ pub(crate) enum Error {
 
 impl Table {
     pub(crate) fn from_env(env: &Env) -> Result<Self, env::Error> {
-        let name = env.required(NAME)?;
+        let name = env.required(VARIABLE)?;
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
-            return Err(env::Error::invalid(NAME, "is not the name of a table"));
+            return Err(env::Error::invalid(VARIABLE, "is not the name of a table"));
         }
         Ok(Self {
             name: name.to_owned(),

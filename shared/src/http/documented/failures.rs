@@ -70,36 +70,36 @@ const ALL: [Failure; 16] = [
     UNAVAILABLE,
 ];
 
-/// Where names of failures stand. The second are told as OAuth clients are told.
-const PLACES: [&str; 2] = ["failure:", "failure-to-oauth-clients:"];
+/// Before the name of a failure, where it stands for what a caller sees.
+const NAMED: &str = "failure:";
+/// The same, for what OAuth clients see.
+const NAMED_TO_OAUTH_CLIENTS: &str = "failure-to-oauth-clients:";
 
 /// The failures by name.
 pub(super) fn named<const N: usize>(failures: [Failure; N]) -> Responses {
-    failures.into_iter().map(|failure| failure.place(PLACES[0])).collect()
+    failures.into_iter().map(|failure| failure.after(NAMED)).collect()
 }
 
 /// The failures by name, for a route that OAuth clients post to.
 pub(super) fn named_to_oauth_clients<const N: usize>(failures: [Failure; N]) -> Responses {
-    failures.into_iter().map(|failure| failure.place(PLACES[1])).collect()
+    failures.into_iter().map(|failure| failure.after(NAMED_TO_OAUTH_CLIENTS)).collect()
 }
 
 /// Puts what a caller sees, with an example, where a failure is named.
 pub(super) fn write_out(response: &mut RefOr<Response>) {
     let RefOr::Ref(Ref { ref_location, .. }) = response else { return };
-    let of = |place: &str| {
-        let name = ref_location.strip_prefix(place)?;
-        ALL.into_iter().find(|failure| failure.name == name)
-    };
-    if let Some(failure) = of(PLACES[0]) {
-        *response = failure.response(false).into();
-    } else if let Some(failure) = of(PLACES[1]) {
-        *response = failure.response(true).into();
+    for (before, for_oauth) in [(NAMED, false), (NAMED_TO_OAUTH_CLIENTS, true)] {
+        let name = ref_location.strip_prefix(before);
+        if let Some(failure) = ALL.into_iter().find(|failure| Some(failure.name) == name) {
+            *response = failure.response(for_oauth).into();
+            return;
+        }
     }
 }
 
 impl Failure {
-    fn place(self, place: &str) -> (String, RefOr<Response>) {
-        (self.example().status().as_str().to_owned(), RefOr::Ref(Ref::new(format!("{place}{}", self.name))))
+    fn after(self, before: &str) -> (String, RefOr<Response>) {
+        (self.example().status().as_str().to_owned(), RefOr::Ref(Ref::new(format!("{before}{}", self.name))))
     }
 
     fn example(self) -> Error {
