@@ -1,6 +1,7 @@
 //! What a deployment asks of `maintenance`: custom resources of `CloudFormation`, answered by real processes.
 
 mod mailbox;
+mod waking;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,8 +9,6 @@ use maintenance::App;
 use serde_json::{Value, json};
 use shared::testing::{Failure, Invoke as _, Stage, incoming};
 use shared::tokens::generate;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
 use xtask::environment::Environment;
 
 use crate::maintenance::empty;
@@ -276,39 +275,4 @@ async fn a_task_that_takes_too_long_is_given_up_while_there_is_time_to_say_so() 
         (&answer["Status"], &answer["Reason"]),
         (&json!("FAILED"), &json!("the task was not done in time"))
     );
-}
-
-/// A server before the database that hangs up on the first two who come, and tells the next two that the database is
-/// starting, as one does that has yet to wake up.
-async fn sleepy(database: &str) -> String {
-    const STARTING: &[u8] = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, database) = (listener.local_addr().unwrap().to_string(), database.to_owned());
-    tokio::spawn(async move {
-        for nth in 0.. {
-            let (mut client, _) = listener.accept().await.unwrap();
-            if (2..4).contains(&nth) {
-                let length = u32::try_from(STARTING.len() + 4).unwrap().to_be_bytes();
-                let _ = client.read(&mut [0; 1024]).await;
-                client.write_all(&[b"E", &length[..], STARTING].concat()).await.unwrap();
-            } else if nth >= 4 {
-                let mut server = TcpStream::connect(&database).await.unwrap();
-                tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
-            }
-        }
-    });
-    address
-}
-
-#[tokio::test]
-async fn a_deployment_waits_until_the_database_is_awake_and_who_asks_directly_hears_that_it_is_not() {
-    let stage = Stage::new().await;
-    let url = stage.variable("DATABASE_URL").to_owned();
-    let database = url.split(['@', '/']).nth(3).unwrap();
-    let asleep = url.replace(database, &sleepy(database).await);
-    let maintenance = start(&stage.with("DATABASE_URL", &asleep)).await;
-    let refused = maintenance.invoke(r#"{"task":"migrate"}"#).await.unwrap_err();
-    assert!(refused.error_message.starts_with("postgres: "), "{refused}");
-    let migrated = answer(&maintenance, "Create", json!({"Task": "migrate"})).await;
-    assert_eq!((&migrated["Status"], &migrated["Data"]), (&json!("SUCCESS"), &json!({"Applied": ""})));
 }

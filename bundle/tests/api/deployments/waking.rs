@@ -1,0 +1,43 @@
+//! A database that sleeps when a deployment comes to migrate it.
+
+use serde_json::json;
+use shared::testing::{Invoke as _, Stage};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{answer, start};
+
+/// A server before the database that hangs up on the first two who come, and tells the next two that the database is
+/// starting, as one does that has yet to wake up.
+async fn sleepy(database: &str) -> String {
+    const STARTING: &[u8] = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, database) = (listener.local_addr().unwrap().to_string(), database.to_owned());
+    tokio::spawn(async move {
+        for nth in 0.. {
+            let (mut client, _) = listener.accept().await.unwrap();
+            if (2..4).contains(&nth) {
+                let length = u32::try_from(STARTING.len() + 4).unwrap().to_be_bytes();
+                let _ = client.read(&mut [0; 1024]).await;
+                client.write_all(&[b"E", &length[..], STARTING].concat()).await.unwrap();
+            } else if nth >= 4 {
+                let mut server = TcpStream::connect(&database).await.unwrap();
+                tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_deployment_waits_until_the_database_is_awake_and_who_asks_directly_hears_that_it_is_not() {
+    let stage = Stage::new().await;
+    let url = stage.variable("DATABASE_URL").to_owned();
+    let database = url.split(['@', '/']).nth(3).unwrap();
+    let asleep = url.replace(database, &sleepy(database).await);
+    let maintenance = start(&stage.with("DATABASE_URL", &asleep)).await;
+    let refused = maintenance.invoke(r#"{"task":"migrate"}"#).await.unwrap_err();
+    assert!(refused.error_message.starts_with("postgres: "), "{refused}");
+    let migrated = answer(&maintenance, "Create", json!({"Task": "migrate"})).await;
+    assert_eq!((&migrated["Status"], &migrated["Data"]), (&json!("SUCCESS"), &json!({"Applied": ""})));
+}
