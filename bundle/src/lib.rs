@@ -5,8 +5,8 @@ mod openapi;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use shared::env::{self, Env};
-use shared::function::Function;
+use shared::config::{self, Env};
+use shared::lambda::function::Function;
 use shared::lambda::Gateway;
 use shared::testing::{Failure, Invocation, Invoke, incoming};
 use utoipa::openapi::OpenApi;
@@ -24,7 +24,7 @@ pub struct Description {
 }
 
 /// Describes every function of the bundle, each started with the variables of `env`.
-pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, env::Error> {
+pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, config::Error> {
     Ok(vec![
         describe_auth(&env())?,
         describe::<bf_demo::App>(&env())?,
@@ -35,24 +35,24 @@ pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, env::Erro
     ])
 }
 
-fn describe<F: Function>(env: &Env) -> Result<Description, env::Error> {
+fn describe<F: Function>(env: &Env) -> Result<Description, config::Error> {
     Gateway::from_env::<F>(env)?;
     Ok(Description { name: F::NAME, openapi: openapi::operations::<F>(), variables: env.asked() })
 }
 
 /// With what it asks for before it asks for the rest.
-fn describe_auth(env: &Env) -> Result<Description, env::Error> {
+fn describe_auth(env: &Env) -> Result<Description, config::Error> {
     secrets::Source::from_env(env)?;
     describe::<auth::App>(env)
 }
 
-fn describe_maintenance(env: &Env) -> Result<Description, env::Error> {
+fn describe_maintenance(env: &Env) -> Result<Description, config::Error> {
     maintenance::App::from_env(env)?;
     Ok(Description { name: maintenance::NAME, openapi: OpenApi::default(), variables: env.asked() })
 }
 
 /// Starts the function of this name in process; `None` if there is none.
-pub fn start(function: &str, env: &Env) -> Result<Option<Arc<dyn Invoke>>, env::Error> {
+pub fn start(function: &str, env: &Env) -> Result<Option<Arc<dyn Invoke>>, config::Error> {
     Ok(Some(match function {
         "auth" => Arc::new(Gateway::from_env::<auth::App>(env)?),
         "bf-demo" => Arc::new(Gateway::from_env::<bf_demo::App>(env)?),

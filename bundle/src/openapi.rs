@@ -1,7 +1,7 @@
 //! The whole API as one `OpenAPI` document, from the attributes on the handlers.
 
-use shared::function::Function;
-use shared::http::documented;
+use shared::lambda::function::Function;
+use shared::http::openapi;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
 
@@ -48,7 +48,7 @@ pub fn openapi() -> OpenApi {
     for operations in all() {
         document.merge(operations);
     }
-    documented::complete(&mut document);
+    openapi::complete(&mut document);
     document
 }
 

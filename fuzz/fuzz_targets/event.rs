@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use shared::env::Env;
+use shared::config::Env;
 use shared::testing::{Invoke, flaw};
 use tokio::runtime::{Builder, Runtime};
 

@@ -16,8 +16,8 @@ use tokio::time::{sleep, timeout};
 use self::entries::{Entries, Look, Missing};
 use self::flights::{Flights, Place};
 pub use self::sealed::Sealed;
-use crate::env::{self, Env};
-use crate::redis::{Redis, Unavailable};
+use crate::config::{self, Env};
+use crate::stores::redis::{Redis, Unavailable};
 
 /// The longest that anybody waits for somebody else to fill a page, where `CACHE_PATIENCE_MS` is not set.
 const DEFAULT_PATIENCE_MS: u64 = 300;
@@ -39,10 +39,10 @@ struct Version(u64);
 impl Cache {
     /// The cache of the lists called `name`. Reads `CACHE_PATIENCE_MS`: the longest that a reader waits for somebody
     /// else to fill a page, 10 to 5000 (default 300).
-    pub fn from_env(env: &Env, redis: Redis, name: &str) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env, redis: Redis, name: &str) -> Result<Self, config::Error> {
         let patience = env.parsed("CACHE_PATIENCE_MS", DEFAULT_PATIENCE_MS)?;
         if !(10..=5000).contains(&patience) {
-            return Err(env::Error::invalid("CACHE_PATIENCE_MS", "is not from 10 to 5000"));
+            return Err(config::Error::invalid("CACHE_PATIENCE_MS", "is not from 10 to 5000"));
         }
         // Time enough remains to fetch a page whose filler has died.
         let lease_ms = patience * 2 / 3;

@@ -1,6 +1,9 @@
 //! A function under the Lambda runtime: from the start of the process to the answer of one event.
 
-mod ending;
+pub mod event;
+pub mod function;
+pub mod middleware;
+mod shutdown;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -13,12 +16,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tower::ServiceExt as _;
 
-use ending::InHand;
+use shutdown::InHand;
 
-use crate::env::{self, Env};
-use crate::event::{self, NotHttp};
-use crate::function::Function;
-use crate::http::edge;
+use crate::config::{self, Env};
+use self::event::NotHttp;
+use self::function::Function;
+use self::middleware as edge;
 use crate::telemetry;
 
 /// A function that answers events.
@@ -30,10 +33,10 @@ pub struct Gateway {
 
 impl Gateway {
     /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) beside what the function itself reads.
-    pub fn from_env<F: Function>(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env<F: Function>(env: &Env) -> Result<Self, config::Error> {
         let stage_prefix = env.optional("STAGE_PREFIX").map(str::to_owned);
         if stage_prefix.as_ref().is_some_and(|prefix| !prefix.starts_with('/') || prefix.ends_with('/')) {
-            return Err(env::Error::invalid("STAGE_PREFIX", "does not look like /prod"));
+            return Err(config::Error::invalid("STAGE_PREFIX", "does not look like /prod"));
         }
         Ok(Self { router: edge::router(F::from_env(env)?), stage_prefix })
     }
@@ -70,7 +73,7 @@ pub fn serve<F: Function>() -> ExitCode {
 
 /// The same for a function whose configuration is not in its environment alone: `resolve` adds the rest.
 #[must_use]
-pub fn serve_with<F: Function>(resolve: impl AsyncFnOnce(Env) -> Result<Env, env::Error>) -> ExitCode {
+pub fn serve_with<F: Function>(resolve: impl AsyncFnOnce(Env) -> Result<Env, config::Error>) -> ExitCode {
     run(async |env| {
         let gateway = Gateway::from_env::<F>(&resolve(env).await?)?;
         Ok(move |event| {
@@ -84,7 +87,7 @@ pub fn serve_with<F: Function>(resolve: impl AsyncFnOnce(Env) -> Result<Env, env
 ///
 /// A configuration that can't be used ends the process with one line that names the variable.
 pub fn run<Answer, Failure, Handler, Handling>(
-    prepare: impl AsyncFnOnce(Env) -> Result<Handler, env::Error>,
+    prepare: impl AsyncFnOnce(Env) -> Result<Handler, config::Error>,
 ) -> ExitCode
 where
     Answer: Serialize + Send + 'static,
@@ -113,8 +116,8 @@ where
 }
 
 async fn start<Handler>(
-    prepare: impl AsyncFnOnce(Env) -> Result<Handler, env::Error>,
-) -> Result<Handler, env::Error> {
+    prepare: impl AsyncFnOnce(Env) -> Result<Handler, config::Error>,
+) -> Result<Handler, config::Error> {
     let env = Env::of_process();
     RUNTIME_VARIABLES.iter().try_for_each(|name| env.required(name).map(drop))?;
     telemetry::start(&env)?;

@@ -1,51 +1,28 @@
-//! What the functions have in common. Rooms in order of dependency: each imports only rooms above it.
+//! What the functions have in common. Each module imports only modules above it in this table; a test keeps it so.
 //!
-//! | room | one sentence |
+//! | module | purpose |
 //! |---|---|
-//! | [`mod@env`] | reads the configuration, once |
-//! | [`telemetry`] | starts the log, and names the request in each line of it |
-//! | [`metrics`] | what CloudWatch counts |
-//! | [`fingerprint`] | one name for several values |
-//! | `freeze` | tells when a connection may have died while the process was frozen |
-//! | [`tls`] | whom a store, and AWS, must be certified by |
-//! | [`iam`] | who a function is to AWS; tokens instead of passwords for the stores |
-//! | [`postgres`], [`redis`] | lazy connections that are doubted after a pause |
-//! | [`cache`] | list pages in Redis under one version |
-//! | [`limiter`] | at most N requests in any window |
-//! | [`lockout`] | a few wrong guesses lock the door |
-//! | [`tokens`] | access and refresh tokens |
-//! | [`passwords`] | how passwords are kept |
-//! | [`sessions`] | who is signed in, as the database sees it |
-//! | [`once`] | writes that are done once, however often they are asked for |
-//! | [`fields`] | named values from outside become domain types |
-//! | [`usernames`] | when two names are the same |
-//! | [`function`] | what a function of the bundle is |
-//! | [`http`] | requests, callers, errors and answers |
-//! | [`event`] | API Gateway's events, checked |
-//! | [`lambda`] | a function under the Lambda runtime |
-//! | `testing` | in-process clients; feature `testing` only |
+//! | [`config`] | reads the environment variables, once, at the start |
+//! | [`telemetry`] | writes the log, and the metrics that `CloudWatch` reads out of it |
+//! | [`fingerprint`] | hashes several values into one name |
+//! | [`stores`] | connects to Postgres and Redis, and keeps those connections usable across freezes |
+//! | [`cache`] | keeps pages of lists in Redis, all of them under one version |
+//! | [`protection`] | limits the rate of requests, and locks out whoever guesses passwords |
+//! | [`validation`] | turns named values of a request into domain types |
+//! | [`identity`] | tokens, passwords, usernames and sessions |
+//! | [`http`] | extractors, responses, errors and middleware |
+//! | [`lambda`] | answers the events of the Lambda runtime |
+//! | `testing` | in-process clients; only with the feature `testing` |
 
 pub mod cache;
-pub mod env;
-pub mod event;
-pub mod fields;
+pub mod config;
 pub mod fingerprint;
-mod freeze;
-pub mod function;
 pub mod http;
-pub mod iam;
+pub mod identity;
 pub mod lambda;
-pub mod limiter;
-pub mod lockout;
-pub mod metrics;
-pub mod once;
-pub mod passwords;
-pub mod postgres;
-pub mod redis;
-pub mod sessions;
+pub mod protection;
+pub mod stores;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod tls;
-pub mod tokens;
-pub mod usernames;
+pub mod validation;

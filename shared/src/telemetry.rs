@@ -1,6 +1,7 @@
 //! The log: one JSON object a line on standard output, where Lambda collects it.
 
-mod line;
+mod log_line;
+pub mod metrics;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,8 +11,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::env::{Env, Error};
-pub use line::Line;
+use crate::config::{Env, Error};
+pub use log_line::Line;
 
 /// The target of security events, which are logged at every level.
 pub const SECURITY: &str = "security";

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use idempotency::testing::Records;
 use maintenance::{Role, Task};
 use serde_json::json;
-use shared::env::Env;
+use shared::config::Env;
 use shared::lambda::Gateway;
-use shared::postgres::Server;
+use shared::stores::postgres::Server;
 use shared::testing::{Answer, Client, RequestBuilder};
-use shared::tokens::{self, GeneratedKeys};
+use shared::identity::tokens::{self, GeneratedKeys};
 
 use crate::{Error, Result, error::Context};
 

@@ -1,6 +1,6 @@
 //! The only place in this crate that reads the environment.
 
-#![expect(clippy::disallowed_methods, reason = "this is xtask's counterpart of `shared::env`")]
+#![expect(clippy::disallowed_methods, reason = "this is xtask's counterpart of `shared::config`")]
 
 use std::{env, ffi::OsString, path::PathBuf};
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::testing::{Answer, Client, Stage};
-use shared::tokens::generate;
+use shared::identity::tokens::generate;
 
 use crate::people::{
     PASSWORD, Person, assert_invalid, assert_problem, auth, log_in, refresh, session_of, sign_up, text,

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use redis::AsyncCommands as _;
 use serde_json::json;
 use shared::cache::{Cache, Sealed};
-use shared::redis::Redis;
+use shared::stores::redis::Redis;
 use shared::testing::{Client, Stage};
 
 use crate::door::{CLOSED, HOLDING, OPEN, SILENT, with_door};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::cache::{Cache, Sealed};
-use shared::redis::Redis;
+use shared::stores::redis::Redis;
 use shared::testing::{Client, Stage};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use maintenance::App;
 use serde_json::{Value, json};
 use shared::testing::{Failure, Invoke as _, Stage, incoming};
-use shared::tokens::generate;
+use shared::identity::tokens::generate;
 use xtask::environment::Environment;
 
 use crate::maintenance::empty;

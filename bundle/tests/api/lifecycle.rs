@@ -7,10 +7,10 @@ use std::process::Command;
 
 use axum::routing::get;
 use serde_json::json;
-use shared::env::{self, Env};
-use shared::function::Function;
-use shared::limiter::Limiter;
-use shared::redis::Redis;
+use shared::config::{self, Env};
+use shared::lambda::function::Function;
+use shared::protection::limiter::Limiter;
+use shared::stores::redis::Redis;
 use shared::testing::{Client, Stage};
 use utoipa_axum::router::OpenApiRouter;
 use xtask::environment::Environment;
@@ -91,7 +91,7 @@ struct Mistaken(Limiter);
 impl Function for Mistaken {
     const NAME: &'static str = "mistaken";
 
-    fn from_env(env: &Env) -> Result<Self, env::Error> {
+    fn from_env(env: &Env) -> Result<Self, config::Error> {
         Ok(Self(Limiter::from_env(env, Redis::from_env(env)?, &[])?))
     }
 

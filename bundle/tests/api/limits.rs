@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::{Just, ProptestConfig, prop_oneof};
 use proptest::test_runner::TestRunner;
-use shared::limiter::{Identity, Limiter, Quota, SECOND};
-use shared::redis::Redis;
+use shared::protection::limiter::{Identity, Limiter, Quota, SECOND};
+use shared::stores::redis::Redis;
 use shared::testing::{Client, Stage};
 
 use crate::cache::{connection, delete_keys, keys};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::lockout::{Entry, Lockout, Rule};
-use shared::redis::Redis;
+use shared::protection::lockout::{Entry, Lockout, Rule};
+use shared::stores::redis::Redis;
 use shared::testing::{Answer, Client, Stage};
 
 use crate::cache::keys;

@@ -2,7 +2,7 @@
 
 use maintenance::App;
 use serde_json::{Value, json};
-use shared::postgres::Server;
+use shared::stores::postgres::Server;
 use shared::testing::{Invoke as _, Stage, incoming};
 use xtask::environment::Environment;
 

@@ -96,7 +96,7 @@ async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_sec
 #[tokio::test]
 async fn every_line_about_a_request_names_it_and_whether_it_was_the_first_at_every_level() {
     let stage = Stage::new().await;
-    for (level, target) in [("error", "security"), ("info", "shared::http::edge")] {
+    for (level, target) in [("error", "security"), ("info", "shared::lambda::middleware")] {
         let stage = Stage::new().await.with("LOG_LEVEL", level);
         let environment = Environment::start("auth", stage.variables()).await.unwrap();
         for name in ["ada", "bob"] {

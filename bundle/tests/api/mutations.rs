@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use shared::env::Env;
+use shared::config::Env;
 use shared::testing::{Client, Failure, Stage, flaw};
 use tokio::runtime::Runtime;
 use xtask::environment::Environment;

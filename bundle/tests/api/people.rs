@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::testing::{Answer, Client, Stage};
-use shared::tokens::Kind;
+use shared::identity::tokens::Kind;
 
 /// A password that the policy likes.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -80,7 +80,7 @@ pub(crate) fn text(answer: &Answer, member: &str) -> String {
 
 /// The session a token belongs to.
 pub(crate) fn session_of(stage: &Stage, access: &str) -> uuid::Uuid {
-    let verifier = shared::tokens::Verifier::from_env(&stage.env()).unwrap();
+    let verifier = shared::identity::tokens::Verifier::from_env(&stage.env()).unwrap();
     verifier.verify(access, Kind::Access).unwrap().sid
 }
 

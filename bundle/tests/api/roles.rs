@@ -2,7 +2,7 @@
 //!
 //! That every route works under its role is shown by all the other tests: their functions run under it.
 
-use shared::postgres::PATIENCE;
+use shared::stores::postgres::PATIENCE;
 use shared::testing::{Stage, role};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;

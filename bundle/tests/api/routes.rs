@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bundle::{Description, describe_all};
 use serde_json::Value;
-use shared::env::Env;
+use shared::config::Env;
 use shared::testing::{Stage, stack_variables};
 
 async fn descriptions() -> Vec<Description> {

@@ -4,7 +4,7 @@ mod manager;
 
 use serde_json::json;
 use shared::testing::{Invoke as _, Stage};
-use shared::tokens::generate;
+use shared::identity::tokens::generate;
 use xtask::environment::Environment;
 
 pub(crate) use manager::Manager;

@@ -6,7 +6,7 @@ mod tokens;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
-use shared::function::Function as _;
+use shared::lambda::function::Function as _;
 use shared::testing::{Client, Stage};
 use terminator::{Authority, Manner, TLS_REQUEST, Terminator};
 
@@ -225,7 +225,7 @@ async fn a_way_to_sign_in_that_is_none_ends_the_start_with_one_line() {
     ] {
         let mut all = stage.variables().clone();
         all.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let started = system::App::from_env(&shared::env::Env::of(all));
+        let started = system::App::from_env(&shared::config::Env::of(all));
         assert_eq!(started.err().map(|error| error.to_string()).as_deref(), Some(line));
     }
 }

@@ -42,7 +42,7 @@ async fn a_token_of_another_deployment_is_refused() {
     let stage = Stage::new().await;
     let ada = sign_up(&stage, "ada").await;
     for (name, value) in [("JWT_ISSUER", "https://other.example"), ("JWT_AUDIENCE", "other")] {
-        let env: shared::env::Env = stage.env();
+        let env: shared::config::Env = stage.env();
         let other = Stage::new().await.with(name, value);
         assert_ne!(env.required(name).unwrap(), value);
         assert_problem(&auth(&other).get("/auth/me").bearer(&ada.access).send().await, 401);

@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use shared::env::Env;
+use shared::config::Env;
 use shared::testing::Client;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

@@ -1,7 +1,7 @@
 //! `GET /auth/admin-only`
 
 use serde::Serialize;
-use shared::http::documented::{AdminOnly, Stored, Throttled};
+use shared::http::openapi::{AdminOnly, Stored, Throttled};
 use shared::http::{Admin, Answer};
 use utoipa::ToSchema;
 

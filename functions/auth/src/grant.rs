@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use shared::env::{self, Env};
-use shared::tokens::{ACCESS_LIFE, Issuer, Kind, Subject};
+use shared::config::{self, Env};
+use shared::identity::tokens::{ACCESS_LIFE, Issuer, Kind, Subject};
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -49,10 +49,10 @@ pub(crate) struct TokenAnswer {
 impl Grants {
     /// Reads `REFRESH_GRACE_SECONDS`: for how long a used refresh token still answers with its successor, 0 to
     /// 60 (default 10). A client whose answer got lost can try again; 0 forbids it.
-    pub(crate) fn from_env(env: &Env, issuer: Issuer) -> Result<Self, env::Error> {
+    pub(crate) fn from_env(env: &Env, issuer: Issuer) -> Result<Self, config::Error> {
         let seconds = env.parsed("REFRESH_GRACE_SECONDS", DEFAULT_GRACE_SECONDS)?;
         if seconds > 60 {
-            return Err(env::Error::invalid("REFRESH_GRACE_SECONDS", "is not from 0 to 60"));
+            return Err(config::Error::invalid("REFRESH_GRACE_SECONDS", "is not from 0 to 60"));
         }
         Ok(Self { issuer, grace: Duration::seconds(i64::from(seconds)) })
     }

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
-use shared::http::documented::Throttled;
-use shared::tokens::{PublishedKeySet, Verifier};
+use shared::http::openapi::Throttled;
+use shared::identity::tokens::{PublishedKeySet, Verifier};
 
 /// Lists the public keys that tokens can be checked with (RFC 7517 §5).
 #[utoipa::path(

@@ -20,16 +20,16 @@ use axum::extract::FromRef;
 use axum::http::{HeaderValue, header};
 use axum::middleware::from_fn;
 use idempotency::{Idempotency, Scope, idempotent};
-use shared::env::{self, Env};
-use shared::function::Function;
+use shared::config::{self, Env};
+use shared::lambda::function::Function;
 use shared::http::problem::for_oauth_clients;
 use shared::http::throttle;
-use shared::limiter::{By, DEFAULT, Limiter, MINUTE, Outage, Quota};
-use shared::lockout::Lockout;
-use shared::passwords::Hasher;
-use shared::postgres::Postgres;
-use shared::redis::Redis;
-use shared::tokens::{Issuer, Verifier};
+use shared::protection::limiter::{By, DEFAULT, Limiter, MINUTE, Outage, Quota};
+use shared::protection::lockout::Lockout;
+use shared::identity::passwords::Hasher;
+use shared::stores::postgres::Postgres;
+use shared::stores::redis::Redis;
+use shared::identity::tokens::{Issuer, Verifier};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -66,7 +66,7 @@ pub struct App {
 impl Function for App {
     const NAME: &'static str = "auth";
 
-    fn from_env(env: &Env) -> Result<Self, env::Error> {
+    fn from_env(env: &Env) -> Result<Self, config::Error> {
         let postgres = Postgres::from_env(env)?;
         let redis = Redis::from_env(env)?;
         let store = Store::new(postgres.clone());

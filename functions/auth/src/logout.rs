@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::http::documented::{SignedIn, Stored, Throttled};
+use shared::http::openapi::{SignedIn, Stored, Throttled};
 use shared::http::{Caller, ClientIp, Result};
 
 use crate::App;

@@ -1,6 +1,6 @@
 //! `GET /auth/me`
 
-use shared::http::documented::{SignedIn, Stored, Throttled};
+use shared::http::openapi::{SignedIn, Stored, Throttled};
 use shared::http::{Answer, Caller};
 
 use crate::register::Profile;

@@ -1,8 +1,8 @@
 //! Which passwords may be chosen (NIST SP 800-63B §3.1.1.2): a length and a blocklist, no composition rules.
 
-use shared::env::{self, Env};
-use shared::fields::{FromField, Raw};
-use shared::usernames::{self, Username};
+use shared::config::{self, Env};
+use shared::validation::{FromField, Raw};
+use shared::identity::usernames::{self, Username};
 
 /// The longest password, in code points.
 const LONGEST: usize = 128;
@@ -19,12 +19,12 @@ pub(crate) struct Policy {
 
 impl Policy {
     /// Reads `PASSWORD_MIN`: the fewest code points, 8 to 64 (default 8).
-    pub(crate) fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub(crate) fn from_env(env: &Env) -> Result<Self, config::Error> {
         let shortest = env.parsed("PASSWORD_MIN", SHORTEST_BY_DEFAULT)?;
         if (8..=64).contains(&shortest) {
             Ok(Self { shortest })
         } else {
-            Err(env::Error::invalid("PASSWORD_MIN", "is not from 8 to 64"))
+            Err(config::Error::invalid("PASSWORD_MIN", "is not from 8 to 64"))
         }
     }
 

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::fields::{Fields, FromField as _, Raw};
-use shared::http::documented::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
+use shared::validation::{Fields, FromField as _, Raw};
+use shared::http::openapi::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
 use shared::http::{Caller, ClientIp, Error, JsonObject, Result};
-use shared::passwords::Check;
-use shared::sessions::SignedIn;
-use shared::usernames::{self, Username};
+use shared::identity::passwords::Check;
+use shared::identity::sessions::SignedIn;
+use shared::identity::usernames::{self, Username};
 use utoipa::ToSchema;
 
 use crate::App;

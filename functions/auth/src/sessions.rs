@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
-use shared::http::documented::{SignedIn, Stored, Throttled, WithId};
+use shared::http::openapi::{SignedIn, Stored, Throttled, WithId};
 use shared::http::{Answer, Caller, ClientIp, Error, Result, UuidId};
 use time::OffsetDateTime;
 use utoipa::ToSchema;

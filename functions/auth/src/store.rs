@@ -3,10 +3,10 @@
 mod rotation;
 
 use shared::http::ClientIp;
-use shared::once::{self, Outcome, Ticket};
-use shared::postgres::{Error, Parameter, Postgres};
-use shared::sessions::SignedIn;
-use shared::usernames::Username;
+use shared::stores::idempotent_write::{self, Outcome, Ticket};
+use shared::stores::postgres::{Error, Parameter, Postgres};
+use shared::identity::sessions::SignedIn;
+use shared::identity::usernames::Username;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -90,7 +90,7 @@ impl Store {
         name: &Username,
         hash: &str,
         ticket: &Ticket,
-    ) -> Result<Option<Account>, once::Error> {
+    ) -> Result<Option<Account>, idempotent_write::Error> {
         const SQL: &str = "
             with account as (
                 insert into users (username, username_key, password_hash)

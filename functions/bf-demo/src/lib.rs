@@ -2,15 +2,15 @@
 
 use axum::extract::{FromRef, State};
 use serde::Serialize;
-use shared::env::{self, Env};
-use shared::fields::{Fields, FromFields, Paragraph};
-use shared::function::Function;
-use shared::http::documented::{Stored, Throttled, WithJson};
+use shared::config::{self, Env};
+use shared::validation::{Fields, FromFields, Paragraph};
+use shared::lambda::function::Function;
+use shared::http::openapi::{Stored, Throttled, WithJson};
 use shared::http::{Answer, ClientIp, Error, Json, Result, throttle};
-use shared::limiter::{DEFAULT, Limiter, SECOND};
-use shared::lockout::{Entry, Lockout, Rule};
-use shared::redis::Redis;
-use shared::usernames;
+use shared::protection::limiter::{DEFAULT, Limiter, SECOND};
+use shared::protection::lockout::{Entry, Lockout, Rule};
+use shared::stores::redis::Redis;
+use shared::identity::usernames;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -31,7 +31,7 @@ pub struct App {
 impl Function for App {
     const NAME: &'static str = "bf-demo";
 
-    fn from_env(env: &Env) -> Result<Self, env::Error> {
+    fn from_env(env: &Env) -> Result<Self, config::Error> {
         let redis = Redis::from_env(env)?;
         Ok(Self { lockout: Lockout::new(redis.clone()), limiter: Limiter::from_env(env, redis, &[DEFAULT])? })
     }

@@ -1,7 +1,7 @@
 //! What a book is, and what may be said of one.
 
 use serde::Serialize;
-use shared::fields::{Change, Fields, FromField, FromFields, Paragraph, Raw, Text};
+use shared::validation::{Change, Fields, FromField, FromFields, Paragraph, Raw, Text};
 use shared::http::EntityTag;
 use utoipa::ToSchema;
 

@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::http::documented::{IdempotencyKey, Idempotent, SignedIn, Stored, Throttled, WithJson};
+use shared::http::openapi::{IdempotencyKey, Idempotent, SignedIn, Stored, Throttled, WithJson};
 use shared::http::{Answer, Caller, Json, Result};
-use shared::once::Ticket;
+use shared::stores::idempotent_write::Ticket;
 
 use crate::book::{Book, Draft};
 use crate::store::{Kept, Store};

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::http::documented::{AdminOnly, Stored, Throttled, WithId, WithIfMatch};
+use shared::http::openapi::{AdminOnly, Stored, Throttled, WithId, WithIfMatch};
 use shared::http::{Admin, IfMatch, NumericId, Result};
 
 use crate::store::Store;

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use shared::http::documented::{Stored, Throttled, WithId, WithIfNoneMatch};
+use shared::http::openapi::{Stored, Throttled, WithId, WithIfNoneMatch};
 use shared::http::{Answer, Error, IfNoneMatch, NumericId, Result};
 
 use crate::book::Book;

@@ -15,13 +15,13 @@ mod update;
 use axum::extract::FromRef;
 use idempotency::{Idempotency, Scope, idempotent};
 use shared::cache::Cache;
-use shared::env::{self, Env};
-use shared::function::Function;
+use shared::config::{self, Env};
+use shared::lambda::function::Function;
 use shared::http::throttle;
-use shared::limiter::{DEFAULT, Limiter};
-use shared::postgres::Postgres;
-use shared::redis::Redis;
-use shared::tokens::Verifier;
+use shared::protection::limiter::{DEFAULT, Limiter};
+use shared::stores::postgres::Postgres;
+use shared::stores::redis::Redis;
+use shared::identity::tokens::Verifier;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
@@ -40,7 +40,7 @@ pub struct App {
 impl Function for App {
     const NAME: &'static str = "books";
 
-    fn from_env(env: &Env) -> Result<Self, env::Error> {
+    fn from_env(env: &Env) -> Result<Self, config::Error> {
         let postgres = Postgres::from_env(env)?;
         let redis = Redis::from_env(env)?;
         Ok(Self {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
-use shared::http::documented::{Stored, Throttled, WithIfNoneMatch, WithQuery};
+use shared::http::openapi::{Stored, Throttled, WithIfNoneMatch, WithQuery};
 use shared::http::{EntityTag, IfNoneMatch, Query, Result};
 
 use crate::listing::{Listing, ListingParameters};

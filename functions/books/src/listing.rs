@@ -1,6 +1,6 @@
 //! Which books a list shows, and which page of it.
 
-use shared::fields::{Fields, FromField, FromFields, Raw, Text};
+use shared::validation::{Fields, FromField, FromFields, Raw, Text};
 use shared::fingerprint::fingerprint;
 use utoipa::IntoParams;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use shared::fields::{FromField, Raw};
+use shared::validation::{FromField, Raw};
 use utoipa::ToSchema;
 
 /// Columns in order of weight, none twice and `id` last, so that no two books are equal.

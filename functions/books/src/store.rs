@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use shared::cache::Cache;
 use shared::http::{self, IfMatch};
-use shared::once::{self, Outcome as Write, Ticket};
-use shared::postgres::{Error, Parameter, Postgres};
+use shared::stores::idempotent_write::{self, Outcome as Write, Ticket};
+use shared::stores::postgres::{Error, Parameter, Postgres};
 use tokio::sync::OnceCell;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -72,7 +72,7 @@ impl Store {
     }
 
     /// Keeps a new book, or finds the one that `ticket` stands for.
-    pub(crate) async fn insert(&self, draft: &Draft, ticket: &Ticket) -> Result<Kept, once::Error> {
+    pub(crate) async fn insert(&self, draft: &Draft, ticket: &Ticket) -> Result<Kept, idempotent_write::Error> {
         const SQL: &str = "
             with book as (
                 insert into books (title, author, year, description)

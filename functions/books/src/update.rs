@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use shared::http::documented::{SignedIn, Stored, Throttled, WithId, WithIfMatch, WithJson};
+use shared::http::openapi::{SignedIn, Stored, Throttled, WithId, WithIfMatch, WithJson};
 use shared::http::{Answer, Caller, Error, IfMatch, Json, NumericId, Result};
 
 use crate::book::{Book, Patch};

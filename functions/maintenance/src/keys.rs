@@ -6,9 +6,9 @@
 
 use secrets::{CURRENT, Vault, Version};
 use serde::Serialize;
-use shared::passwords::new_pepper;
-use shared::postgres::Server;
-use shared::tokens::{generate, jwk_set};
+use shared::identity::passwords::new_pepper;
+use shared::stores::postgres::Server;
+use shared::identity::tokens::{generate, jwk_set};
 
 use crate::Error;
 use crate::migrate::{connect, take_turns};

@@ -15,8 +15,8 @@ use lambda_runtime::{Context, LambdaEvent};
 use secrets::Vault;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use shared::env::{self, Env};
-use shared::postgres::Server;
+use shared::config::{self, Env};
+use shared::stores::postgres::Server;
 use shared::telemetry::SECURITY;
 
 use event::Event;
@@ -94,7 +94,7 @@ pub struct App {
 
 impl App {
     /// Reads what leads to the database and to Secrets Manager: see [`Server::from_env`] and [`Vault::from_env`].
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         Ok(Self { database: Server::from_env(env)?, vault: Arc::new(Vault::from_env(env)?) })
     }
 

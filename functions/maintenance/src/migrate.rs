@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use refinery::{Runner, Target};
 use serde::Serialize;
-use shared::postgres::Server;
+use shared::stores::postgres::Server;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
 

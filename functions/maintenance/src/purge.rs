@@ -1,7 +1,7 @@
 //! Deletes what nobody needs any more, a batch at a time, so that no lock is held for long.
 
 use serde::Serialize;
-use shared::postgres::Server;
+use shared::stores::postgres::Server;
 use tokio_postgres::Client;
 
 use crate::Error;

@@ -1,12 +1,12 @@
 //! A playground for the rate limiter: two routes to spam, each with a quota of its own.
 
 use serde::Serialize;
-use shared::env::{self, Env};
-use shared::function::Function;
-use shared::http::documented::Throttled;
+use shared::config::{self, Env};
+use shared::lambda::function::Function;
+use shared::http::openapi::Throttled;
 use shared::http::{Answer, throttle};
-use shared::limiter::{Limiter, MINUTE, Quota, SECOND};
-use shared::redis::Redis;
+use shared::protection::limiter::{Limiter, MINUTE, Quota, SECOND};
+use shared::stores::redis::Redis;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -26,7 +26,7 @@ pub struct App {
 impl Function for App {
     const NAME: &'static str = "rl-demo";
 
-    fn from_env(env: &Env) -> Result<Self, env::Error> {
+    fn from_env(env: &Env) -> Result<Self, config::Error> {
         let redis = Redis::from_env(env)?;
         Ok(Self { limiter: Limiter::from_env(env, redis, &[PING, LOGIN_SIM])? })
     }

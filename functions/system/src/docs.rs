@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use lambda_http::request::RequestContext;
 use miniz_oxide::inflate::decompress_to_vec;
-use shared::http::documented::{Throttled, WithIfNoneMatch, WithName};
+use shared::http::openapi::{Throttled, WithIfNoneMatch, WithName};
 use shared::http::{EntityTag, Error, IfNoneMatch, Result};
 use tokio::task::spawn_blocking;
 

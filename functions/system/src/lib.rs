@@ -6,13 +6,13 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
-use shared::env::{self, Env};
-use shared::function::Function;
-use shared::http::documented::{Stored, Throttled};
+use shared::config::{self, Env};
+use shared::lambda::function::Function;
+use shared::http::openapi::{Stored, Throttled};
 use shared::http::{Answer, Result, throttle};
-use shared::limiter::{DEFAULT, Limiter};
-use shared::postgres::Postgres;
-use shared::redis::Redis;
+use shared::protection::limiter::{DEFAULT, Limiter};
+use shared::stores::postgres::Postgres;
+use shared::stores::redis::Redis;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -28,7 +28,7 @@ pub struct App {
 impl Function for App {
     const NAME: &'static str = "system";
 
-    fn from_env(env: &Env) -> Result<Self, env::Error> {
+    fn from_env(env: &Env) -> Result<Self, config::Error> {
         let redis = Redis::from_env(env)?;
         Ok(Self {
             postgres: Postgres::from_env(env)?,

@@ -1,7 +1,7 @@
 //! Idempotent writes: a caller who sends an `Idempotency-Key` may send its request again, and it is done once.
 //!
 //! Two memories keep the promise. A record in `DynamoDB` tells what is being done and holds the answer of what is
-//! done; [`shared::once`] has a row beside what was written, and so holds on where `DynamoDB` forgets or is away.
+//! done; [`shared::stores::idempotent_write`] has a row beside what was written, and so holds on where `DynamoDB` forgets or is away.
 //! The record's attributes are those of Powertools for AWS Lambda, so that one table serves several languages.
 
 mod key;
@@ -17,9 +17,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use shared::env::{self, Env};
+use shared::config::{self, Env};
 use shared::fingerprint::fingerprint;
-use shared::once::Ticket;
+use shared::stores::idempotent_write::Ticket;
 
 pub use layer::{Scope, idempotent};
 
@@ -36,8 +36,8 @@ pub struct Idempotency {
 
 impl Idempotency {
     /// Reads `IDEMPOTENCY_TABLE`, `STAGE_PREFIX` (as part of what names a write), and what leads to `DynamoDB`: the
-    /// [`Identity`](shared::iam::Identity) and, for a local one, `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    /// [`Identity`](shared::stores::iam::Identity) and, for a local one, `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let stage = env.optional("STAGE_PREFIX").map(Arc::from);
         Ok(Self { table: Arc::new(Table::from_env(env)?), stage, secret: Arc::new([]) })
     }

@@ -16,9 +16,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use shared::env::{self, Env};
-use shared::iam::Identity;
-use shared::tls;
+use shared::config::{self, Env};
+use shared::stores::iam::Identity;
+use shared::stores::tls;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -93,10 +93,10 @@ pub(crate) enum Error {
 }
 
 impl Table {
-    pub(crate) fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub(crate) fn from_env(env: &Env) -> Result<Self, config::Error> {
         let name = env.required(VARIABLE)?;
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
-            return Err(env::Error::invalid(VARIABLE, "is not the name of a table"));
+            return Err(config::Error::invalid(VARIABLE, "is not the name of a table"));
         }
         Ok(Self {
             name: name.to_owned(),

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     TimeToLiveSpecification,
 };
-use shared::env::Env;
+use shared::config::Env;
 
 use crate::record::{EXPIRATION, ID};
 use crate::table::Table;

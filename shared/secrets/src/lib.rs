@@ -7,7 +7,7 @@ mod vault;
 
 use std::collections::BTreeMap;
 
-use shared::env::{self, Env};
+use shared::config::{self, Env};
 
 pub use vault::{CURRENT, Error, Vault, Version};
 
@@ -26,21 +26,21 @@ pub struct Source {
 
 impl Source {
     /// Reads `SECRET_ARN` and, where it is set, what leads to Secrets Manager: see [`Vault::from_env`].
-    pub fn from_env(env: &Env) -> Result<Option<Self>, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Option<Self>, config::Error> {
         let Some(arn) = env.optional(SECRET_ARN) else { return Ok(None) };
         Ok(Some(Self { vault: Vault::from_env(env)?, arn: arn.to_owned() }))
     }
 }
 
 /// `env` with what the secret holds, where `SECRET_ARN` names one; `env` as it is, and no call, where not.
-pub async fn resolve(env: Env) -> Result<Env, env::Error> {
+pub async fn resolve(env: Env) -> Result<Env, config::Error> {
     let Some(Source { vault, arn }) = Source::from_env(&env)? else { return Ok(env) };
     let text = vault.read(&arn).await.map_err(|error| {
-        env::Error::invalid(SECRET_ARN, format_args!("leads to no secret that can be read: {error}"))
+        config::Error::invalid(SECRET_ARN, format_args!("leads to no secret that can be read: {error}"))
     })?;
-    let malformed = || env::Error::invalid(SECRET_ARN, "leads to a secret that is no JSON object of texts");
+    let malformed = || config::Error::invalid(SECRET_ARN, "leads to a secret that is no JSON object of texts");
     let mut members = members(&text).ok_or_else(malformed)?;
-    let missing = |name| env::Error::invalid(name, format_args!("is not in the secret of {SECRET_ARN}"));
+    let missing = |name| config::Error::invalid(name, format_args!("is not in the secret of {SECRET_ARN}"));
     let mut take =
         |name: &'static str| members.remove(name).map(|value| (name, value)).ok_or_else(|| missing(name));
     let values = [take(PRIVATE_KEY)?, take(PEPPER)?];

@@ -12,9 +12,9 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use shared::env::{self, Env};
-use shared::iam::Identity;
-use shared::tls;
+use shared::config::{self, Env};
+use shared::stores::iam::Identity;
+use shared::stores::tls;
 
 /// The longest that a call may take, all tries included. Lambda gives a start ten seconds.
 const CALL_PATIENCE: Duration = Duration::from_secs(6);
@@ -56,7 +56,7 @@ pub enum Error {
 
 impl Vault {
     /// Reads the [`Identity`] and, for tests, `AWS_ENDPOINT_URL_SECRETS_MANAGER`. Opens no connection.
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         Ok(Self {
             identity: Identity::from_env(env)?,
             endpoint: env.optional("AWS_ENDPOINT_URL_SECRETS_MANAGER").map(str::to_owned),

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::Version;
 use super::sealed::Sealed;
-use crate::freeze::LastUse;
-use crate::redis::{Redis, Unavailable};
+use crate::stores::freeze::LastUse;
+use crate::stores::redis::{Redis, Unavailable};
 
 /// The longest that a page is given out, counted from when its reader asked: also the longest staleness when an
 /// invalidation fails.

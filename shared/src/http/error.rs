@@ -5,8 +5,10 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::fields::FieldError;
-use crate::{limiter, lockout, once, passwords, postgres, redis};
+use crate::validation::FieldError;
+use crate::identity::passwords;
+use crate::protection::{limiter, lockout};
+use crate::stores::{idempotent_write, postgres, redis};
 
 /// A handler's answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -229,11 +231,11 @@ impl From<postgres::Error> for Error {
     }
 }
 
-impl From<once::Error> for Error {
-    fn from(error: once::Error) -> Self {
+impl From<idempotent_write::Error> for Error {
+    fn from(error: idempotent_write::Error) -> Self {
         match error {
-            once::Error::Postgres(error) => error.into(),
-            once::Error::OtherContent => Self::KeyReused,
+            idempotent_write::Error::Postgres(error) => error.into(),
+            idempotent_write::Error::OtherContent => Self::KeyReused,
         }
     }
 }

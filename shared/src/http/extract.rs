@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::error::Error;
-use crate::fields::{FieldError, Fields, FromFields, Raw};
+use crate::validation::{FieldError, Fields, FromFields, Raw};
 
 /// The largest body, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;

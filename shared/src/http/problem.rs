@@ -15,7 +15,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::error::Error;
-use crate::fields::FieldError;
+use crate::validation::FieldError;
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -72,10 +72,10 @@ pub(super) struct TokenProblem {
 
 /// Names one request, in its answer and in every log line about it: Lambda's own request id.
 #[derive(Debug, Clone, Default)]
-pub(super) struct RequestId(String);
+pub(crate) struct RequestId(String);
 
 impl RequestId {
-    pub(super) fn new(id: String) -> Self {
+    pub(crate) fn new(id: String) -> Self {
         Self(id)
     }
 }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::invoke::{Failure, Invoke};
 use super::role;
-use crate::env::{self, Env};
-use crate::function::Function;
+use crate::config::{self, Env};
+use crate::lambda::function::Function;
 use crate::lambda::Gateway;
 
 /// A caller of one execution environment of a function.
@@ -38,7 +38,7 @@ pub struct Answer {
 impl Client {
     /// Starts `F` with this configuration and [under its role](super::role), in process, and calls it from a network
     /// of its own.
-    pub fn start<F: Function>(env: &Env) -> Result<Self, env::Error> {
+    pub fn start<F: Function>(env: &Env) -> Result<Self, config::Error> {
         let env = match env.optional("DATABASE_URL") {
             Some(url) => &env.replacing("DATABASE_URL", &role::of_function(F::NAME, url)),
             None => env,

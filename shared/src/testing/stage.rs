@@ -9,7 +9,7 @@ use tokio_postgres::{Client, NoTls};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::contents::Contents;
-use crate::env::Env;
+use crate::config::Env;
 
 /// The database that each test's own is copied from; the stack migrated it.
 pub const TEMPLATE: &str = "bookshelf_template";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use shared::metrics::Metric;
+use shared::telemetry::metrics::Metric;
 
 use super::document::Template;
 

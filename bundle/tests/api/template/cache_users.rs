@@ -4,7 +4,7 @@ use bf_demo::App as BfDemo;
 use redis::aio::MultiplexedConnection;
 use rl_demo::App as RlDemo;
 use serde_json::json;
-use shared::function::Function;
+use shared::lambda::function::Function;
 use shared::testing::{Client, Stage};
 
 use super::document::Template;

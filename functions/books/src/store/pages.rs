@@ -1,9 +1,9 @@
 //! The list of books: pages, through the cache.
 
 use shared::cache::Sealed;
-use shared::fields::Text;
+use shared::validation::Text;
 use shared::http::{Error, Result};
-use shared::postgres::{self, Parameter};
+use shared::stores::postgres::{self, Parameter};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 

@@ -1,6 +1,6 @@
 //! Invalidations that failed: noted in the database, and made good by the next reader who misses a page.
 
-use shared::postgres::Error;
+use shared::stores::postgres::Error;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 use serde_json::Value;
-use shared::tls;
+use shared::stores::tls;
 use tokio::time::{sleep, timeout};
 
 use crate::Error;

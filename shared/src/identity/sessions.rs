@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::postgres::{Error, Postgres};
+use crate::stores::postgres::{Error, Postgres};
 
 /// The role that may do everything.
 pub const ADMIN: &str = "admin";

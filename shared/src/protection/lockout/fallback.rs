@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 
 use super::Guard;
-use crate::postgres::{Error, Postgres};
+use crate::stores::postgres::{Error, Postgres};
 
 /// Counts a guess under every guard, before it is checked. Answers how long to wait if that is too many.
 pub(super) async fn begin(postgres: &Postgres, guards: &[Guard]) -> Result<Option<Duration>, Error> {

@@ -8,9 +8,9 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::env::{self, Env};
-use crate::iam::{Signer, is_name};
-use crate::tls;
+use crate::config::{self, Env};
+use crate::stores::iam::{Signer, is_name};
+use crate::stores::tls;
 
 const URL: &str = "DATABASE_URL";
 const AUTH: &str = "DATABASE_AUTH";
@@ -59,15 +59,15 @@ impl Server {
     /// With `sslmode=require` in the URL, the server must show a certificate for its host name; `verify-full`, as other
     /// clients call it, is the same. That reads `TLS_ROOTS` or `AWS_REGION`. With `DATABASE_AUTH=iam` each connection
     /// shows a token, and TLS is a must.
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let config = parse(env.required(URL)?)
-            .ok_or_else(|| env::Error::invalid(URL, "is not a Postgres connection string"))?;
+            .ok_or_else(|| config::Error::invalid(URL, "is not a Postgres connection string"))?;
         let encrypted = config.get_ssl_mode() == SslMode::Require;
         let tls = if encrypted { Some(MakeRustlsConnect::new(tls::to_postgres(env)?)) } else { None };
         let login = match Signer::if_chosen(env, AUTH)? {
             None => None,
             Some(_) if !encrypted => {
-                return Err(env::Error::invalid(URL, "must say sslmode=require, for tokens are secrets"));
+                return Err(config::Error::invalid(URL, "must say sslmode=require, for tokens are secrets"));
             }
             Some(signer) => Some(Login::of(signer, &config)?),
         };
@@ -92,12 +92,12 @@ impl Server {
 
 impl Login {
     /// A token is for one host, port and user, so the URL must name them.
-    fn of(signer: Signer, config: &Config) -> Result<Self, env::Error> {
+    fn of(signer: Signer, config: &Config) -> Result<Self, config::Error> {
         let host = match config.get_hosts() {
             [Host::Tcp(host)] if is_name(host) => host.clone(),
-            _ => return Err(env::Error::invalid(URL, "does not name one host")),
+            _ => return Err(config::Error::invalid(URL, "does not name one host")),
         };
-        let user = config.get_user().ok_or_else(|| env::Error::invalid(URL, "does not name a user"))?;
+        let user = config.get_user().ok_or_else(|| config::Error::invalid(URL, "does not name a user"))?;
         let port = config.get_ports().first().copied().unwrap_or(5432);
         Ok(Self { signer, host, port, user: user.to_owned() })
     }
@@ -162,7 +162,7 @@ mod tests {
             ("postgres://db/d?sslmode=require", "does not name a user"),
         ] {
             let env = Env::of([&IAM[..], &[(URL, url)]].concat());
-            assert_eq!(Server::from_env(&env).err(), Some(env::Error::invalid(URL, problem)), "{url}");
+            assert_eq!(Server::from_env(&env).err(), Some(config::Error::invalid(URL, problem)), "{url}");
         }
         let env = Env::of([&IAM[..], &[(URL, "postgres://u@db/d?sslmode=require")]].concat());
         assert_eq!(Server::from_env(&env).unwrap().login.unwrap().port, 5432);

@@ -13,8 +13,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use crate::env::{self, Env};
-use crate::freeze::LastUse;
+use crate::config::{self, Env};
+use crate::stores::freeze::LastUse;
 
 pub use server::{Driver, Server};
 
@@ -53,11 +53,11 @@ pub enum Error {
 impl Postgres {
     /// Reads what [`Server::from_env`] reads and, for the number of connections, `AWS_LAMBDA_MAX_CONCURRENCY` (1
     /// unless set: an execution environment serves one request at a time). Opens no connection.
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let server = Server::from_env(env)?;
         let connections = env.parsed("AWS_LAMBDA_MAX_CONCURRENCY", 1_usize)?.max(1);
         let pool = Pool::builder(Connector { server }).max_size(connections).build();
-        Ok(Self { pool: pool.map_err(|error| env::Error::invalid("DATABASE_URL", error))? })
+        Ok(Self { pool: pool.map_err(|error| config::Error::invalid("DATABASE_URL", error))? })
     }
 
     /// Runs a statement that may safely run twice: it is tried once more when the connection is lost.

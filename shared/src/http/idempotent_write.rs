@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::once::Ticket;
+use crate::stores::idempotent_write::Ticket;
 
 impl<S: Sync> FromRequestParts<S> for Ticket {
     type Rejection = Infallible;

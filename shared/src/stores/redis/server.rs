@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
-use crate::env::{self, Env};
-use crate::iam::{Signer, is_name};
-use crate::tls;
+use crate::config::{self, Env};
+use crate::stores::iam::{Signer, is_name};
+use crate::stores::tls;
 
 const URL: &str = "REDIS_URL";
 const AUTH: &str = "REDIS_AUTH";
@@ -61,20 +61,20 @@ impl Drop for Driver {
 impl Server {
     /// Reads `REDIS_URL` and `REDIS_AUTH`; for `rediss://` also `TLS_ROOTS`. With `REDIS_AUTH=iam` it reads
     /// `REDIS_CACHE_NAME`, each connection shows a token, and TLS is a must.
-    pub(super) fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub(super) fn from_env(env: &Env) -> Result<Self, config::Error> {
         let url = env.required(URL)?;
         let encrypted = ["rediss://", "valkeys://"].iter().find_map(|scheme| url.strip_prefix(scheme));
         // Without TLS of its own the client refuses those schemes.
         let plain = encrypted.map(|rest| format!("redis://{rest}"));
         let client = Client::open(plain.as_deref().unwrap_or(url))
-            .map_err(|_| env::Error::invalid(URL, "is not a Redis URL"))?;
+            .map_err(|_| config::Error::invalid(URL, "is not a Redis URL"))?;
         let signer = Signer::if_chosen(env, AUTH)?;
         if encrypted.is_some() {
             let tls = Tls::from_env(env, &client, signer)?;
             return Ok(Self { client, tls: Some(tls) });
         }
         match signer {
-            Some(_) => Err(env::Error::invalid(URL, "must begin with rediss://, for tokens are secrets")),
+            Some(_) => Err(config::Error::invalid(URL, "must begin with rediss://, for tokens are secrets")),
             None => Ok(Self { client, tls: None }),
         }
     }
@@ -92,9 +92,9 @@ impl Server {
 }
 
 impl Tls {
-    fn from_env(env: &Env, client: &Client, signer: Option<Signer>) -> Result<Self, env::Error> {
+    fn from_env(env: &Env, client: &Client, signer: Option<Signer>) -> Result<Self, config::Error> {
         let info = client.get_connection_info();
-        let unusable = || env::Error::invalid(URL, "does not name a host");
+        let unusable = || config::Error::invalid(URL, "does not name a host");
         let ConnectionAddr::Tcp(host, port) = info.addr() else { return Err(unusable()) };
         let login = match signer {
             None => None,
@@ -124,11 +124,11 @@ impl Tls {
 }
 
 impl Login {
-    fn from_env(env: &Env, signer: Signer, settings: &RedisConnectionInfo) -> Result<Self, env::Error> {
-        let user = settings.username().ok_or_else(|| env::Error::invalid(URL, "does not name a user"))?;
+    fn from_env(env: &Env, signer: Signer, settings: &RedisConnectionInfo) -> Result<Self, config::Error> {
+        let user = settings.username().ok_or_else(|| config::Error::invalid(URL, "does not name a user"))?;
         let cache = env.required(CACHE)?;
         if !is_name(cache) {
-            return Err(env::Error::invalid(CACHE, "is not the name of a cache"));
+            return Err(config::Error::invalid(CACHE, "is not the name of a cache"));
         }
         Ok(Self { signer, cache: cache.to_owned(), user: user.to_owned() })
     }

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sha2::{Sha256, Sha384};
 
-use crate::env::{self, Env};
+use crate::config::{self, Env};
 
 /// bcrypt's cost where `BCRYPT_COST` is not set: about a quarter of a second on a full core.
 const DEFAULT_COST: u32 = 12;
@@ -59,15 +59,15 @@ pub fn new_pepper() -> String {
 
 impl Hasher {
     /// Reads `PASSWORD_PEPPER` (base64, 32 bytes or more) and `BCRYPT_COST` (10 to 15, default 12).
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let pepper = STANDARD.decode(env.required("PASSWORD_PEPPER")?);
         let pepper = pepper
             .ok()
             .filter(|pepper| pepper.len() >= SHORTEST_PEPPER)
-            .ok_or_else(|| env::Error::invalid("PASSWORD_PEPPER", "is not base64 of 32 bytes or more"))?;
+            .ok_or_else(|| config::Error::invalid("PASSWORD_PEPPER", "is not base64 of 32 bytes or more"))?;
         let cost = env.parsed("BCRYPT_COST", DEFAULT_COST)?;
         if !COSTS.contains(&cost) {
-            return Err(env::Error::invalid("BCRYPT_COST", "is not from 10 to 15"));
+            return Err(config::Error::invalid("BCRYPT_COST", "is not from 10 to 15"));
         }
         Ok(Self { pepper: pepper.into(), cost })
     }

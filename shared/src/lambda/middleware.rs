@@ -15,11 +15,11 @@ use lambda_http::RequestExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::error::Error;
-use super::problem::{self, RequestId};
-use crate::function::Function;
-use crate::metrics::{self, Metric};
-use crate::redis;
+use crate::http::error::Error;
+use crate::http::problem::{self, RequestId};
+use crate::lambda::function::Function;
+use crate::telemetry::metrics::{self, Metric};
+use crate::stores::redis;
 
 /// The whole function as a router: its routes, between the layers that all functions share.
 pub fn router<F: Function>(function: F) -> Router {

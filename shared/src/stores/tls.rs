@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use crate::env::{self, Env};
+use crate::config::{self, Env};
 
 /// Authorities of Amazon Trust Services in PEM: they certify `ElastiCache`, RDS Proxy and every endpoint of AWS.
 pub const AMAZON: &str = include_str!("tls/roots/amazon.pem");
@@ -31,7 +31,7 @@ pub fn to_aws() -> ClientConfig {
 }
 
 /// How to speak to Redis. Reads `TLS_ROOTS`: certificates in PEM, for a server that is not AWS's.
-pub(crate) fn to_redis(env: &Env) -> Result<ClientConfig, env::Error> {
+pub(crate) fn to_redis(env: &Env) -> Result<ClientConfig, config::Error> {
     match own_roots(env)? {
         Some(roots) => Ok(trusting(roots)),
         None => Ok(to_aws()),
@@ -40,20 +40,20 @@ pub(crate) fn to_redis(env: &Env) -> Result<ClientConfig, env::Error> {
 
 /// How to speak to Postgres. Reads `TLS_ROOTS` as [`to_redis`] does and, without it, `AWS_REGION`: the authority of
 /// RDS differs from region to region, and only the one of this region is trusted.
-pub(crate) fn to_postgres(env: &Env) -> Result<ClientConfig, env::Error> {
+pub(crate) fn to_postgres(env: &Env) -> Result<ClientConfig, config::Error> {
     if let Some(roots) = own_roots(env)? {
         return Ok(trusting(roots));
     }
     let unknown =
-        || env::Error::invalid("AWS_REGION", "is no region whose authority is known; set TLS_ROOTS");
+        || config::Error::invalid("AWS_REGION", "is no region whose authority is known; set TLS_ROOTS");
     let regional = of_region(env.required("AWS_REGION")?).ok_or_else(unknown)?;
     let mut roots = roots_in(AMAZON).expect("the certificates of this room are sound");
     roots.extend(roots_in(regional).expect("the certificates of this room are sound").roots);
     Ok(trusting(roots))
 }
 
-fn own_roots(env: &Env) -> Result<Option<RootCertStore>, env::Error> {
-    let unusable = || env::Error::invalid(ROOTS, "holds no usable certificates in PEM");
+fn own_roots(env: &Env) -> Result<Option<RootCertStore>, config::Error> {
+    let unusable = || config::Error::invalid(ROOTS, "holds no usable certificates in PEM");
     let Some(pem) = env.optional(ROOTS) else { return Ok(None) };
     roots_in(&pem.replace("\\n", "\n")).map(Some).ok_or_else(unusable)
 }
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(starts("AWS_REGION", "eu-central-1"), Ok(()));
         let unknown = starts("AWS_REGION", "mars-north-1").unwrap_err().to_string();
         assert!(unknown.starts_with("AWS_REGION") && !unknown.contains("mars"), "{unknown}");
-        assert_eq!(starts("LOG_LEVEL", "info"), Err(env::Error::Missing("AWS_REGION".into())));
+        assert_eq!(starts("LOG_LEVEL", "info"), Err(config::Error::Missing("AWS_REGION".into())));
         for nonsense in ["hunter2", "-----BEGIN CERTIFICATE-----\\naGk=\\n-----END CERTIFICATE-----\\n"] {
             let error = starts(ROOTS, nonsense).unwrap_err().to_string();
             assert!(error.starts_with(ROOTS) && !error.contains(nonsense), "{error}");

@@ -3,9 +3,9 @@
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::env::{self, Env};
-use crate::limiter::Limiter;
-use crate::tokens::Verifier;
+use crate::config::{self, Env};
+use crate::protection::limiter::Limiter;
+use crate::identity::tokens::Verifier;
 
 /// A group of endpoints that is deployed as one Lambda function.
 pub trait Function: Clone + Send + Sync + 'static {
@@ -13,7 +13,7 @@ pub trait Function: Clone + Send + Sync + 'static {
     const NAME: &'static str;
 
     /// Reads the configuration and prepares lazy connections; opens none.
-    fn from_env(env: &Env) -> Result<Self, env::Error>;
+    fn from_env(env: &Env) -> Result<Self, config::Error>;
 
     /// Every endpoint. Path and method are written once, on its handler.
     fn routes() -> OpenApiRouter<Self>;

@@ -15,8 +15,8 @@ use ::redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::env::{self, Env};
-use crate::freeze::LastUse;
+use crate::config::{self, Env};
+use crate::stores::freeze::LastUse;
 
 use server::{Link, Server};
 
@@ -58,12 +58,12 @@ pub struct Unavailable(String);
 impl Redis {
     /// Reads `REDIS_URL` and `REDIS_AUTH` (see `redis/server.rs`), `REDIS_KEY_PREFIX` (default `bookshelf:`) and `REDIS_PATIENCE_MS`: the longest that one
     /// trip may take, 10 to 1000 (default 100). Opens no connection.
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let server = Server::from_env(env)?;
         let prefix = env.optional("REDIS_KEY_PREFIX").unwrap_or("bookshelf:").to_owned();
         let patience = env.parsed("REDIS_PATIENCE_MS", DEFAULT_PATIENCE_MS)?;
         if !(10..=1000).contains(&patience) {
-            return Err(env::Error::invalid("REDIS_PATIENCE_MS", "is not from 10 to 1000"));
+            return Err(config::Error::invalid("REDIS_PATIENCE_MS", "is not from 10 to 1000"));
         }
         let patience = Duration::from_millis(patience);
         Ok(Self { handle: Arc::new(Handle { server, prefix, patience, open: Mutex::default() }) })

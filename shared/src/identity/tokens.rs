@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::env::{self, Env};
+use crate::config::{self, Env};
 pub use generate::{GeneratedKeys, generate, jwk_set};
 pub use keys::{PublicKeys, PublishedKeySet};
 
@@ -98,11 +98,11 @@ pub struct Issuer {
 impl Issuer {
     /// Reads `JWT_PRIVATE_KEY` (PKCS#8 PEM; line ends may be written as `\n`), `JWT_PUBLIC_KEYS`,
     /// `JWT_ISSUER` and `JWT_AUDIENCE`. The public half must be among the public keys.
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         provider::install();
         let (key, public) = keys::private_key(env)?;
         let kid = PublicKeys::from_env(env)?.kid_of(&public).ok_or_else(|| {
-            env::Error::invalid("JWT_PUBLIC_KEYS", "lacks the public half of JWT_PRIVATE_KEY")
+            config::Error::invalid("JWT_PUBLIC_KEYS", "lacks the public half of JWT_PRIVATE_KEY")
         })?;
         let (iss, aud) = issuer_and_audience(env)?;
         Ok(Self { key, kid, iss, aud })
@@ -151,7 +151,7 @@ pub struct Verifier {
 
 impl Verifier {
     /// Reads `JWT_PUBLIC_KEYS`, `JWT_ISSUER` and `JWT_AUDIENCE`.
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         provider::install();
         let (issuer, audience) = issuer_and_audience(env)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
@@ -206,7 +206,7 @@ fn decode(part: &str) -> Result<Vec<u8>, Invalid> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| Invalid)
 }
 
-fn issuer_and_audience(env: &Env) -> Result<(String, String), env::Error> {
+fn issuer_and_audience(env: &Env) -> Result<(String, String), config::Error> {
     Ok((env.required("JWT_ISSUER")?.to_owned(), env.required("JWT_AUDIENCE")?.to_owned()))
 }
 

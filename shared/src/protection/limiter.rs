@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use redis::Script;
 
-use crate::env::{self, Env};
-use crate::freeze::LastUse;
-use crate::redis::Redis;
+use crate::config::{self, Env};
+use crate::stores::freeze::LastUse;
+use crate::stores::redis::Redis;
 
 /// One second, to read quotas aloud.
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -79,7 +79,7 @@ impl Quota {
     }
 
     /// The quota as `RATE_LIMIT_<NAME>=n/seconds` has it, or as it stands.
-    fn overridden(self, env: &Env) -> Result<Self, env::Error> {
+    fn overridden(self, env: &Env) -> Result<Self, config::Error> {
         let name = format!("RATE_LIMIT_{}", self.name.to_uppercase());
         let Some(text) = env.optional(&name) else { return Ok(self) };
         let parts = text.split_once('/').map(|(n, seconds)| (n.parse::<u32>(), seconds.parse::<u32>()));
@@ -87,7 +87,7 @@ impl Quota {
             Some((Ok(limit @ 1..=10_000), Ok(seconds @ 1..=86_400))) => {
                 Ok(Self { limit, ..self.per(SECOND * seconds) })
             }
-            _ => Err(env::Error::invalid(&name, "must be n/seconds, as in 100/60: 1 to 10000 in 1 to 86400")),
+            _ => Err(config::Error::invalid(&name, "must be n/seconds, as in 100/60: 1 to 10000 in 1 to 86400")),
         }
     }
 }
@@ -127,7 +127,7 @@ impl Verdict {
 /// Redis gave no answer; [`Quota::outage`] decides.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Unavailable(#[from] crate::redis::Unavailable);
+pub struct Unavailable(#[from] crate::stores::redis::Unavailable);
 
 /// Counts requests against quotas.
 #[derive(Clone)]
@@ -145,7 +145,7 @@ const REMEMBERED: usize = 1000;
 
 impl Limiter {
     /// Reads the override of each of `quotas` from its variable.
-    pub fn from_env(env: &Env, redis: Redis, quotas: &[Quota]) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env, redis: Redis, quotas: &[Quota]) -> Result<Self, config::Error> {
         let overridden = quotas.iter().map(|quota| Ok((quota.name, quota.overridden(env)?)));
         let quotas = Arc::new(overridden.collect::<Result<_, _>>()?);
         Ok(Self { redis, quotas, refusals: Arc::default() })

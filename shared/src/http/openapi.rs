@@ -1,7 +1,7 @@
 //! What an operation may answer when it fails, for its documentation: grouped once here, named by handlers. Status,
 //! text and headers are those that the errors themselves have.
 
-mod failures;
+mod errors;
 mod parameters;
 
 pub use parameters::IdempotencyKey;
@@ -14,7 +14,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Schem
 use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr};
 use utoipa::{IntoResponses, PartialSchema as _, ToSchema as _};
 
-use failures::{
+use errors::{
     CLAIMED, FORBIDDEN, IN_PROGRESS, INVALID_BODY, INVALID_GRANT, INVALID_ID, INVALID_PAGE, INVALID_TOKEN,
     MALFORMED, NOT_A_FORM, NOT_FOUND, NOT_JSON, PRECONDITION_FAILED, Responses, TOO_LARGE, TOO_MANY,
     UNAVAILABLE, named, named_to_oauth_clients,
@@ -22,7 +22,7 @@ use failures::{
 
 use super::error::Error;
 use super::problem::{Problem, TokenProblem};
-use crate::fields::FieldError;
+use crate::validation::FieldError;
 
 /// What any throttled route may answer.
 pub struct Throttled;
@@ -208,7 +208,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     let is_throttled = responses.contains_key("429");
     for response in responses.values_mut() {
-        failures::write_out(response);
+        errors::write_out(response);
         let RefOr::T(response) = response else { continue };
         if is_throttled {
             response.headers.extend([RATE_LIMIT, RATE_LIMIT_POLICY].map(shared_header));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use crate::env::{self, Env};
+use crate::config::{self, Env};
 
 /// Length of an Ed25519 public key in bytes.
 pub(super) const PUBLIC_KEY_LENGTH: usize = 32;
@@ -56,18 +56,18 @@ pub struct PublishedKeySet<'a> {
 
 impl PublicKeys {
     /// Reads `JWT_PUBLIC_KEYS`.
-    pub(super) fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub(super) fn from_env(env: &Env) -> Result<Self, config::Error> {
         const NAME: &str = "JWT_PUBLIC_KEYS";
         let set: KeySet = serde_json::from_str(env.required(NAME)?)
-            .map_err(|_| env::Error::invalid(NAME, "is not a JWK set of Ed25519 keys, each with a kid"))?;
+            .map_err(|_| config::Error::invalid(NAME, "is not a JWK set of Ed25519 keys, each with a kid"))?;
         if set.keys.is_empty() {
-            return Err(env::Error::invalid(NAME, "holds no key"));
+            return Err(config::Error::invalid(NAME, "holds no key"));
         }
         let keys = set.keys.into_iter().map(|key| {
             let decoding = key.decoding_key();
             decoding
                 .map(|decoding| (key, decoding))
-                .ok_or_else(|| env::Error::invalid(NAME, "holds a key that is not an Ed25519 signature key"))
+                .ok_or_else(|| config::Error::invalid(NAME, "holds a key that is not an Ed25519 signature key"))
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
     }
@@ -110,10 +110,10 @@ impl PublicKey {
 }
 
 /// Reads `JWT_PRIVATE_KEY`: the key and its public half.
-pub(super) fn private_key(env: &Env) -> Result<(EncodingKey, Vec<u8>), env::Error> {
+pub(super) fn private_key(env: &Env) -> Result<(EncodingKey, Vec<u8>), config::Error> {
     const NAME: &str = "JWT_PRIVATE_KEY";
     let pem = env.required(NAME)?.replace("\\n", "\n");
-    let unusable = || env::Error::invalid(NAME, "is not an Ed25519 private key in PKCS#8 PEM");
+    let unusable = || config::Error::invalid(NAME, "is not an Ed25519 private key in PKCS#8 PEM");
     let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| unusable())?;
     let der = der.secret_pkcs8_der();
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| unusable())?;

@@ -11,7 +11,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, 
 use aws_sigv4::sign::v4::SigningParams;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::env::{self, Env};
+use crate::config::{self, Env};
 
 /// How long a token may be used to connect: the most that AWS permits.
 const LIFE: Duration = Duration::from_mins(15);
@@ -34,11 +34,11 @@ pub struct Identity {
 impl Identity {
     /// Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, which Lambda sets. The
     /// last one may be missing: who is no role has none.
-    pub fn from_env(env: &Env) -> Result<Self, env::Error> {
+    pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let region = env.required("AWS_REGION")?;
         // It becomes part of the host that is called.
         if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return Err(env::Error::invalid("AWS_REGION", "is not the name of a region"));
+            return Err(config::Error::invalid("AWS_REGION", "is not the name of a region"));
         }
         let (id, secret) = (env.required("AWS_ACCESS_KEY_ID")?, env.required("AWS_SECRET_ACCESS_KEY")?);
         let session = env.optional("AWS_SESSION_TOKEN").map(str::to_owned);
@@ -66,11 +66,11 @@ pub(crate) struct Signer(Identity);
 impl Signer {
     /// Reads `variable`, which chooses how to sign in: `iam` makes a signer and reads its [`Identity`]; unset there is
     /// none, and the password of the URL counts.
-    pub(crate) fn if_chosen(env: &Env, variable: &str) -> Result<Option<Self>, env::Error> {
+    pub(crate) fn if_chosen(env: &Env, variable: &str) -> Result<Option<Self>, config::Error> {
         match env.optional(variable) {
             None => Ok(None),
             Some("iam") => Ok(Some(Self(Identity::from_env(env)?))),
-            Some(_) => Err(env::Error::invalid(variable, "is not iam")),
+            Some(_) => Err(config::Error::invalid(variable, "is not iam")),
         }
     }
 
@@ -204,7 +204,7 @@ mod tests {
     fn without_a_part_of_it_or_a_region_that_can_be_one_there_is_no_identity() {
         for (missing, _) in CREDENTIALS {
             let env = Env::of(CREDENTIALS).with([(missing, "")]);
-            assert_eq!(Identity::from_env(&env).err(), Some(env::Error::Missing(missing.into())));
+            assert_eq!(Identity::from_env(&env).err(), Some(config::Error::Missing(missing.into())));
         }
         for nonsense in ["evil.example/", "eu_central_1", "eu-central-1 "] {
             let env = Env::of(CREDENTIALS).with([("AWS_REGION", nonsense)]);
@@ -222,7 +222,7 @@ mod tests {
             let env = Env::of(
                 CREDENTIALS.into_iter().filter(|(name, _)| *name != missing).chain([("AUTH", "iam")]),
             );
-            assert_eq!(Signer::if_chosen(&env, "AUTH").err(), Some(env::Error::Missing(missing.into())));
+            assert_eq!(Signer::if_chosen(&env, "AUTH").err(), Some(config::Error::Missing(missing.into())));
         }
         let error = Signer::if_chosen(&Env::of([("AUTH", "IAM")]), "AUTH").err().unwrap();
         assert_eq!(error.to_string(), "AUTH is not iam");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::postgres::{self, Parameter, Postgres};
+use crate::stores::postgres::{self, Parameter, Postgres};
 
 /// Names a write whose sender may repeat it; blank for the others.
 #[derive(Debug, Clone, Default)]

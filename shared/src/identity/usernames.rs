@@ -8,7 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::fields::{FromField, Raw};
+use crate::validation::{FromField, Raw};
 
 const LENGTH: RangeInclusive<usize> = 3..=50;
 

@@ -1,0 +1,4 @@
+//! Protection against callers who ask too much or guess.
+
+pub mod limiter;
+pub mod lockout;
