@@ -1,0 +1,50 @@
+//! Everything that runs on one machine: servers instead of AWS's, functions as processes, and the local API.
+//!
+//! This crate knows no function but by its name and its binary, so it compiles in seconds. Each module imports only
+//! modules above it in this table; a test keeps it so.
+//!
+//! | module | purpose |
+//! |---|---|
+//! | [`error`] | one error for everything here: a sentence for the person at the terminal |
+//! | `settings` | reads the environment variables |
+//! | `random` | makes passwords and keys |
+//! | `env_file` | writes and reads the `env` file of a stack |
+//! | [`http`] | sends HTTP requests |
+//! | `signals` | waits for Ctrl-C |
+//! | `programs` | finds programs on the machine |
+//! | `user` | steps down from root to `nobody` |
+//! | [`launch`] | describes how to start a program |
+//! | [`process`] | starts and ends programs |
+//! | [`workspace`] | finds the project's folders and calls cargo |
+//! | `folder` | holds the folder of a stack |
+//! | `ports` | finds free ports |
+//! | [`tools`] | finds or installs the programs that are needed |
+//! | [`servers`] | Postgres, Redis, `DynamoDB` and, for tests, Secrets Manager |
+//! | [`environment`] | runs a function's binary as Lambda does |
+//! | [`stack`] | brings up the servers and writes the `env` file |
+//! | [`seed`] | migrates the database and creates the administrator |
+//! | [`local_api`] | serves the whole API, rebuilt on change |
+
+#![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this crate's purpose")]
+
+mod env_file;
+pub mod environment;
+pub mod error;
+mod folder;
+pub mod http;
+pub mod launch;
+pub mod local_api;
+mod ports;
+pub mod process;
+mod programs;
+mod random;
+pub mod seed;
+pub mod servers;
+mod settings;
+pub mod signals;
+pub mod stack;
+pub mod tools;
+mod user;
+pub mod workspace;
+
+pub use error::{Context, Error, Result};

@@ -1,0 +1,66 @@
+//! `MiniStack`'s `DynamoDB`: one Python process that keeps its tables in memory.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{home::Home, server::Server};
+use crate::{Error, Result, http, launch::Launch, ports};
+
+/// A server on a free port. It is ready when it has an empty table called `table`, so after each start.
+pub(crate) fn prepare(python: &Path, home: &Home<'_>, table: &str) -> Result<Server> {
+    let port = ports::free()?;
+    let launch = home.run(Launch::new("dynamodb", python), "dynamodb");
+    let launch = launch
+        .args(["-B", "-m", "hypercorn", "--bind"])
+        .args([format!("127.0.0.1:{port}"), "--log-level".to_owned(), "warning".to_owned()])
+        .args(["ministack.app:app"])
+        // Of the many services of AWS that it plays this one is wanted.
+        .env("SERVICES", "dynamodb")
+        .env("LOG_LEVEL", "WARNING")
+        .dir(home.data("dynamodb")?);
+    let url = format!("http://127.0.0.1:{port}");
+    let (address, table) = (url.clone(), table.to_owned());
+    Ok(Server::new("dynamodb", url, launch, move || {
+        let (address, table) = (address.clone(), table.clone());
+        async move { create_table(&address, &table).await.is_ok() }
+    }))
+}
+
+/// Makes the table for idempotent writes as the template does, unless there is one.
+///
+/// The server at `url` must be one that checks no signature, as those for one machine are.
+pub(crate) async fn create_table(url: &str, table: &str) -> Result<()> {
+    let definition = json!({
+        "TableName": table,
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    let expiration =
+        json!({"TableName": table, "TimeToLiveSpecification": {"AttributeName": "expiration", "Enabled": true}});
+    let created = call(url, "CreateTable", &definition).await?;
+    match created.status {
+        200 => {}
+        _ if created.body.contains("ResourceInUseException") => return Ok(()),
+        _ => return Err(refused("CreateTable", &created)),
+    }
+    let set = call(url, "UpdateTimeToLive", &expiration).await?;
+    if set.status == 200 { Ok(()) } else { Err(refused("UpdateTimeToLive", &set)) }
+}
+
+async fn call(url: &str, operation: &str, body: &Value) -> Result<http::Response> {
+    const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/dynamodb/aws4_request, \
+         SignedHeaders=host, Signature=0";
+    let headers = [
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-target", &format!("DynamoDB_20120810.{operation}")),
+        ("authorization", SIGNATURE),
+    ];
+    let sent = http::send_with("POST", url, &headers, &body.to_string()).await;
+    sent.map_err(|error| Error::new(format!("cannot reach DynamoDB at {url}: {error}")))
+}
+
+fn refused(operation: &str, response: &http::Response) -> Error {
+    Error::new(format!("DynamoDB refused {operation}: {} {}", response.status, response.body))
+}

