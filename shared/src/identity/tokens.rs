@@ -3,9 +3,9 @@
 //! The key decides the algorithm, never the token. Only `auth` has an [`Issuer`]; every function that lets
 //! people in has a [`Verifier`].
 
-mod generate;
 mod keys;
 mod provider;
+mod schema;
 
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::config::{self, Env};
-pub use generate::{GeneratedKeys, generate, jwk_set};
-pub use keys::{PublicKeys, PublishedKeySet};
+pub use keys::PublicKeys;
+pub use schema::PublishedKeySet;
+pub use signing_keys::{GeneratedKeys, generate, jwk_set};
 
 /// How long an access token lives.
 pub const ACCESS_LIFE: Duration = Duration::minutes(10);

@@ -1,4 +1,8 @@
-//! Key material: the private key as PKCS#8 PEM (RFC 5958, RFC 8410), the public ones as a JWK set (RFC 7517).
+//! Reads the key material from the environment: the private key as PKCS#8 PEM (RFC 5958, RFC 8410), the public keys as a
+//! JWK set (RFC 7517).
+//!
+//! The start fails when a key is missing or unusable. Several public keys may be valid at once, so that one can replace
+//! another without invalidating the tokens that were signed before.
 
 use std::sync::Arc;
 
@@ -8,108 +12,57 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use utoipa::ToSchema;
+use signing_keys::{JwkSet, PublicKey};
 
 use crate::config::{self, Env};
 
-/// Length of an Ed25519 public key in bytes.
-pub(super) const PUBLIC_KEY_LENGTH: usize = 32;
-
-/// The public keys that tokens are checked with. Two may be live while one replaces the other.
+/// The public keys that tokens are verified with; cloning shares them.
 #[derive(Clone)]
 pub struct PublicKeys {
     keys: Arc<[(PublicKey, DecodingKey)]>,
-}
-
-/// One public key as JSON (RFC 8037 §2).
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
-pub(super) struct PublicKey {
-    #[schema(example = "OKP")]
-    kty: String,
-    #[schema(example = "Ed25519")]
-    crv: String,
-    /// The key itself, in base64url.
-    #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
-    x: String,
-    /// What tokens call it.
-    kid: String,
-    #[serde(default = "signature_use", rename = "use")]
-    #[schema(example = "sig")]
-    usage: String,
-    #[serde(default = "eddsa")]
-    #[schema(example = "EdDSA")]
-    alg: String,
-}
-
-#[derive(Deserialize)]
-struct KeySet {
-    keys: Vec<PublicKey>,
-}
-
-/// The public keys as they are served (RFC 7517 §5).
-#[derive(Serialize, ToSchema)]
-pub struct PublishedKeySet<'a> {
-    pub(super) keys: Vec<&'a PublicKey>,
 }
 
 impl PublicKeys {
     /// Reads `JWT_PUBLIC_KEYS`.
     pub(super) fn from_env(env: &Env) -> Result<Self, config::Error> {
         const NAME: &str = "JWT_PUBLIC_KEYS";
-        let set: KeySet = serde_json::from_str(env.required(NAME)?)
+        let set: JwkSet = serde_json::from_str(env.required(NAME)?)
             .map_err(|_| config::Error::invalid(NAME, "is not a JWK set of Ed25519 keys, each with a kid"))?;
         if set.keys.is_empty() {
             return Err(config::Error::invalid(NAME, "holds no key"));
         }
         let keys = set.keys.into_iter().map(|key| {
-            let decoding = key.decoding_key();
-            decoding
-                .map(|decoding| (key, decoding))
-                .ok_or_else(|| config::Error::invalid(NAME, "holds a key that is not an Ed25519 signature key"))
+            let decoding = decoding_key(&key);
+            decoding.map(|decoding| (key, decoding)).ok_or_else(|| {
+                config::Error::invalid(NAME, "holds a key that is not an Ed25519 signature key")
+            })
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
     }
 
+    /// Finds the key that a token's header names.
     pub(super) fn find(&self, kid: &str) -> Option<&DecodingKey> {
         self.keys.iter().find(|(key, _)| key.kid == kid).map(|(_, decoding)| decoding)
     }
 
-    /// The `kid` under which `public` is known.
+    /// Finds the `kid` of the public key `public`.
     pub(super) fn kid_of(&self, public: &[u8]) -> Option<String> {
         let x = URL_SAFE_NO_PAD.encode(public);
         self.keys.iter().find(|(key, _)| key.x == x).map(|(key, _)| key.kid.clone())
     }
 
-    /// The set as JSON.
-    ///
-    /// # Panics
-    /// Never: the set is made of strings.
+    /// Serialises the keys as a JWK set (RFC 7517 §5).
     #[must_use]
     pub fn to_json(&self) -> String {
-        let set = PublishedKeySet { keys: self.keys.iter().map(|(key, _)| key).collect() };
-        serde_json::to_string(&set).expect("strings serialise")
+        JwkSet { keys: self.keys.iter().map(|(key, _)| key.clone()).collect() }.to_json()
     }
 }
 
-impl PublicKey {
-    /// A key under the thumbprint of RFC 7638 as its `kid`.
-    pub(super) fn new(public: &[u8; PUBLIC_KEY_LENGTH]) -> Self {
-        let x = URL_SAFE_NO_PAD.encode(public);
-        let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
-        let kid = URL_SAFE_NO_PAD.encode(thumbprint);
-        Self { kty: "OKP".into(), crv: "Ed25519".into(), x, kid, usage: signature_use(), alg: eddsa() }
-    }
-
-    fn decoding_key(&self) -> Option<DecodingKey> {
-        let fits = self.kty == "OKP" && self.crv == "Ed25519" && self.usage == "sig" && self.alg == "EdDSA";
-        let length = URL_SAFE_NO_PAD.decode(&self.x).ok()?.len();
-        (fits && length == PUBLIC_KEY_LENGTH).then(|| DecodingKey::from_ed_components(&self.x).ok())?
-    }
+fn decoding_key(key: &PublicKey) -> Option<DecodingKey> {
+    key.is_ed25519_signature_key().then(|| DecodingKey::from_ed_components(&key.x).ok())?
 }
 
-/// Reads `JWT_PRIVATE_KEY`: the key and its public half.
+/// Reads `JWT_PRIVATE_KEY`. Returns the key and its public half.
 pub(super) fn private_key(env: &Env) -> Result<(EncodingKey, Vec<u8>), config::Error> {
     const NAME: &str = "JWT_PRIVATE_KEY";
     let pem = env.required(NAME)?.replace("\\n", "\n");
@@ -118,12 +71,4 @@ pub(super) fn private_key(env: &Env) -> Result<(EncodingKey, Vec<u8>), config::E
     let der = der.secret_pkcs8_der();
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| unusable())?;
     Ok((EncodingKey::from_ed_der(der), pair.public_key().as_ref().to_vec()))
-}
-
-fn signature_use() -> String {
-    "sig".to_owned()
-}
-
-fn eddsa() -> String {
-    "EdDSA".to_owned()
 }
