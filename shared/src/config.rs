@@ -93,14 +93,6 @@ impl Env {
     pub fn asked(&self) -> BTreeSet<String> {
         self.asked.lock().map(|asked| asked.clone()).unwrap_or_default()
     }
-
-    /// The same variables, with another value for `name`. Nothing was asked of it yet.
-    #[cfg(feature = "testing")]
-    pub(crate) fn replacing(&self, name: &str, value: &str) -> Self {
-        let mut values = self.values.clone();
-        values.insert(name.to_owned(), value.to_owned());
-        Self { values, asked: Mutex::default() }
-    }
 }
 
 #[cfg(test)]

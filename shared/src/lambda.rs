@@ -18,10 +18,10 @@ use tower::ServiceExt as _;
 
 use shutdown::InHand;
 
-use crate::config::{self, Env};
 use self::event::NotHttp;
 use self::function::Function;
 use self::middleware as edge;
+use crate::config::{self, Env};
 use crate::telemetry;
 
 /// A function that answers events.

@@ -12,7 +12,6 @@
 //! | [`identity`] | tokens, passwords, usernames and sessions |
 //! | [`http`] | extractors, responses, errors and middleware |
 //! | [`lambda`] | answers the events of the Lambda runtime |
-//! | `testing` | in-process clients; only with the feature `testing` |
 
 pub mod cache;
 pub mod config;
@@ -23,6 +22,4 @@ pub mod lambda;
 pub mod protection;
 pub mod stores;
 pub mod telemetry;
-#[cfg(feature = "testing")]
-pub mod testing;
 pub mod validation;

@@ -1,4 +1,4 @@
-//! The stores and the password hash by themselves: orders for the program in `bench/bare`.
+//! The stores and the password hash by themselves: orders for the program in `dev/bench/bare`.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::{Error, Result, error::Context};
+use stack::{Context as _, Error, Result};
 
 /// The running program. Dropping it ends it.
 pub(super) struct Bare {
@@ -23,9 +23,9 @@ impl Bare {
     pub(super) fn start(program: &Path) -> Result<Self> {
         let mut command = Command::new(program);
         let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start bench/bare")?;
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start dev/bench/bare")?;
         let pipes = child.stdin.take().zip(child.stdout.take());
-        let (input, output) = pipes.ok_or_else(|| Error::new("bench/bare has no pipes"))?;
+        let (input, output) = pipes.ok_or_else(|| Error::new("dev/bench/bare has no pipes"))?;
         Ok(Self { child, pipes: Mutex::new((input, BufReader::new(output))) })
     }
 
@@ -57,11 +57,11 @@ impl Bare {
     fn order(&self, order: &Value) -> Result<Duration> {
         let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
         let (input, output) = &mut *pipes;
-        writeln!(input, "{order}").context("give bench/bare an order")?;
+        writeln!(input, "{order}").context("give dev/bench/bare an order")?;
         let mut line = String::new();
-        output.read_line(&mut line).context("hear from bench/bare")?;
+        output.read_line(&mut line).context("hear from dev/bench/bare")?;
         let nanoseconds = line.trim().parse().map(Duration::from_nanos);
-        nanoseconds.map_err(|_| Error::new(format!("bench/bare says: {}", line.trim())))
+        nanoseconds.map_err(|_| Error::new(format!("dev/bench/bare says: {}", line.trim())))
     }
 }
 

@@ -5,16 +5,15 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use super::{Results, ground::Ground, results::Fact};
-use crate::{
-    Result,
-    error::Context,
+use super::{Results, fixture::Fixture, results::Fact};
+use stack::{
+    Context as _, Result,
     workspace::{self, cargo, execute},
 };
 
 /// In a build folder of its own, so that what is built already does not help.
-pub(super) async fn run(ground: &Ground, results: &mut Results) -> Result<()> {
-    let (root, target) = (workspace::root()?, ground.dir.join("build"));
+pub(super) async fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
+    let (root, target) = (workspace::root()?, fixture.dir.join("build"));
     for (profile, flag) in [("development", None), ("release", Some("--release"))] {
         let _ = fs::remove_dir_all(&target);
         for (what, touched) in [

@@ -8,7 +8,7 @@ use std::{
 use tokio::task::{block_in_place, yield_now};
 
 use super::{driver::Invocation, statistics::Summary};
-use crate::{Error, Result};
+use stack::{Error, Result};
 
 /// One measurement.
 #[derive(Clone, Copy, Debug)]

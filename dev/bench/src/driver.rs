@@ -19,7 +19,7 @@ use std::{
 use serde_json::Value;
 
 use super::{event::Request, http1, processes};
-use crate::{Error, Result, error::Context};
+use stack::{Context as _, Error, Result};
 
 /// How long a function may take, its start included.
 const PATIENCE: Duration = Duration::from_mins(1);

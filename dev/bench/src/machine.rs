@@ -4,7 +4,7 @@ use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use super::ground::said;
+use super::fixture::said;
 
 /// The machine, the versions and the state of the sources.
 pub(super) fn describe() -> Value {

@@ -1,17 +1,19 @@
 //! `cargo xtask bench`: how fast, how small and how cheap, in one run: us, the least that is possible, and the Python
 //! original. How and why: docs/PERFORMANCE.md.
 
+#![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this program's purpose")]
+
 mod bare;
 mod builds;
 mod contest;
 mod cost;
 mod driver;
 mod event;
-mod ground;
+mod fixture;
+
 mod http1;
 mod machine;
 mod peer;
-mod people;
 mod plot;
 mod probes;
 mod processes;
@@ -21,27 +23,47 @@ mod rows;
 mod scenarios;
 mod statistics;
 mod targets;
+mod users;
 mod weights;
 
+use std::process::ExitCode;
 use std::time::Instant;
 
-pub use self::scenarios::GROUPS;
-use self::{ground::Ground, report::Report, results::Results};
-use crate::{Error, Result, signals};
+use clap::Parser;
 
-/// What can be chosen about a run.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// The groups of scenarios to run, of [`GROUPS`]; if empty, all but the builds, which take many minutes.
-    pub only: Vec<String>,
+use self::{fixture::Fixture, report::Report, results::Results, scenarios::GROUPS};
+use stack::{Error, Result, signals};
+
+/// Measure times, sizes, round trips and costs beside the least possible and the Python original.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Options {
+    /// Only these groups of scenarios: books, auth, ping, cold, trips, http, weights, large, builds [default: all but builds].
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// A few rounds of each and no database of a million books: for trying, not for keeping.
-    pub quick: bool,
+    #[arg(long)]
+    quick: bool,
     /// Take the programs that were built before as they are.
-    pub built: bool,
-    /// Put the results into `docs/PERFORMANCE.md`.
-    pub keep: bool,
-    /// The memory in MB at which the bill is made out.
-    pub memory: u16,
+    #[arg(long)]
+    built: bool,
+    /// Put the results into docs/PERFORMANCE.md.
+    #[arg(long)]
+    keep: bool,
+    /// The memory, in MB, that the bill is made out for.
+    #[arg(long, default_value_t = 256)]
+    memory: u16,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 impl Options {
@@ -51,22 +73,22 @@ impl Options {
 }
 
 /// Runs the contest and tells of it.
-pub async fn run(options: &Options) -> Result<()> {
+async fn run(options: &Options) -> Result<()> {
     if let Some(unknown) = options.only.iter().find(|group| !GROUPS.contains(&group.as_str())) {
         return Err(Error::new(format!("there is no group `{unknown}`, but: {}", GROUPS.join(", "))));
     }
     let began = Instant::now();
     let machine = machine::describe();
-    let ground = signals::unless_interrupted(Ground::prepare(options.built)).await?;
+    let fixture = signals::unless_interrupted(Fixture::prepare(options.built)).await?;
     println!("Ready after {:.0} s", began.elapsed().as_secs_f32());
     let mut results = Results::default();
     let measuring = async {
-        scenarios::run(&ground, options, &mut results).await;
+        scenarios::run(&fixture, options, &mut results).await;
         Ok(())
     };
     let outcome = signals::unless_interrupted(measuring).await;
-    let dir = ground.dir.clone();
-    ground.stack.stop().await;
+    let dir = fixture.dir.clone();
+    fixture.stack.stop().await;
     outcome?;
     let targets = targets::evaluate(&results);
     let memory = f64::from(options.memory);

@@ -7,9 +7,8 @@ use std::{
     process::Command,
 };
 
-use crate::{
-    Result,
-    error::Context,
+use stack::{
+    Context as _, Result,
     launch::Launch,
     tools,
     workspace::{self, execute},
@@ -23,7 +22,7 @@ pub(super) struct Peer {
 impl Peer {
     /// Installs what it needs, and copies it to where Python may leave its compiled files.
     pub(super) async fn prepare(dir: &Path) -> Result<Self> {
-        let sources = workspace::root()?.join("bench/peer");
+        let sources = workspace::root()?.join("dev/bench/peer");
         let python = tools::python(&sources.join("requirements.txt")).await?;
         let dir = dir.join("peer");
         let _ = fs::remove_dir_all(&dir);

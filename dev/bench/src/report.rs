@@ -1,4 +1,4 @@
-//! What one run is told in: Markdown for people, JSON for programs, SVG for both.
+//! What one run is told in: Markdown for users, JSON for programs, SVG for both.
 
 mod bill;
 
@@ -13,7 +13,7 @@ use super::{
     scenarios::GROUPS,
     targets::Target,
 };
-use crate::{Error, Result, error::Context, workspace};
+use stack::{Context as _, Error, Result, workspace};
 
 /// Between these two lines `docs/PERFORMANCE.md` keeps the last run that somebody wanted to keep.
 const MARKS: [&str; 2] = ["<!-- results: begin -->\n", "<!-- results: end -->"];
@@ -172,7 +172,7 @@ fn between(text: &str, new: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::contest::Series;
+    use crate::contest::Series;
 
     #[test]
     fn only_what_is_between_the_marks_is_renewed() {

@@ -1,6 +1,7 @@
 //! The same books for everybody.
 
-use crate::{Result, error::Context, seed};
+use stack::{Context as _, Result};
+use testkit::connect;
 
 /// One in eight titles holds "darkness"; the number in a title is its own. There are 5,000 authors and 125 years, and
 /// one book in fifty has none.
@@ -18,10 +19,8 @@ const BOOKS: &str = "
 
 /// Puts `books` books into the table `books`, its indexes built afterwards, as fast as that goes.
 pub(super) async fn fill(url: &str, books: u32) -> Result<()> {
-    let client = maintenance::connect(&seed::server(url)?).await.context("connect to Postgres")?;
-    // The role's limits are for requests.
-    let patience = "set statement_timeout = 0; set maintenance_work_mem = '256MB'";
-    client.batch_execute(patience).await.context("wait as long as it takes")?;
+    let client = connect(url).await;
+    client.batch_execute("set maintenance_work_mem = '256MB'").await.context("give it memory for indexes")?;
     let indexes =
         "select indexname, indexdef from pg_indexes where tablename = 'books' and indexname <> 'books_pkey'";
     let indexes = client.query(indexes, &[]).await.context("list indexes")?;

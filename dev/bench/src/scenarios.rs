@@ -16,30 +16,30 @@ use super::{
     contest::{Effort, Probe, Sample},
     driver::Subject,
     event::Request,
-    ground::Ground,
+    fixture::Fixture,
     weights,
 };
-use crate::Result;
+use stack::Result;
 
 /// The groups by name, in the order in which they run.
 pub const GROUPS: [&str; 9] =
     ["books", "auth", "ping", "cold", "trips", "http", "weights", "large", "builds"];
 
 /// Runs the groups that are wanted.
-pub(super) async fn run(ground: &Ground, options: &Options, results: &mut Results) {
+pub(super) async fn run(fixture: &Fixture, options: &Options, results: &mut Results) {
     let rounds = if options.quick { 40 } else { 1000 };
     let effort = Effort { rounds, limit: Duration::from_secs(if options.quick { 5 } else { 15 }) };
     for group in GROUPS.into_iter().filter(|group| options.wants(group)) {
         let outcome = match group {
-            "books" => books::run(ground, effort, results).await,
-            "auth" => auth::run(ground, effort, results).await,
-            "ping" => ping::run(ground, effort, results).await,
-            "cold" => cold::run(ground, effort, results).await,
-            "trips" => trips::run(ground, results).await,
-            "http" => http::run(ground, effort, results).await,
-            "weights" => weights::run(ground, results),
-            "builds" => builds::run(ground, results).await,
-            _ => large::run(ground, effort, options.quick, results).await,
+            "books" => books::run(fixture, effort, results).await,
+            "auth" => auth::run(fixture, effort, results).await,
+            "ping" => ping::run(fixture, effort, results).await,
+            "cold" => cold::run(fixture, effort, results).await,
+            "trips" => trips::run(fixture, results).await,
+            "http" => http::run(fixture, effort, results).await,
+            "weights" => weights::run(fixture, results),
+            "builds" => builds::run(fixture, results).await,
+            _ => large::run(fixture, effort, options.quick, results).await,
         };
         // What the other groups find out is told all the same.
         if let Err(error) = outcome {
@@ -55,9 +55,9 @@ fn invoking(subject: &Subject, request: Request, status: u64) -> Probe<'_> {
 }
 
 /// The same list over and over, never from the cache.
-fn uncached<'a>(ground: &'a Ground, subject: &'a Subject, request: Request) -> Probe<'a> {
+fn uncached<'a>(fixture: &'a Fixture, subject: &'a Subject, request: Request) -> Probe<'a> {
     Box::new(move || {
-        ground.flush()?;
+        fixture.flush()?;
         Sample::of(&subject.invoke(&request)?, 200)
     })
 }

@@ -148,7 +148,7 @@ fn total(results: &Results) -> Option<Target> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::contest::{Figure, Series};
+    use crate::contest::{Figure, Series};
 
     fn series(who: &'static str, wall: &[f64]) -> Series {
         Series { who, wall: wall.to_vec(), cpu: Vec::new() }

@@ -2,22 +2,19 @@
 
 use std::{fs, path::Path};
 
-use super::{Results, ground::Ground};
-use crate::{
-    Result, bootstraps,
-    workspace::{self, FUNCTIONS},
-};
+use super::{Results, fixture::Fixture};
+use stack::{Result, release, workspace};
 
 /// A header that the SDK sends, and so a string that only programs with it hold.
 const SDK: &[u8] = b"amz-sdk-invocation-id";
 
-pub(super) fn run(ground: &Ground, results: &mut Results) -> Result<()> {
+pub(super) fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     let lambda = workspace::target()?.join("lambda");
-    for function in FUNCTIONS {
-        weigh(results, function, "us", &lambda.join(function).join("bootstrap"));
+    for function in workspace::functions()? {
+        weigh(results, &function, "us", &lambda.join(&function).join("bootstrap"));
     }
-    weigh(results, "floor", "floor", &ground.floor().command[0]);
-    if let Some((files, zip)) = ground.peer_weight() {
+    weigh(results, "floor", "floor", &fixture.floor().command[0]);
+    if let Some((files, zip)) = fixture.peer_weight() {
         results.note("size of everything", "peer", files, "bytes");
         results.note("zip of everything", "peer", zip, "bytes");
     }
@@ -32,7 +29,7 @@ fn weigh(results: &mut Results, what: &str, who: &'static str, file: &Path) {
     let size = fs::metadata(file).ok().and_then(|file| usize::try_from(file.len()).ok());
     results.note(format!("size of {what}"), who, size.unwrap_or_default(), "bytes");
     // A zip adds a hundred bytes of names to this.
-    if let Some(zip) = bootstraps::compressed(file) {
+    if let Some(zip) = release::compressed(file) {
         results.note(format!("zip of {what}"), who, zip, "bytes");
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 /// One line per variable, each safe to be read by a POSIX shell.
-pub(crate) fn render(variables: &BTreeMap<String, String>) -> String {
+#[must_use]
+pub fn render(variables: &BTreeMap<String, String>) -> String {
     variables.iter().flat_map(|(name, value)| [name, "=", &quote(value), "\n"].map(str::to_owned)).collect()
 }
 
 /// Reads such a file. Lines that are none of its own are left out.
-pub(crate) fn parse(text: &str) -> BTreeMap<String, String> {
+#[must_use]
+pub fn parse(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().filter_map(|line| line.split_once('='));
     lines.map(|(name, value)| (name.to_owned(), unquote(value))).collect()
 }

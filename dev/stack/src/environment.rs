@@ -18,7 +18,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -68,6 +68,25 @@ pub fn under_role(function: &str, url: &str) -> String {
 /// The database role that a migration makes for `function`, if it has a database.
 pub(crate) fn role_of(function: &str) -> String {
     format!("bookshelf_{function}")
+}
+
+/// An HTTP request as the event of an HTTP API, payload version 2.0.
+#[must_use]
+pub(crate) fn http_event(method: &str, path: &str, media_type: &str, body: &str) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": media_type},
+        "requestContext": {
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+            "stage": "$default",
+            "timeEpoch": 0,
+        },
+        "body": body,
+        "isBase64Encoded": false,
+    })
 }
 
 /// One running process of a function. Clones are the same one; with the last of them it is killed.

@@ -42,12 +42,7 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// The first folder below `parent` that no living process holds.
-    pub(crate) fn claim(
-        parent: &Path,
-        name: &str,
-        user: Option<User>,
-        lifetime: Lifetime,
-    ) -> Result<Self> {
+    pub(crate) fn claim(parent: &Path, name: &str, user: Option<User>, lifetime: Lifetime) -> Result<Self> {
         fs::create_dir_all(parent).context(format!("create {}", parent.display()))?;
         for candidate in names(name).take(100) {
             let path = parent.join(&candidate);

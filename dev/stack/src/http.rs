@@ -27,12 +27,7 @@ pub async fn send(method: &str, url: &str, body: &str) -> Result<Response> {
 }
 
 /// Sends one request with these headers. Otherwise like [`send`].
-pub async fn send_with(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> Result<Response> {
+pub async fn send_with(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Result<Response> {
     let request = Request::builder().method(method).uri(url);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let (parts, body) = exchange(request.body(body.as_bytes().to_vec())?).await?.into_parts();

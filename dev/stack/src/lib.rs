@@ -6,11 +6,11 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`error`] | one error for everything here: a sentence for the person at the terminal |
-//! | `settings` | reads the environment variables |
+//! | [`settings`] | reads the environment variables |
 //! | `random` | makes passwords and keys |
-//! | `env_file` | writes and reads the `env` file of a stack |
+//! | [`env_file`] | writes and reads the `env` file of a stack |
 //! | [`http`] | sends HTTP requests |
-//! | `signals` | waits for Ctrl-C |
+//! | [`signals`] | waits for Ctrl-C |
 //! | `programs` | finds programs on the machine |
 //! | `user` | steps down from root to `nobody` |
 //! | [`launch`] | describes how to start a program |
@@ -20,6 +20,7 @@
 //! | `ports` | finds free ports |
 //! | [`tools`] | finds or installs the programs that are needed |
 //! | [`servers`] | Postgres, Redis, `DynamoDB` and, for tests, Secrets Manager |
+//! | [`release`] | builds programs as they are deployed |
 //! | [`environment`] | runs a function's binary as Lambda does |
 //! | [`stack`] | brings up the servers and writes the `env` file |
 //! | [`seed`] | migrates the database and creates the administrator |
@@ -27,20 +28,21 @@
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this crate's purpose")]
 
-mod env_file;
+pub mod env_file;
 pub mod environment;
 pub mod error;
 mod folder;
 pub mod http;
 pub mod launch;
 pub mod local_api;
-mod ports;
+pub mod ports;
 pub mod process;
 mod programs;
 mod random;
+pub mod release;
 pub mod seed;
 pub mod servers;
-mod settings;
+pub mod settings;
 pub mod signals;
 pub mod stack;
 pub mod tools;

@@ -1,86 +1,86 @@
-//! `cargo xtask up`: the whole API on this machine, rebuilt whenever a file changes.
+//! The whole API on this machine, rebuilt whenever a source file changes.
+//!
+//! `cargo lambda watch` plays API Gateway and Lambda: it listens on one port, finds the function of a path in the
+//! router of `Cargo.toml`, and hands events to whoever asks for them. The functions ask: each is a process that is
+//! started, watched and started again here.
 
 mod functions;
+mod log_view;
 mod sources;
 
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+pub use self::log_view::LogStyle;
 use self::{
     functions::{EMULATOR, Functions},
+    log_view::LogView,
     sources::Sources,
 };
 use crate::{
     Error, Result,
     error::Context,
     launch::Launch,
-    ports::Claim,
-    settings, signals,
-    stack::Stack,
+    ports::PortLock,
+    settings,
+    stack::{Lifetime, Stack},
     tools::{Tool, Tools},
-    workspace::{self, FUNCTIONS, cargo, execute},
+    workspace,
 };
 
 const PORT: u16 = 9000;
 
 /// What can be chosen about a local API.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Options {
-    /// Where to listen; the first free port from 9000 on if not given.
+    /// The port to listen on; the first free one from 9000 on if not given.
     pub port: Option<u16>,
-    /// Write what the functions log to `watch.log` in the stack's folder, not to the terminal.
-    pub quiet: bool,
+    /// How the functions' log is shown.
+    pub log: LogStyle,
+    /// How long its data lives.
+    pub lifetime: Lifetime,
     /// Variables for the functions beside those of the stack: quotas for a test that asks more than a person.
     pub variables: Vec<(String, String)>,
 }
 
 /// The running API with its stack. Dropping it ends everything at once; `stop` does so gently.
 #[derive(Debug)]
-pub struct Up {
-    launches: Vec<Launch>,
+pub struct LocalApi {
+    options: Options,
+    cargo_lambda: Tool,
     functions: Functions,
-    claim: Claim,
+    log: Arc<LogView>,
+    port: PortLock,
     stack: Stack,
 }
 
-/// Runs the API until Ctrl-C.
-pub async fn run(port: Option<u16>) -> Result<()> {
-    let mut up = signals::unless_interrupted(Up::start(&Options { port, ..Options::default() })).await?;
-    up.greet();
-    let outcome = tokio::select! {
-        outcome = up.keep_running() => outcome,
-        asked = signals::interrupted() => asked,
-    };
-    println!("\nStopping …");
-    up.stop().await;
-    outcome
-}
-
-impl Up {
+impl LocalApi {
     /// Builds the functions, starts everything and returns when each function has answered.
-    pub async fn start(options: &Options) -> Result<Self> {
+    pub async fn start(options: Options) -> Result<Self> {
         // Before anything that takes long, so that a taken port is known at once.
-        let claim = claim(options.port)?;
+        let port = lock_port(options.port)?;
         let tools = Tools::new()?;
-        let cargo_lambda = tools.cargo_lambda().await?;
+        println!(
+            "Building the functions; meanwhile Postgres, Redis and DynamoDB are installed and started …"
+        );
+        let (binaries, cargo_lambda, mut stack) = tokio::try_join!(
+            workspace::build_functions(&[]),
+            tools.cargo_lambda(),
+            Stack::start("stack", options.lifetime),
+        )?;
         tools.link(&cargo_lambda, "cargo-lambda")?;
-        execute(&cargo(["build"])?).await?;
-        let stack = Stack::start("stack").await?;
-        let mut launches = vec![watch(&cargo_lambda, claim.port)];
-        for function in FUNCTIONS {
-            launches.push(behind(claim.port, function, &stack, &options.variables)?);
-        }
-        if options.quiet {
-            let log = stack.dir().join("watch.log");
-            launches = launches.into_iter().map(|launch| launch.log(&log)).collect();
-        }
-        let root = workspace::root()?;
-        let launches: Vec<_> = launches.into_iter().map(|launch| launch.dir(&root)).collect();
-        let functions = Functions::start(claim.port, &launches).await?;
-        Ok(Self { launches, functions, claim, stack })
+        println!("Preparing the database …");
+        stack.seed().await?;
+        println!("Starting the functions …");
+        let log = Arc::new(LogView::new(options.log, &stack.dir().join("functions.log"))?);
+        let launches = launches(&cargo_lambda, port.port, &stack, &options.variables, &binaries)?;
+        let functions = Functions::start(port.port, launches, log.clone()).await?;
+        Ok(Self { options, cargo_lambda, functions, log, port, stack })
     }
 
-    /// Where the API answers, without a slash at the end.
+    /// The URL of the API, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.claim.port)
+        format!("http://127.0.0.1:{}", self.port.port)
     }
 
     /// The servers and variables behind the API.
@@ -94,13 +94,19 @@ impl Up {
         &mut self.stack
     }
 
+    /// The file with all that the functions have logged.
+    #[must_use]
+    pub fn log_file(&self) -> PathBuf {
+        self.log.file().to_owned()
+    }
+
     /// The processes that run, by their ids: cargo-lambda and each function.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
         self.functions.ids()
     }
 
-    /// Ends the functions, then the servers, and removes the stack's folder.
+    /// Ends the functions, then the servers.
     pub async fn stop(self) {
         self.functions.stop().await;
         self.stack.stop().await;
@@ -121,34 +127,40 @@ impl Up {
 
     async fn rebuild(&mut self) -> Result<()> {
         println!("The sources have changed …");
-        if execute(&cargo(["build"])?).await.is_err() {
-            println!("They do not build; what was built before serves on.");
+        let Ok(binaries) = workspace::build_functions(&[]).await else {
+            println!("They do not build. The API serves what was built before.");
+            return Ok(());
+        };
+        if let Err(error) = self.stack.seed().await {
+            println!("{error}\nThe API serves what was built before.");
             return Ok(());
         }
-        self.functions.start_again(&self.launches).await
+        let variables = &self.options.variables;
+        let launches = launches(&self.cargo_lambda, self.port.port, &self.stack, variables, &binaries)?;
+        self.functions.start_again(launches).await
     }
+}
 
-    fn greet(&self) {
-        let (url, port) = (self.url(), self.claim.port);
-        println!("\nThe API is at {url}");
-        println!(
-            "Administrator: {} / {}",
-            self.stack.var("ADMIN_USERNAME"),
-            self.stack.var("ADMIN_PASSWORD")
-        );
-        println!("Variables:     set -a; . {}/env", self.stack.dir().display());
-        println!("Try:           curl '{url}/books?page_size=3'");
-        println!(
-            "Invoke:        PATH=target/tools/bin:$PATH cargo lambda invoke maintenance --invoke-address 127.0.0.1 --invoke-port {port} \
-             --data-ascii '{{\"task\":\"migrate\"}}'"
-        );
-        println!("Ctrl-C ends everything.\n");
-    }
+/// How to start the emulator and each function behind it.
+fn launches(
+    cargo_lambda: &Tool,
+    port: u16,
+    stack: &Stack,
+    variables: &[(String, String)],
+    binaries: &BTreeMap<String, PathBuf>,
+) -> Result<Vec<Launch>> {
+    let root = workspace::root()?;
+    let functions = workspace::functions()?;
+    let functions = functions.iter().map(|name| function(name, &binaries[name], port, stack, variables));
+    Ok(std::iter::once(emulator(cargo_lambda, port))
+        .chain(functions)
+        .map(|launch| launch.dir(&root))
+        .collect())
 }
 
 /// `--only-lambda-apis`: it would start the functions itself, all with the same variables, and reload them with a watcher
 /// that goes deaf; see [`sources`]. `--disable-cors`: otherwise it answers OPTIONS itself and they never see it.
-fn watch(cargo_lambda: &Tool, port: u16) -> Launch {
+fn emulator(cargo_lambda: &Tool, port: u16) -> Launch {
     cargo_lambda
         .launch(EMULATOR)
         .args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--invoke-address", "127.0.0.1"])
@@ -157,21 +169,28 @@ fn watch(cargo_lambda: &Tool, port: u16) -> Launch {
         .env("RUST_LOG", settings::var("RUST_LOG").unwrap_or_else(|| "warn".into()))
 }
 
-/// A function that asks the emulator for its events, as it would ask Lambda.
-fn behind(port: u16, function: &str, stack: &Stack, variables: &[(String, String)]) -> Result<Launch> {
-    let launch = Launch::new(function, workspace::built(function)?)
-        .envs(&stack.env_of(function))
-        .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{function}"))
-        .env("AWS_LAMBDA_FUNCTION_NAME", function)
+/// A function that asks the emulator for its events, as it would ask Lambda. Its debug level tells the paths of requests.
+fn function(
+    name: &str,
+    binary: &PathBuf,
+    port: u16,
+    stack: &Stack,
+    variables: &[(String, String)],
+) -> Launch {
+    let launch = Launch::new(name, binary)
+        .env("LOG_LEVEL", settings::var("LOG_LEVEL").unwrap_or_else(|| "debug".into()))
+        .envs(&stack.env_of(name))
+        .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{name}"))
+        .env("AWS_LAMBDA_FUNCTION_NAME", name)
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
-    Ok(variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
+    variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
 }
 
-fn claim(port: Option<u16>) -> Result<Claim> {
+fn lock_port(port: Option<u16>) -> Result<PortLock> {
     let locks = workspace::target()?;
     std::fs::create_dir_all(&locks).context(format!("create {}", locks.display()))?;
-    let Some(port) = port else { return Claim::from(PORT, &locks) };
+    let Some(port) = port else { return PortLock::from(PORT, &locks) };
     let taken = || Error::new(format!("port {port} is taken; name another with --port, or none"));
-    Claim::on(port, &locks)?.ok_or_else(taken)
+    PortLock::on(port, &locks)?.ok_or_else(taken)
 }

@@ -12,7 +12,7 @@ use crate::{Error, Result, folder::try_lock, random};
 ///
 /// A server must find its port still free when it is started again after a crash, and a client that
 /// keeps trying a dead port of that range would in the end connect to itself.
-pub(crate) fn free() -> Result<u16> {
+pub fn free() -> Result<u16> {
     for _ in 0..100 {
         let port = 20_000 + random::below(12_000)?;
         if is_free(port) {

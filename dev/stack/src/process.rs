@@ -5,16 +5,17 @@
 
 use std::{
     process::ExitStatus,
-    sync::{OnceLock, mpsc},
+    sync::{OnceLock, mpsc as std_mpsc},
     thread,
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, Command},
     runtime::Handle,
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     time::timeout,
 };
 
@@ -36,6 +37,46 @@ impl Process {
         spawner().send(job).context(&starting)?;
         let child = child.await.context(&starting)?.context(&starting)?;
         Ok(Self { name: launch.name.clone(), child })
+    }
+
+    /// Starts the program and returns its output line by line. The lines end when the program does.
+    pub async fn read(launch: &Launch) -> Result<(Self, mpsc::UnboundedReceiver<String>)> {
+        let (sender, lines) = mpsc::unbounded_channel();
+        let process = Self::observe(launch, move |line| {
+            // The reader may have given up.
+            let _ = sender.send(line);
+        });
+        Ok((process.await?, lines))
+    }
+
+    /// Starts the program and hands each line that it prints to `take`.
+    pub(crate) async fn observe(
+        launch: &Launch,
+        take: impl Fn(String) + Clone + Send + 'static,
+    ) -> Result<Self> {
+        let mut process = Self::spawn(&launch.clone().piped()).await?;
+        process.lines(take);
+        Ok(process)
+    }
+
+    fn lines(&mut self, take: impl Fn(String) + Clone + Send + 'static) {
+        fn read<R: AsyncRead + Unpin + Send + 'static>(from: R, take: impl Fn(String) + Send + 'static) {
+            tokio::spawn(async move {
+                let mut from = BufReader::new(from);
+                let mut line = Vec::new();
+                // Ends when the program does. What is no text is shown all the same.
+                while from.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+                    take(String::from_utf8_lossy(&line).trim_end().to_owned());
+                    line.clear();
+                }
+            });
+        }
+        if let Some(stdout) = self.child.stdout.take() {
+            read(stdout, take.clone());
+        }
+        if let Some(stderr) = self.child.stderr.take() {
+            read(stderr, take);
+        }
     }
 
     /// The process id, as long as the program has not ended.
@@ -103,10 +144,10 @@ struct Job {
 ///
 /// The kernel takes the end of the *thread* that forked for the death of the parent, and the threads
 /// of a runtime come and go; this one lives as long as the program.
-fn spawner() -> &'static mpsc::Sender<Job> {
-    static SPAWNER: OnceLock<mpsc::Sender<Job>> = OnceLock::new();
+fn spawner() -> &'static std_mpsc::Sender<Job> {
+    static SPAWNER: OnceLock<std_mpsc::Sender<Job>> = OnceLock::new();
     SPAWNER.get_or_init(|| {
-        let (sender, jobs) = mpsc::channel::<Job>();
+        let (sender, jobs) = std_mpsc::channel::<Job>();
         thread::spawn(move || {
             for mut job in jobs {
                 let _inside = job.runtime.enter();

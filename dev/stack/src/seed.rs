@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::{
     Error, Result,
-    environment::{ExecutionEnvironment, Failure},
+    environment::{ExecutionEnvironment, Failure, http_event},
     workspace::MAINTENANCE,
 };
 
@@ -58,7 +58,8 @@ pub async fn create_admin(variables: &BTreeMap<String, String>) -> Result<()> {
     }
     let task = json!({"task": "set_role", "username": username, "role": "admin"});
     let made = run_task(variables, &task).await;
-    made.map(drop).map_err(|failure| Error::new(format!("cannot make {username} an administrator: {failure}")))
+    made.map(drop)
+        .map_err(|failure| Error::new(format!("cannot make {username} an administrator: {failure}")))
 }
 
 async fn run_task(variables: &BTreeMap<String, String>, task: &Value) -> Result<Value, Failure> {
@@ -68,23 +69,10 @@ async fn run_task(variables: &BTreeMap<String, String>, task: &Value) -> Result<
 
 /// Sends a request, and sends it again while the stores are too slow for it.
 async fn request(auth: &ExecutionEnvironment, path: &str, media_type: &str, body: &str) -> Result<Value> {
-    let event = json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": media_type},
-        "requestContext": {
-            "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
-            "stage": "$default",
-            "timeEpoch": 0,
-        },
-        "body": body,
-        "isBase64Encoded": false,
-    });
+    let event = http_event("POST", path, media_type, body).to_string();
     let mut attempt = 1;
     loop {
-        let response = auth.invoke(&event.to_string()).await;
+        let response = auth.invoke(&event).await;
         let response = response.map_err(|failure| Error::new(format!("cannot ask auth: {failure}")))?;
         if response["statusCode"] != 503 || attempt == ATTEMPTS {
             return Ok(response);

@@ -5,7 +5,8 @@
 use std::{env, ffi::OsString, path::PathBuf};
 
 /// A variable that is set and not empty.
-pub(crate) fn var(name: &str) -> Option<String> {
+#[must_use]
+pub fn var(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -71,7 +71,8 @@ impl Stack {
             println!("Migrations applied: {}", applied.len());
         }
         if self.own_server("AWS_ENDPOINT_URL_DYNAMODB") {
-            servers::create_table(self.var("AWS_ENDPOINT_URL_DYNAMODB"), self.var("IDEMPOTENCY_TABLE")).await?;
+            servers::create_table(self.var("AWS_ENDPOINT_URL_DYNAMODB"), self.var("IDEMPOTENCY_TABLE"))
+                .await?;
         }
         if !self.is_kept {
             seed::create_admin(&self.env).await?;

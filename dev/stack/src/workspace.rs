@@ -72,6 +72,20 @@ pub struct Executable {
     /// Its file.
     #[serde(rename = "executable")]
     pub file: PathBuf,
+    profile: Profile,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+impl Executable {
+    /// Whether it runs the tests of its target.
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.profile.test
+    }
 }
 
 /// What cargo says of a target.
@@ -81,6 +95,8 @@ pub struct Target {
     pub name: String,
     /// What it is: `bin`, `lib`, `test` …
     pub kind: Vec<String>,
+    /// Its main source file.
+    pub src_path: String,
 }
 
 /// Builds the functions as `cargo xtask up` runs them, and tells where each binary is.
@@ -92,7 +108,7 @@ pub async fn build_functions(options: &[&str]) -> Result<BTreeMap<String, PathBu
     let packages = packages.flat_map(|name| ["--package", name]);
     let build = cargo(["build"])?.args(options.iter().copied()).args(packages);
     let built = executables(build).await?.into_iter();
-    let binaries: BTreeMap<_, _> = built.map(|Executable { target, file }| (target.name, file)).collect();
+    let binaries: BTreeMap<_, _> = built.map(|Executable { target, file, .. }| (target.name, file)).collect();
     match functions.iter().find(|name| !binaries.contains_key(*name)) {
         None => Ok(binaries),
         Some(name) => Err(Error::new(format!("functions/{name} builds no binary called {name}"))),

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::invoke::{Failure, Invoke};
-use super::role;
-use crate::config::{self, Env};
-use crate::lambda::function::Function;
-use crate::lambda::Gateway;
+use shared::config::{self, Env};
+use shared::lambda::Gateway;
+use shared::lambda::function::Function;
+use stack::environment::{Failure, under_role};
+
+use crate::invoke::Invoke;
 
 /// A caller of one execution environment of a function.
 #[derive(Clone)]
@@ -28,7 +29,7 @@ pub struct RequestBuilder<'a> {
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// The whole proxy answer.
@@ -36,14 +37,11 @@ pub struct Answer {
 }
 
 impl Client {
-    /// Starts `F` with this configuration and [under its role](super::role), in process, and calls it from a network
+    /// Starts `F` with this configuration and [under its role](under_role), in process, and calls it from a network
     /// of its own.
-    pub fn start<F: Function>(env: &Env) -> Result<Self, config::Error> {
-        let env = match env.optional("DATABASE_URL") {
-            Some(url) => &env.replacing("DATABASE_URL", &role::of_function(F::NAME, url)),
-            None => env,
-        };
-        Ok(Self::of(Gateway::from_env::<F>(env)?))
+    pub fn start<F: Function>(env: Env) -> Result<Self, config::Error> {
+        let url = env.optional("DATABASE_URL").map(|url| ("DATABASE_URL", under_role(F::NAME, url)));
+        Ok(Self::of(Gateway::from_env::<F>(&env.with(url))?))
     }
 
     /// Calls `function` from a network of its own.
@@ -119,10 +117,10 @@ impl Client {
     ///
     /// # Errors
     /// When the event is not an HTTP event, or not JSON.
-    pub async fn send_event(&self, event: &str) -> Result<Answer, Failure> {
+    pub async fn send_event(&self, event: &str) -> Result<Response, Failure> {
         let raw = self.function.invoke(event).await?;
         let status = raw["statusCode"].as_u64().and_then(|status| status.try_into().ok()).unwrap_or_default();
-        Ok(Answer { status, raw })
+        Ok(Response { status, raw })
     }
 }
 
@@ -166,12 +164,12 @@ impl RequestBuilder<'_> {
     ///
     /// # Panics
     /// When there is no HTTP answer at all, which no HTTP event may lead to.
-    pub async fn send(self) -> Answer {
+    pub async fn send(self) -> Response {
         self.client.send_event(&self.event.to_string()).await.expect("an HTTP event has an HTTP answer")
     }
 }
 
-impl Answer {
+impl Response {
     /// The body as text.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -1,17 +1,81 @@
-//! Knows every function, so that tests and tools can hold them against one another. Never deployed.
-
-mod openapi;
+//! The one list of the bundle's functions. Everything that needs all of them, or one by its name, asks here; a test holds
+//! it against the folders of `functions/`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shared::config::{self, Env};
-use shared::lambda::function::Function;
 use shared::lambda::Gateway;
-use shared::testing::{Failure, Invocation, Invoke, incoming};
+use shared::lambda::function::Function;
 use utoipa::openapi::OpenApi;
 
-pub use openapi::{openapi, openapi_json};
+use crate::invoke::{Invocation, Invoke, failure, incoming};
+
+/// The functions by name.
+pub const FUNCTIONS: [Registered; 6] = [
+    Registered::http::<auth::App>("Accounts, sign-in, sessions").reading_a_secret(),
+    Registered::http::<bf_demo::App>("A playground for brute-force protection"),
+    Registered::http::<books::App>("The books"),
+    MAINTENANCE,
+    Registered::http::<rl_demo::App>("A playground for the rate limiter"),
+    Registered::http::<system::App>("Health, and this description"),
+];
+
+/// `maintenance` answers plain events.
+const MAINTENANCE: Registered = Registered {
+    name: maintenance::NAME,
+    purpose: None,
+    reads_a_secret: false,
+    start: |env| Ok(Arc::new(Maintenance(maintenance::App::from_env(env)?))),
+    operations: |_| Ok(OpenApi::default()),
+};
+
+/// A function of the bundle.
+pub struct Registered {
+    /// The binary's name.
+    pub name: &'static str,
+    /// The description of its operations; none if it serves no HTTP.
+    pub purpose: Option<&'static str>,
+    /// Whether its `main` adds the values of a secret to its variables.
+    reads_a_secret: bool,
+    start: fn(&Env) -> Result<Arc<dyn Invoke>, config::Error>,
+    operations: fn(&Env) -> Result<OpenApi, config::Error>,
+}
+
+impl Registered {
+    const fn http<F: Function>(purpose: &'static str) -> Self {
+        Self {
+            name: F::NAME,
+            purpose: Some(purpose),
+            reads_a_secret: false,
+            start: |env| Ok(Arc::new(Gateway::from_env::<F>(env)?)),
+            operations: |_| Ok(F::routes().into_openapi()),
+        }
+    }
+
+    const fn reading_a_secret(self) -> Self {
+        Self { reads_a_secret: true, ..self }
+    }
+
+    /// Starts it in this process.
+    pub fn start(&self, env: &Env) -> Result<Arc<dyn Invoke>, config::Error> {
+        (self.start)(env)
+    }
+
+    /// Its operations, started with these variables; none if it serves no HTTP.
+    pub fn operations(&self, env: &Env) -> Result<OpenApi, config::Error> {
+        (self.operations)(env)
+    }
+
+    /// The variables that it asks for when it starts with those of `env`.
+    pub fn variables(&self, env: &Env) -> Result<BTreeSet<String>, config::Error> {
+        if self.reads_a_secret {
+            secrets::Source::from_env(env)?;
+        }
+        self.start(env)?;
+        Ok(env.asked())
+    }
+}
 
 /// What there is to know about a function without calling it.
 pub struct Description {
@@ -19,49 +83,24 @@ pub struct Description {
     pub name: &'static str,
     /// Its operations; none if it serves no HTTP.
     pub openapi: OpenApi,
-    /// The variables it asks for.
+    /// The variables that it asks for.
     pub variables: BTreeSet<String>,
 }
 
-/// Describes every function of the bundle, each started with the variables of `env`.
+/// Describes every function, each started with the variables of `env`.
 pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, config::Error> {
-    Ok(vec![
-        describe_auth(&env())?,
-        describe::<bf_demo::App>(&env())?,
-        describe::<books::App>(&env())?,
-        describe::<rl_demo::App>(&env())?,
-        describe::<system::App>(&env())?,
-        describe_maintenance(&env())?,
-    ])
+    let describe = |function: &Registered| {
+        let env = env();
+        let variables = function.variables(&env)?;
+        Ok(Description { name: function.name, openapi: function.operations(&env)?, variables })
+    };
+    FUNCTIONS.iter().map(describe).collect()
 }
 
-fn describe<F: Function>(env: &Env) -> Result<Description, config::Error> {
-    Gateway::from_env::<F>(env)?;
-    Ok(Description { name: F::NAME, openapi: openapi::operations::<F>(), variables: env.asked() })
-}
-
-/// With what it asks for before it asks for the rest.
-fn describe_auth(env: &Env) -> Result<Description, config::Error> {
-    secrets::Source::from_env(env)?;
-    describe::<auth::App>(env)
-}
-
-fn describe_maintenance(env: &Env) -> Result<Description, config::Error> {
-    maintenance::App::from_env(env)?;
-    Ok(Description { name: maintenance::NAME, openapi: OpenApi::default(), variables: env.asked() })
-}
-
-/// Starts the function of this name in process; `None` if there is none.
-pub fn start(function: &str, env: &Env) -> Result<Option<Arc<dyn Invoke>>, config::Error> {
-    Ok(Some(match function {
-        "auth" => Arc::new(Gateway::from_env::<auth::App>(env)?),
-        "bf-demo" => Arc::new(Gateway::from_env::<bf_demo::App>(env)?),
-        "books" => Arc::new(Gateway::from_env::<books::App>(env)?),
-        "rl-demo" => Arc::new(Gateway::from_env::<rl_demo::App>(env)?),
-        "system" => Arc::new(Gateway::from_env::<system::App>(env)?),
-        maintenance::NAME => Arc::new(Maintenance(maintenance::App::from_env(env)?)),
-        _ => return Ok(None),
-    }))
+/// The function of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Registered> {
+    FUNCTIONS.iter().find(|function| function.name == name)
 }
 
 struct Maintenance(maintenance::App);
@@ -69,8 +108,8 @@ struct Maintenance(maintenance::App);
 impl Invoke for Maintenance {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
-            let report = self.0.answer(incoming(event)?).await.map_err(Failure::of)?;
-            serde_json::to_value(report).map_err(Failure::of)
+            let report = self.0.answer(incoming(event)?).await.map_err(failure)?;
+            serde_json::to_value(report).map_err(failure)
         })
     }
 }

@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use lambda_http::lambda_runtime::{Context, Diagnostic, LambdaEvent};
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::lambda::{Gateway, diagnose};
+use shared::lambda::{Gateway, diagnose};
+use stack::environment::{Emulator, ExecutionEnvironment, Failure};
 
 /// Takes events as Lambda hands them over.
 pub trait Invoke: Send + Sync {
@@ -21,23 +21,10 @@ pub trait Invoke: Send + Sync {
 /// An invocation that has begun.
 pub type Invocation<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
 
-/// No answer, but the runtime error that Lambda tells the caller of.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
-#[error("{error_type}: {error_message}")]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// What kind of error, in the words of the function's runtime library.
-    pub error_type: String,
-    /// What went wrong.
-    pub error_message: String,
-}
-
-impl Failure {
-    /// What Lambda is told when a handler fails with `error`.
-    pub fn of<E: std::error::Error>(error: E) -> Self {
-        let Diagnostic { error_type, error_message } = diagnose(&error);
-        Self { error_type, error_message }
-    }
+/// The failure that Lambda is told of when a handler fails with `error`.
+pub fn failure<E: std::error::Error>(error: E) -> Failure {
+    let Diagnostic { error_type, error_message } = diagnose(&error);
+    Failure { error_type, error_message }
 }
 
 /// What is wrong with the outcome of an event to a function that serves HTTP, whatever the event was: nothing if it is a
@@ -63,15 +50,27 @@ pub fn flaw(outcome: &Result<Value, Failure>) -> Option<String> {
 pub fn incoming(event: &str) -> Result<LambdaEvent<Box<RawValue>>, Failure> {
     let mut context = Context::default();
     context.request_id = Uuid::now_v7().to_string();
-    Ok(LambdaEvent { payload: serde_json::from_str(event).map_err(Failure::of)?, context })
+    Ok(LambdaEvent { payload: serde_json::from_str(event).map_err(failure)?, context })
 }
 
 impl Invoke for Gateway {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
-            let answer = self.answer(incoming(event)?).await.map_err(Failure::of)?;
-            serde_json::to_value(answer).map_err(Failure::of)
+            let answer = self.answer(incoming(event)?).await.map_err(failure)?;
+            serde_json::to_value(answer).map_err(failure)
         })
+    }
+}
+
+impl Invoke for ExecutionEnvironment {
+    fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
+        Box::pin(self.invoke(event))
+    }
+}
+
+impl Invoke for Emulator {
+    fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
+        Box::pin(self.invoke(event))
     }
 }
 

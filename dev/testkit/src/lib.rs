@@ -1,16 +1,26 @@
-//! For tests and the local stack: functions called through the same adapter as in production.
+//! The test kit: functions called through the same adapter as in production, on real servers.
 //!
-//! A [`Stage`] is a database and a key prefix of a test's own, on the servers of a running stack. A
-//! [`Client`] turns method, path and body into the event that API Gateway would send, and back. Whatever can
-//! [`Invoke`] answers it: a function in process, or one in a process of its own (`xtask::environment`).
+//! A [`TestContext`] is a database and a key prefix of a test's own, on the servers of a running stack. A [`Client`]
+//! turns method, path and body into the event that API Gateway would send, and the answer back. Whatever can
+//! [`Invoke`] answers it: a function in this process, or one in a process of its own
+//! ([`stack::environment::ExecutionEnvironment`]). [`functions`] is the one list of the bundle's functions.
+
+#![allow(clippy::print_stdout, reason = "the replay talks to the person at the terminal")]
 
 mod client;
-mod contents;
+mod context;
+pub mod functions;
 mod invoke;
-pub mod role;
-mod stage;
+pub mod openapi;
+pub mod proxy;
+pub mod records;
+pub mod replay;
+mod schema;
+mod snapshot;
 
-pub use client::{Answer, Client, RequestBuilder};
-pub use contents::Contents;
-pub use invoke::{Failure, Invocation, Invoke, flaw, incoming};
-pub use stage::{Stage, TEMPLATE, stack_variables, with_database};
+pub use client::{Client, RequestBuilder, Response};
+pub use context::{TestContext, connect, stack_variables, with_database};
+pub use invoke::{Invocation, Invoke, failure, flaw, incoming};
+pub use schema::template;
+pub use snapshot::DatabaseSnapshot;
+pub use stack::environment::Failure;

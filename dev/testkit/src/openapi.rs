@@ -1,9 +1,11 @@
 //! The whole API as one `OpenAPI` document, from the attributes on the handlers.
 
-use shared::lambda::function::Function;
+use shared::config::Env;
 use shared::http::openapi;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
+
+use crate::functions::{FUNCTIONS, Registered};
 
 /// What holds for every operation, in Markdown.
 const ABOUT: &str = "\
@@ -14,14 +16,6 @@ Books, with sign-in, roles, rate limits and brute-force protection.
   method is a 405 with `Allow`.
 * Every quota that was counted is in `RateLimit` and `RateLimit-Policy`; after a 429, wait as long as `Retry-After` says.
 * A 500 is a mistake of ours. Its `request_id` finds the cause in the log.";
-
-const TAGS: [(&str, &str); 5] = [
-    ("auth", "Accounts, sign-in, sessions"),
-    ("books", "The books"),
-    ("system", "Health, and this description"),
-    ("rl-demo", "A playground for the rate limiter"),
-    ("bf-demo", "A playground for brute-force protection"),
-];
 
 /// Relative to the document itself (`OpenAPI` 3.1 §4.8.5), so that it holds under every host and stage.
 const HERE: &str = ".";
@@ -40,13 +34,12 @@ pub fn openapi() -> OpenApi {
     let mut document = OpenApiBuilder::new()
         .info(info.build())
         .servers(Some([Server::new(HERE)]))
-        .tags(Some(
-            TAGS.map(|(name, description)| Tag::builder().name(name).description(Some(description)).build()),
-        ))
+        .tags(Some(tags()))
         .components(Some(components.build()))
         .build();
-    for operations in all() {
-        document.merge(operations);
+    let env = variables();
+    for function in &FUNCTIONS {
+        document.merge(function.operations(&env).expect("the variables are all a function needs"));
     }
     openapi::complete(&mut document);
     document
@@ -61,19 +54,35 @@ pub fn openapi_json() -> String {
     openapi().to_pretty_json().expect("a document serialises") + "\n"
 }
 
-fn all() -> [OpenApi; 5] {
-    [
-        operations::<auth::App>(),
-        operations::<bf_demo::App>(),
-        operations::<books::App>(),
-        operations::<rl_demo::App>(),
-        operations::<system::App>(),
-    ]
+/// One tag for each function, in the order in which a reader meets them.
+fn tags() -> Vec<Tag> {
+    const ORDER: [&str; 3] = ["auth", "books", "system"];
+    let mut functions: Vec<_> = FUNCTIONS.iter().filter(|function| function.purpose.is_some()).collect();
+    functions.sort_by_key(|function| {
+        let place = ORDER.iter().position(|name| *name == function.name);
+        (place.unwrap_or(ORDER.len()), std::cmp::Reverse(function.name))
+    });
+    let tag =
+        |function: &&Registered| Tag::builder().name(function.name).description(function.purpose).build();
+    functions.iter().map(tag).collect()
 }
 
-/// The operations of one function.
-pub(crate) fn operations<F: Function>() -> OpenApi {
-    F::routes().into_openapi()
+/// Values for all variables that a function can't do without. Nothing is connected to, so they lead nowhere.
+fn variables() -> Env {
+    let keys = signing_keys::generate();
+    Env::of([
+        ("DATABASE_URL", "postgres://user@localhost/database"),
+        ("REDIS_URL", "redis://localhost/"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("IDEMPOTENCY_TABLE", "table"),
+        ("JWT_PRIVATE_KEY", &keys.private_pem),
+        ("JWT_PUBLIC_KEYS", &keys.public_jwks),
+        ("JWT_ISSUER", "issuer"),
+        ("JWT_AUDIENCE", "audience"),
+        ("PASSWORD_PEPPER", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+    ])
 }
 
 /// RFC 6749 §4.3, on our own endpoints, relative to the server.

@@ -1,139 +1,251 @@
-//! A door in front of a store, which counts what goes through it.
+//! A TCP proxy in front of a store that counts, delays, holds back, swallows or cuts what passes.
+//!
+//! A test points a function at the proxy instead of the store. Every connection to the proxy becomes one to the store.
+//! The mode can change at any time and holds for connections that are open already.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
-};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::AbortHandle,
-    time::sleep,
-};
+use stack::{Context as _, Error, Result};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::{Error, Result, error::Context};
+use crate::context::TestContext;
 
-/// How long an answer is held back. What a client sends meanwhile it sends without having seen the answer.
-const HELD: Duration = Duration::from_millis(10);
+/// How the proxy treats bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mode {
+    /// Bytes pass.
+    Open,
+    /// Bytes vanish in both directions, and neither side is told.
+    Swallowing,
+    /// Connections are closed at once.
+    Closed,
+    /// Bytes reach the store; its answers wait until the proxy is open.
+    Holding,
+}
 
-/// Counts round trips: a trip is all that is sent before an answer to any of it is seen. Dropping it closes it.
-pub struct Door {
+/// How long a counting proxy holds an answer back. What a client sends meanwhile it sends without having seen the answer.
+const COUNTING_DELAY: Duration = Duration::from_millis(10);
+
+/// How soon a change of the mode is noticed.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The longest that a test waits for something to pass.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A proxy and what has passed it. Clones are the same one; the last of them closes it.
+#[derive(Clone)]
+pub struct Proxy {
     url: String,
-    count: Arc<Count>,
-    listener: AbortHandle,
+    state: Arc<State>,
+    _listener: Arc<Listener>,
 }
 
 #[derive(Default)]
-struct Count {
+struct State {
+    mode: AtomicU8,
+    delay: Mutex<Duration>,
     trips: AtomicUsize,
+    opened: AtomicUsize,
     open: AtomicUsize,
+    /// Bytes of answers that are held back.
+    held: AtomicUsize,
     sent: Mutex<Vec<u8>>,
 }
 
-impl Drop for Door {
+struct Listener(AbortHandle);
+
+impl Drop for Listener {
     fn drop(&mut self) {
-        self.listener.abort();
+        self.0.abort();
     }
 }
 
-impl Door {
-    /// A door to the store at `url`, for example `redis://:password@127.0.0.1:6379/0`.
+impl Proxy {
+    /// A proxy in front of the store at `url`, for example `redis://:password@127.0.0.1:6379/0`.
     pub async fn before(url: &str) -> Result<Self> {
-        let host = url.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let store: SocketAddr = host.parse().map_err(|_| Error::new("a door needs an address and a port"))?;
+        let (_, rest) = url.split_once("://").unwrap_or_default();
+        let host = rest.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let store: SocketAddr =
+            host.parse().map_err(|_| Error::new("a proxy needs an address and a port"))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listen on 127.0.0.1")?;
         let address = listener.local_addr().context("listen on 127.0.0.1")?;
-        let count = Arc::<Count>::default();
-        let counting = count.clone();
-        let listening = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let count = counting.clone();
-                tokio::spawn(async move {
-                    count.open.fetch_add(1, SeqCst);
-                    // Ends with an error when either side goes away.
-                    let _ = pass(client, store, &count).await;
-                    count.open.fetch_sub(1, SeqCst);
-                });
-            }
-        });
+        let state = Arc::<State>::default();
+        let listening = tokio::spawn(accept(listener, store, state.clone()));
         let url = url.replace(host, &address.to_string());
-        Ok(Self { url, count, listener: listening.abort_handle() })
+        Ok(Self { url, state, _listener: Arc::new(Listener(listening.abort_handle())) })
     }
 
-    /// The store's URL through this door.
+    /// The same, counting [trips](Self::trips) exactly: it holds back every answer for some milliseconds.
+    pub async fn counting(url: &str) -> Result<Self> {
+        let proxy = Self::before(url).await?;
+        proxy.delay_answers(COUNTING_DELAY);
+        Ok(proxy)
+    }
+
+    /// A context like `context` with a proxy in front of the store that `variable` names.
+    ///
+    /// # Panics
+    /// When the variable names no store.
+    pub async fn within(context: TestContext, variable: &str) -> (TestContext, Self) {
+        let proxy = Self::before(context.variable(variable)).await.expect("the variable leads to a store");
+        (context.with(variable, proxy.url()), proxy)
+    }
+
+    /// The store's URL through this proxy.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Round trips since this was last asked, those that open a connection included.
+    /// Changes how bytes are treated, on connections that are open as well.
+    pub fn set(&self, mode: Mode) {
+        self.state.mode.store(mode as u8, SeqCst);
+    }
+
+    /// Holds back every answer of the store for so long.
+    pub fn delay_answers(&self, delay: Duration) {
+        *lock(&self.state.delay) = delay;
+    }
+
+    /// The number of round trips since this was last asked, those that open a connection included. A trip is all that is
+    /// sent before an answer to any of it is seen.
     #[must_use]
     pub fn trips(&self) -> usize {
-        self.count.trips.swap(0, SeqCst)
+        self.state.trips.swap(0, SeqCst)
     }
 
-    /// Connections that are open.
+    /// The number of connections that are open.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.count.open.load(SeqCst)
+        self.state.open.load(SeqCst)
     }
 
-    /// What clients have sent since this was last asked.
+    /// The number of connections that were ever opened.
+    #[must_use]
+    pub fn opened(&self) -> usize {
+        self.state.opened.load(SeqCst)
+    }
+
+    /// The bytes that clients have sent since this was last asked.
     #[must_use]
     pub fn sent(&self) -> Vec<u8> {
-        std::mem::take(&mut self.count.sent.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.state.sent))
+    }
+
+    /// How often clients have sent `text`.
+    #[must_use]
+    pub fn count(&self, text: &str) -> usize {
+        String::from_utf8_lossy(&lock(&self.state.sent)).matches(text).count()
+    }
+
+    /// Waits until clients have sent `text` so many times.
+    ///
+    /// # Panics
+    /// When they have not within five seconds.
+    pub async fn until_sent(&self, text: &str, times: usize) {
+        until(|| self.count(text) >= times, &format!("{text} was not sent")).await;
+    }
+
+    /// Waits until an answer is held back.
+    ///
+    /// # Panics
+    /// When the store has not answered within five seconds.
+    pub async fn until_holding(&self) {
+        until(|| self.state.held.load(SeqCst) > 0, "the store did not answer").await;
     }
 }
 
-async fn pass(mut client: TcpStream, store: SocketAddr, count: &Count) -> std::io::Result<()> {
+async fn until(reached: impl Fn() -> bool, failure: &str) {
+    let waiting = async {
+        while !reached() {
+            sleep(TICK / 10).await;
+        }
+    };
+    timeout(LIMIT, waiting).await.unwrap_or_else(|_| panic!("{failure}"));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn accept(listener: TcpListener, store: SocketAddr, state: Arc<State>) {
+    while let Ok((client, _)) = listener.accept().await {
+        state.opened.fetch_add(1, SeqCst);
+        let state = state.clone();
+        tokio::spawn(async move {
+            state.open.fetch_add(1, SeqCst);
+            // Ends with an error when either side goes away.
+            let _ = pass(client, store, &state).await;
+            state.open.fetch_sub(1, SeqCst);
+        });
+    }
+}
+
+/// The answers of a store on their way to the client.
+struct Answers {
+    bytes: Vec<u8>,
+    /// When the first of the bytes may go on.
+    due: Instant,
+}
+
+/// Moves bytes until either side ends the connection, or the mode does.
+async fn pass(mut client: TcpStream, store: SocketAddr, state: &State) -> std::io::Result<()> {
     let mut server = TcpStream::connect(store).await?;
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
     }
     let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
-    let mut answered = true;
-    loop {
+    let mut answers = Answers { bytes: Vec::new(), due: Instant::now() };
+    let mut is_answered = true;
+    while !state.is(Mode::Closed) {
+        if state.is(Mode::Open) && !answers.bytes.is_empty() && answers.due <= Instant::now() {
+            // Before the client can tell anybody that it has its answer.
+            state.held.fetch_sub(answers.bytes.len(), SeqCst);
+            client.write_all(&std::mem::take(&mut answers.bytes)).await?;
+            is_answered = true;
+        }
         tokio::select! {
             read = client.read(&mut up) => {
-                let read = up.get(..read?).filter(|bytes| !bytes.is_empty());
-                let Some(bytes) = read else { return Ok(()) };
-                if std::mem::take(&mut answered) {
-                    count.trips.fetch_add(1, SeqCst);
+                let Some(bytes) = some(&up, read?) else { return Ok(()) };
+                if std::mem::take(&mut is_answered) {
+                    state.trips.fetch_add(1, SeqCst);
                 }
-                count.sent.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-                server.write_all(bytes).await?;
+                lock(&state.sent).extend_from_slice(bytes);
+                if !state.is(Mode::Swallowing) {
+                    server.write_all(bytes).await?;
+                }
             }
             read = server.read(&mut down) => {
-                let read = down.get(..read?).filter(|bytes| !bytes.is_empty());
-                let Some(bytes) = read else { return Ok(()) };
-                hold(&mut client, &mut server, count).await?;
-                client.write_all(bytes).await?;
-                answered = true;
+                let Some(bytes) = some(&down, read?) else { return Ok(()) };
+                if !state.is(Mode::Swallowing) {
+                    if answers.bytes.is_empty() {
+                        answers.due = Instant::now() + *lock(&state.delay);
+                    }
+                    answers.bytes.extend_from_slice(bytes);
+                    state.held.fetch_add(bytes.len(), SeqCst);
+                }
             }
+            () = sleep(TICK.min(answers.due.saturating_duration_since(Instant::now()).max(TICK / 10))) => {}
         }
     }
+    Ok(())
 }
 
-/// Passes on for a while what the client sends, and nothing that the server does.
-async fn hold(client: &mut TcpStream, server: &mut TcpStream, count: &Count) -> std::io::Result<()> {
-    let mut up = vec![0; 65_536];
-    let over = sleep(HELD);
-    tokio::pin!(over);
-    loop {
-        tokio::select! {
-            () = &mut over => return Ok(()),
-            read = client.read(&mut up) => {
-                let read = up.get(..read?).filter(|bytes| !bytes.is_empty());
-                let Some(bytes) = read else { return Ok(()) };
-                count.sent.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-                server.write_all(bytes).await?;
-            }
-        }
+/// The bytes that were read; none at the end of the connection.
+fn some(buffer: &[u8], read: usize) -> Option<&[u8]> {
+    buffer.get(..read).filter(|bytes| !bytes.is_empty())
+}
+
+impl State {
+    fn is(&self, mode: Mode) -> bool {
+        self.mode.load(SeqCst) == mode as u8
     }
 }
 
@@ -155,18 +267,35 @@ mod tests {
         format!("redis://:password@{address}/0")
     }
 
+    async fn connect(proxy: &Proxy) -> TcpStream {
+        let address = proxy.url().trim_start_matches("redis://:password@").trim_end_matches("/0").to_owned();
+        TcpStream::connect(address).await.unwrap()
+    }
+
     #[tokio::test]
     async fn what_is_sent_before_an_answer_is_one_trip() {
-        let door = Door::before(&store().await).await.unwrap();
-        let address = door.url().trim_start_matches("redis://:password@").trim_end_matches("/0").to_owned();
-        let mut client = TcpStream::connect(address).await.unwrap();
+        let proxy = Proxy::counting(&store().await).await.unwrap();
+        let mut client = connect(&proxy).await;
         let mut two = [0; 2];
         for _ in 0..2 {
             client.write_all(b"a").await.unwrap();
             client.write_all(b"b").await.unwrap();
             client.read_exact(&mut two).await.unwrap();
         }
-        assert_eq!((door.trips(), door.trips(), door.connections()), (2, 0, 1));
-        assert_eq!((door.sent(), door.sent()), (b"abab".to_vec(), Vec::new()));
+        assert_eq!((proxy.trips(), proxy.trips(), proxy.connections()), (2, 0, 1));
+        assert_eq!((proxy.sent(), proxy.sent()), (b"abab".to_vec(), Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_held_until_the_proxy_is_open_again() {
+        let proxy = Proxy::before(&store().await).await.unwrap();
+        let mut client = connect(&proxy).await;
+        proxy.set(Mode::Holding);
+        client.write_all(b"ab").await.unwrap();
+        proxy.until_holding().await;
+        proxy.set(Mode::Open);
+        let mut two = [0; 2];
+        client.read_exact(&mut two).await.unwrap();
+        assert_eq!(&two, b"ab");
     }
 }

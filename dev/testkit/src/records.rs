@@ -1,17 +1,22 @@
-//! Makes the table, looks into it and changes it.
+//! The table of idempotent writes: makes it, reads its records and changes them.
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     TimeToLiveSpecification,
 };
-use shared::config::Env;
+use aws_smithy_http_client::Builder;
 
-use crate::record::{EXPIRATION, ID};
-use crate::table::Table;
+use crate::context::TestContext;
+
+/// The attributes that these tests name.
+const ID: &str = "id";
+const EXPIRATION: &str = "expiration";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -19,17 +24,28 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 pub type Record = BTreeMap<String, String>;
 
 /// The table that `IDEMPOTENCY_TABLE` names.
-pub struct Records(Table);
+pub struct Records {
+    client: Client,
+    table: String,
+}
 
 impl Records {
-    /// Reads the variables that the functions read.
-    pub fn from_env(env: &Env) -> Result<Self> {
-        Ok(Self(Table::from_env(env)?))
+    /// The table of `context`, on the server that its `AWS_ENDPOINT_URL_DYNAMODB` names.
+    #[must_use]
+    pub fn of(context: &TestContext) -> Self {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(context.variable("AWS_REGION").to_owned()))
+            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+            .endpoint_url(context.variable("AWS_ENDPOINT_URL_DYNAMODB"))
+            .http_client(Builder::new().build_http());
+        let table = context.variable("IDEMPOTENCY_TABLE").to_owned();
+        Self { client: Client::from_conf(config.build()), table }
     }
 
     /// Makes the table as the template does, unless there is one.
     pub async fn create_table(&self) -> Result<()> {
-        let (client, name) = (self.0.client(), self.0.name());
+        let (client, name) = (&self.client, &self.table);
         let id = AttributeDefinition::builder().attribute_name(ID).attribute_type(ScalarAttributeType::S);
         let key = KeySchemaElement::builder().attribute_name(ID).key_type(KeyType::Hash);
         let created = client
@@ -56,7 +72,7 @@ impl Records {
 
     /// Every record.
     pub async fn all(&self) -> Result<Vec<Record>> {
-        let scan = self.0.client().scan().table_name(self.0.name()).consistent_read(true).send().await?;
+        let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await?;
         let text =
             |value: &AttributeValue| value.as_s().or_else(|value| value.as_n()).cloned().unwrap_or_default();
         let record = |item: std::collections::HashMap<String, AttributeValue>| {
@@ -77,7 +93,7 @@ impl Records {
 
     async fn set(&self, name: &str, value: &AttributeValue) -> Result<()> {
         for record in self.all().await? {
-            let update = self.0.client().update_item().table_name(self.0.name());
+            let update = self.client.update_item().table_name(&self.table);
             update
                 .key(ID, AttributeValue::S(record[ID].clone()))
                 .update_expression("set #name = :value")
@@ -90,9 +106,9 @@ impl Records {
     }
 
     /// Deletes every record, as a table that lost its data.
-    pub async fn forget_all(&self) -> Result<()> {
+    pub async fn delete_all(&self) -> Result<()> {
         for record in self.all().await? {
-            let delete = self.0.client().delete_item().table_name(self.0.name());
+            let delete = self.client.delete_item().table_name(&self.table);
             delete.key(ID, AttributeValue::S(record[ID].clone())).send().await?;
         }
         Ok(())

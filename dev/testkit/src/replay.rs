@@ -1,27 +1,30 @@
 //! `cargo xtask replay`: every recorded event, handed to its function in process and as a process, against the answer
 //! beside it.
 //!
-//! `case` (the files) and `values` (what placeholders stand for) → `given` (the state that a case needs), `pattern`
-//! (whether an answer is the expected one), `record` (writing expectations) → `way` (in process, process, emulator).
+//! `case` reads the files and `step` the state that they declare; `fixtures` brings that state about, in a context that
+//! cases use one after another; `values` fills it into the event; `transport` hands the event over, in process, to a
+//! process or to the emulator; `pattern` compares the answer, or `record` writes it down as the expected one.
 
 mod case;
-mod given;
+mod fixtures;
 mod pattern;
 mod record;
+mod step;
+mod transport;
 mod values;
-mod way;
 
 use std::{collections::BTreeMap, sync::Arc, thread, time::Instant};
 
 use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use self::{case::Expectation, given::Theatre, values::Values};
+use self::{case::Expectation, fixtures::FixturePool, values::Values};
 pub use self::{
     case::{Case, cases},
-    way::Way,
+    transport::Transport,
 };
-use crate::{Error, Result, error::Context, settings, signals, stack::Stack};
+use stack::stack::{Lifetime, Stack};
+use stack::{Context as _, Error, Result, settings, signals};
 
 /// What can be chosen about a replay.
 #[derive(Debug, Default)]
@@ -34,7 +37,7 @@ pub struct Options {
     pub rie: bool,
 }
 
-const BOTH_AND_EMULATOR: [Way; 3] = [Way::InProcess, Way::Process, Way::Emulator];
+const BOTH_AND_EMULATOR: [Transport; 3] = [Transport::InProcess, Transport::Process, Transport::Emulator];
 
 const TRIES: usize = 3;
 
@@ -43,7 +46,7 @@ pub struct Outcome {
     /// `<function>/<case>`.
     pub name: String,
     /// What the answers have that is not expected, or lack, by the way they took.
-    pub differences: BTreeMap<Way, Vec<String>>,
+    pub differences: BTreeMap<Transport, Vec<String>>,
     /// What was answered, for the table: a status, or `error`.
     status: String,
     answers: Vec<(Value, Values)>,
@@ -55,7 +58,7 @@ pub async fn run(options: &Options) -> Result<()> {
     let outcomes = if settings::var("BOOKSHELF_STACK_ENV").is_some() {
         signals::unless_interrupted(replay(options, None)).await?
     } else {
-        let stack = signals::unless_interrupted(Stack::start("replay-stack")).await?;
+        let stack = signals::unless_interrupted(Stack::start("replay-stack", Lifetime::Temporary)).await?;
         let outcomes = signals::unless_interrupted(replay(options, Some(stack.env()))).await;
         stack.stop().await;
         outcomes?
@@ -72,9 +75,9 @@ pub async fn run(options: &Options) -> Result<()> {
 
 async fn replay(options: &Options, stack: Option<&BTreeMap<String, String>>) -> Result<Vec<Outcome>> {
     let cases = cases()?.into_iter().filter(|case| case.name().contains(&options.pattern));
-    let ways = if options.rie { &BOTH_AND_EMULATOR[..] } else { &BOTH_AND_EMULATOR[..2] };
+    let transports = if options.rie { &BOTH_AND_EMULATOR[..] } else { &BOTH_AND_EMULATOR[..2] };
     let mut outcomes = Vec::new();
-    for (case, outcome) in replay_all(cases.collect(), ways, stack).await? {
+    for (case, outcome) in replay_all(cases.collect(), transports, stack).await? {
         if options.record {
             record::write(&case, &outcome.answers)?;
         }
@@ -83,21 +86,21 @@ async fn replay(options: &Options, stack: Option<&BTreeMap<String, String>>) -> 
     if outcomes.is_empty() { Err(Error::new("no case has such a name")) } else { Ok(outcomes) }
 }
 
-/// Replays `cases`, each of `ways` on a stage of its own; on the running stack, or on the one with these variables.
+/// Replays `cases`, each of `transports` in a context of its own; on the running stack, or on the one with these variables.
 pub async fn replay_all(
     cases: Vec<Case>,
-    ways: &'static [Way],
+    transports: &'static [Transport],
     stack: Option<&BTreeMap<String, String>>,
 ) -> Result<Vec<(Case, Outcome)>> {
     // A case waits for servers and processes more than it computes.
-    let places = Arc::new(Semaphore::new(4 * thread::available_parallelism().map_or(2, usize::from)));
-    let theatre = Arc::new(Theatre::new(stack));
+    let permits = Arc::new(Semaphore::new(4 * thread::available_parallelism().map_or(2, usize::from)));
+    let pool = Arc::new(FixturePool::new(stack));
     let mut running = JoinSet::new();
     for case in cases {
-        let (places, theatre) = (places.clone(), theatre.clone());
+        let (permits, pool) = (permits.clone(), pool.clone());
         running.spawn(async move {
-            let _place = places.acquire().await.context("wait for a place")?;
-            let outcome = one(&case, ways, &theatre).await;
+            let _permit = permits.acquire().await.context("wait for a permit")?;
+            let outcome = one(&case, transports, &pool).await;
             outcome.map(|outcome| (case, outcome))
         });
     }
@@ -105,23 +108,23 @@ pub async fn replay_all(
     while let Some(outcome) = running.join_next().await {
         outcomes.push(outcome.context("replay a case")??);
     }
-    if let Some(theatre) = Arc::into_inner(theatre) {
-        theatre.close().await;
+    if let Some(pool) = Arc::into_inner(pool) {
+        pool.close().await;
     }
     outcomes.sort_by_cached_key(|(case, _)| case.name());
     Ok(outcomes)
 }
 
-async fn one(case: &Case, ways: &[Way], theatre: &Theatre) -> Result<Outcome> {
+async fn one(case: &Case, transports: &[Transport], pool: &FixturePool) -> Result<Outcome> {
     let mut outcome = Outcome {
         name: case.name(),
         differences: BTreeMap::new(),
         status: String::new(),
         answers: Vec::new(),
     };
-    for way in ways {
-        let (answer, values) = patiently(case, *way, theatre).await?;
-        outcome.differences.insert(*way, pattern::differences(case.answer(), &answer, &values));
+    for transport in transports {
+        let (answer, values) = with_retries(case, *transport, pool).await?;
+        outcome.differences.insert(*transport, pattern::differences(case.answer(), &answer, &values));
         outcome.status = status_of(&answer);
         outcome.answers.push((answer, values));
     }
@@ -130,27 +133,29 @@ async fn one(case: &Case, ways: &[Way], theatre: &Theatre) -> Result<Outcome> {
 
 /// The answer to a case, and what its placeholders stand for. Where a step fails, or a store is too busy to answer, all
 /// of it once more: on a machine that does ten other things that says nothing about the case.
-async fn patiently(case: &Case, way: Way, theatre: &Theatre) -> Result<(Value, Values)> {
+async fn with_retries(case: &Case, transport: Transport, pool: &FixturePool) -> Result<(Value, Values)> {
     let busy = |answer: &Value| answer["statusCode"] == 503 && case.answer()["statusCode"] != 503;
     for _ in 1..TRIES {
-        match once(case, way, theatre).await {
+        match once(case, transport, pool).await {
             Ok((answer, _)) if busy(&answer) => {}
             Ok(played) => return Ok(played),
             Err(_) => {}
         }
     }
-    once(case, way, theatre).await.map_err(|error| Error::new(format!("{} ({way}): {error}", case.name())))
+    once(case, transport, pool)
+        .await
+        .map_err(|error| Error::new(format!("{} ({transport}): {error}", case.name())))
 }
 
-async fn once(case: &Case, way: Way, theatre: &Theatre) -> Result<(Value, Values)> {
+async fn once(case: &Case, transport: Transport, pool: &FixturePool) -> Result<(Value, Values)> {
     let Expectation { given, variables, .. } = case.expectation();
-    let place = theatre.prepare(given, variables).await?;
-    let event = place.values.fill(case.event())?;
-    let function = way.start(case.function(), &place.stage).await?;
+    let prepared = pool.prepare(given, variables).await?;
+    let event = prepared.values.fill(case.event())?;
+    let function = transport.start(case.function(), &prepared.context).await?;
     let answer = case::readable(function.invoke(&event.to_string()).await);
     drop(function);
-    let values = place.values.clone();
-    theatre.give_back(place).await;
+    let values = prepared.values.clone();
+    pool.give_back(prepared).await;
     Ok((answer, values))
 }
 
@@ -174,8 +179,8 @@ impl Outcome {
 fn print_table(outcomes: &[Outcome]) {
     let width = outcomes.iter().map(|outcome| outcome.name.len()).max().unwrap_or_default();
     let Some(first) = outcomes.first() else { return };
-    let ways: Vec<_> = first.differences.keys().map(|way| format!("  {way:<11}")).collect();
-    println!("{:<width$}  status{}", "case", ways.concat());
+    let transports: Vec<_> = first.differences.keys().map(|transport| format!("  {transport:<11}")).collect();
+    println!("{:<width$}  status{}", "case", transports.concat());
     for Outcome { name, status, differences, .. } in outcomes {
         let verdict = |found: &Vec<String>| if found.is_empty() { "as expected" } else { "differs" };
         let verdicts: Vec<_> =
@@ -183,8 +188,8 @@ fn print_table(outcomes: &[Outcome]) {
         println!("{name:<width$}  {status:<6}{}", verdicts.concat());
     }
     for Outcome { name, differences, .. } in outcomes {
-        for (way, found) in differences.iter().filter(|(_, found)| !found.is_empty()) {
-            println!("\n{name} ({way})\n  {}", found.join("\n  "));
+        for (transport, found) in differences.iter().filter(|(_, found)| !found.is_empty()) {
+            println!("\n{name} ({transport})\n  {}", found.join("\n  "));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! What somebody does with an account of their own: sessions, revocation, the password.
 
 use serde_json::json;
-use shared::testing::{Answer, Client, Stage};
 use shared::identity::tokens::generate;
+use testkit::{Client, Response, TestContext};
 
-use crate::people::{
-    PASSWORD, Person, assert_invalid, assert_problem, auth, log_in, refresh, session_of, sign_up, text,
+use crate::users::{
+    PASSWORD, TestUser, assert_invalid, assert_problem, auth, log_in, refresh, session_of, sign_up, text,
 };
 
 const NEW_PASSWORD: &str = "tr0ubador on a horse";
@@ -14,16 +14,16 @@ async fn is_signed_in(auth: &Client, access: &str) -> bool {
     auth.elsewhere().get("/auth/me").bearer(access).send().await.status == 200
 }
 
-async fn sessions(auth: &Client, access: &str) -> Answer {
+async fn sessions(auth: &Client, access: &str) -> Response {
     auth.elsewhere().get("/auth/sessions").bearer(access).send().await
 }
 
 #[tokio::test]
 async fn sessions_show_when_from_where_and_which_is_this() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    sign_up(&stage, "bob").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    sign_up(&context, "bob").await;
+    let auth = auth(&context);
     let other = log_in(&auth.from_ip("192.0.2.7"), "ada", PASSWORD).await;
     let answer = sessions(&auth, &text(&other, "access_token")).await;
     let list = answer.json();
@@ -32,7 +32,7 @@ async fn sessions_show_when_from_where_and_which_is_this() {
     let current: Vec<_> = items.iter().filter(|item| item["current"] == true).collect();
     assert_eq!(current.len(), 1);
     assert_eq!(current[0]["ip"], "192.0.2.7");
-    assert!(items.iter().any(|item| item["id"] == session_of(&stage, &ada.access).to_string()));
+    assert!(items.iter().any(|item| item["id"] == session_of(&context, &ada.access).to_string()));
     for time in ["created_at", "last_used_at"] {
         assert!(current[0][time].as_str().unwrap().ends_with('Z'), "{list}");
     }
@@ -40,17 +40,17 @@ async fn sessions_show_when_from_where_and_which_is_this() {
 
 #[tokio::test]
 async fn a_session_is_ended_by_its_owner_alone() {
-    let stage = Stage::new().await;
-    let (ada, bob) = (sign_up(&stage, "ada").await, sign_up(&stage, "bob").await);
-    let auth = auth(&stage);
-    let end = async |who: &Person, id: &str| {
+    let context = TestContext::new().await;
+    let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
+    let auth = auth(&context);
+    let end = async |who: &TestUser, id: &str| {
         auth.elsewhere().delete(&format!("/auth/sessions/{id}")).bearer(&who.access).send().await
     };
-    let session = session_of(&stage, &ada.access).to_string();
+    let session = session_of(&context, &ada.access).to_string();
     assert_problem(&end(&bob, &session).await, 404);
     assert!(is_signed_in(&auth, &ada.access).await);
     let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
-    let other_session = session_of(&stage, &text(&other, "access_token")).to_string();
+    let other_session = session_of(&context, &text(&other, "access_token")).to_string();
     assert_eq!(end(&ada, &other_session).await.status, 204);
     assert_problem(&end(&ada, &other_session).await, 404);
     assert!(!is_signed_in(&auth, &text(&other, "access_token")).await);
@@ -61,14 +61,14 @@ async fn a_session_is_ended_by_its_owner_alone() {
 
 #[tokio::test]
 async fn revoking_any_token_of_a_session_ends_it_and_nonsense_is_fine_too() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     let revoke = async |token: &str| {
         let form = [("token", token), ("token_type_hint", "refresh_token")];
         auth.elsewhere().post("/auth/revoke").form(&form).send().await
     };
     for (name, takes_refresh) in [("ada", true), ("bob", false)] {
-        let person = sign_up(&stage, name).await;
+        let person = sign_up(&context, name).await;
         let token = if takes_refresh { &person.refresh } else { &person.access };
         for _ in 0..2 {
             let answer = revoke(token).await;
@@ -82,16 +82,16 @@ async fn revoking_any_token_of_a_session_ends_it_and_nonsense_is_fine_too() {
     assert_eq!(assert_problem(&nothing, 400)["error"], "invalid_request");
 }
 
-async fn change(auth: &Client, access: &str, current: &str, new: &str) -> Answer {
+async fn change(auth: &Client, access: &str, current: &str, new: &str) -> Response {
     let body = json!({"current_password": current, "new_password": new});
     auth.post("/auth/password").bearer(access).json(&body).send().await
 }
 
 #[tokio::test]
 async fn a_new_password_takes_the_current_one_and_ends_the_other_sessions() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
     let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
     assert_invalid(&change(&auth, &ada.access, "wrong", NEW_PASSWORD).await, &["current_password"]);
     assert_invalid(&change(&auth, &ada.access, PASSWORD, "password").await, &["new_password"]);
@@ -104,9 +104,9 @@ async fn a_new_password_takes_the_current_one_and_ends_the_other_sessions() {
 
 #[tokio::test]
 async fn a_stolen_token_does_not_help_to_guess_the_password() {
-    let stage = Stage::new().await.with("RATE_LIMIT_PASSWORD", "100/60");
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await.with("RATE_LIMIT_PASSWORD", "100/60");
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
     for _ in 0..5 {
         assert_invalid(&change(&auth, &ada.access, "wrong", NEW_PASSWORD).await, &["current_password"]);
     }
@@ -120,9 +120,9 @@ async fn a_stolen_token_does_not_help_to_guess_the_password() {
 
 #[tokio::test]
 async fn password_changes_are_counted_by_user_wherever_they_come_from() {
-    let stage = Stage::new().await;
-    let (ada, bob) = (sign_up(&stage, "ada").await, sign_up(&stage, "bob").await);
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
+    let auth = auth(&context);
     for _ in 0..5 {
         assert_invalid(&change(&auth.elsewhere(), &ada.access, PASSWORD, "short").await, &["new_password"]);
     }
@@ -132,28 +132,29 @@ async fn password_changes_are_counted_by_user_wherever_they_come_from() {
 
 #[tokio::test]
 async fn two_keys_live_while_one_takes_over() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (old, new) = (stage.variable("JWT_PUBLIC_KEYS").to_owned(), generate());
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let (old, new) = (context.variable("JWT_PUBLIC_KEYS").to_owned(), generate());
     let keys = |set: &str| serde_json::from_str::<serde_json::Value>(set).unwrap()["keys"][0].clone();
     let both = json!({"keys": [keys(&new.public_jwks), keys(&old)]}).to_string();
-    let stage = stage.with("JWT_PRIVATE_KEY", &new.private_pem).with("JWT_PUBLIC_KEYS", &both);
-    let during = auth(&stage);
+    let context = context.with("JWT_PRIVATE_KEY", &new.private_pem).with("JWT_PUBLIC_KEYS", &both);
+    let during = auth(&context);
     assert!(is_signed_in(&during, &ada.access).await, "signed with the old key");
     let refreshed = refresh(&during, &ada.refresh).await;
     assert!(is_signed_in(&during, &text(&refreshed, "access_token")).await, "signed with the new key");
     let published = during.get("/.well-known/jwks.json").send().await;
     assert_eq!(published.json()["keys"].as_array().unwrap().len(), 2);
-    let after = auth(&stage.with("JWT_PUBLIC_KEYS", &new.public_jwks));
+    let after = auth(&context.with("JWT_PUBLIC_KEYS", &new.public_jwks));
     assert!(!is_signed_in(&after, &ada.access).await, "the old key is gone");
     assert!(is_signed_in(&after, &text(&refreshed, "access_token")).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn once_a_new_password_is_answered_no_session_of_the_old_one_lives() {
-    let stage = Stage::new().await.with("RATE_LIMIT_LOGIN", "1000/60").with("RATE_LIMIT_PASSWORD", "1000/60");
-    let ada = sign_up(&stage, "ada").await;
-    let (auth, other) = (auth(&stage), crate::people::auth(&stage));
+    let context =
+        TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60").with("RATE_LIMIT_PASSWORD", "1000/60");
+    let ada = sign_up(&context, "ada").await;
+    let (auth, other) = (auth(&context), crate::users::auth(&context));
     let mut passwords = [PASSWORD, NEW_PASSWORD];
     for round in 0..10 {
         let [current, next] = passwords;
@@ -171,14 +172,14 @@ async fn once_a_new_password_is_answered_no_session_of_the_old_one_lives() {
 async fn a_session_that_is_being_written_while_the_password_changes_ends_as_well() {
     const WAITING: &str = "select count(*) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'";
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (signing_in, watching) = (stage.database().await, stage.database().await);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let (signing_in, watching) = (context.database().await, context.database().await);
     // As a sign-in does it: nobody changes the user until its session is there.
     let session = "begin; select from users for share; insert into sessions (id, user_id, expires_at, ip)
         select gen_random_uuid(), id, now() + interval '1 day', '192.0.2.1' from users";
     signing_in.batch_execute(session).await.unwrap();
-    let auth = auth(&stage);
+    let auth = auth(&context);
     let changing = tokio::spawn(async move { change(&auth, &ada.access, PASSWORD, NEW_PASSWORD).await });
     while watching.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
     signing_in.batch_execute("commit").await.unwrap();
@@ -189,10 +190,10 @@ async fn a_session_that_is_being_written_while_the_password_changes_ends_as_well
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_sign_ins_that_all_hash_again_all_succeed() {
-    let stage = Stage::new().await;
-    sign_up(&stage, "ada").await;
-    let stage = stage.with("BCRYPT_COST", "11");
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    sign_up(&context, "ada").await;
+    let context = context.with("BCRYPT_COST", "11");
+    let auth = auth(&context);
     let mut sign_ins = tokio::task::JoinSet::new();
     for _ in 0..5 {
         let auth = auth.elsewhere();

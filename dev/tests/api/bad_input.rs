@@ -1,9 +1,9 @@
 //! Bad input to every route: always a problem in the one form, never a 5xx, and nothing written.
 
-use bundle::describe_all;
-use shared::testing::{Answer, Client, Stage};
+use testkit::functions::describe_all;
+use testkit::{Client, Response, TestContext};
 
-use crate::people::{assert_problem, sign_up, sign_up_admin};
+use crate::users::{assert_problem, sign_up, sign_up_admin};
 
 /// One operation of the API, as its own documentation has it.
 struct Operation {
@@ -14,9 +14,9 @@ struct Operation {
     takes_form: bool,
 }
 
-fn operations(stage: &Stage) -> Vec<(&'static str, Operation)> {
+fn operations(context: &TestContext) -> Vec<(&'static str, Operation)> {
     let mut operations = Vec::new();
-    for function in describe_all(|| stage.env()).unwrap() {
+    for function in describe_all(|| context.env()).unwrap() {
         let document = serde_json::to_value(&function.openapi).unwrap();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
@@ -35,16 +35,16 @@ fn operations(stage: &Stage) -> Vec<(&'static str, Operation)> {
     operations
 }
 
-pub(crate) fn client(stage: &Stage, function: &str) -> Client {
-    Client::of(bundle::start(function, &stage.env()).unwrap().unwrap())
+pub(crate) fn client(context: &TestContext, function: &str) -> Client {
+    Client::of(testkit::functions::find(function).unwrap().start(&context.env()).unwrap())
 }
 
 /// What the database holds, as one text.
-async fn contents(stage: &Stage) -> String {
+async fn contents(context: &TestContext) -> String {
     let sql = "select concat(
         (select json_agg(b order by id) from books b), (select json_agg(u order by id) from users u),
         (select json_agg(s order by id) from sessions s), (select json_agg(t order by jti) from refresh_tokens t))";
-    stage.database().await.query_one(sql, &[]).await.unwrap().get(0)
+    context.database().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 /// Bodies with their content type, and the status that a route for JSON must give where only one is right.
@@ -75,28 +75,28 @@ fn broken_bodies() -> Vec<(&'static str, Vec<u8>, Option<u16>)> {
     texts.into_iter().map(|(content_type, body, status)| (content_type, body.to_vec(), status)).collect()
 }
 
-fn assert_refused(answer: &Answer, context: &str) {
+fn assert_refused(answer: &Response, context: &str) {
     assert!((400..500).contains(&answer.status), "{context}: {} {}", answer.status, answer.text());
     assert_problem(answer, answer.status);
 }
 
 #[tokio::test]
 async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
-    let stage = Stage::new().await.with("RATE_LIMIT_PASSWORD", "1000/60");
-    let root = sign_up_admin(&stage, "root").await;
-    stage
+    let context = TestContext::new().await.with("RATE_LIMIT_PASSWORD", "1000/60");
+    let root = sign_up_admin(&context, "root").await;
+    context
         .database()
         .await
         .batch_execute("insert into books (title, author) values ('T', 'A')")
         .await
         .unwrap();
-    let before = contents(&stage).await;
+    let before = contents(&context).await;
     let bodies = broken_bodies();
-    for (function, operation) in operations(&stage) {
+    for (function, operation) in operations(&context) {
         if !operation.takes_json && !operation.takes_form {
             continue;
         }
-        let client = client(&stage, function);
+        let client = client(&context, function);
         for (content_type, body, status) in &bodies {
             let context = format!(
                 "{} {} {content_type} {:.40}",
@@ -124,17 +124,18 @@ async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
             .bytes(b"\x1f\x8b");
         assert_problem(&answer.send().await, 415);
     }
-    assert_eq!(contents(&stage).await, before);
+    assert_eq!(contents(&context).await, before);
 }
 
 #[tokio::test]
 async fn a_missing_or_broken_token_is_refused_before_anything_else_is_looked_at() {
-    let stage = Stage::new().await;
-    sign_up(&stage, "ada").await;
-    let before = contents(&stage).await;
-    for (function, operation) in operations(&stage).into_iter().filter(|(_, operation)| operation.needs_token)
+    let context = TestContext::new().await;
+    sign_up(&context, "ada").await;
+    let before = contents(&context).await;
+    for (function, operation) in
+        operations(&context).into_iter().filter(|(_, operation)| operation.needs_token)
     {
-        let client = client(&stage, function);
+        let client = client(&context, function);
         for token in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", &"x".repeat(9000)] {
             for path in [operation.path.clone(), operation.path.replace("/1", "/abc")] {
                 let client = client.elsewhere();
@@ -144,14 +145,14 @@ async fn a_missing_or_broken_token_is_refused_before_anything_else_is_looked_at(
         }
         assert_problem(&client.elsewhere().request(&operation.method, &operation.path).send().await, 401);
     }
-    assert_eq!(contents(&stage).await, before);
+    assert_eq!(contents(&context).await, before);
 }
 
 #[tokio::test]
 async fn a_wrong_method_or_path_is_refused_by_every_function() {
-    let stage = Stage::new().await;
-    for (function, operation) in operations(&stage) {
-        let client = client(&stage, function);
+    let context = TestContext::new().await;
+    for (function, operation) in operations(&context) {
+        let client = client(&context, function);
         for method in ["PATCH", "TRACE", "FOO"] {
             let answer = client.elsewhere().request(method, &operation.path).send().await;
             assert_problem(&answer, 405);
@@ -166,9 +167,9 @@ async fn a_wrong_method_or_path_is_refused_by_every_function() {
 
 #[tokio::test]
 async fn a_query_that_nobody_asked_for_harms_no_route() {
-    let stage = Stage::new().await;
-    for (function, operation) in operations(&stage) {
-        let client = client(&stage, function);
+    let context = TestContext::new().await;
+    for (function, operation) in operations(&context) {
+        let client = client(&context, function);
         for query in ["%", "%zz", "a=%00", "a=b&a=c", "&&==&", "a=\u{e9}", "'\"<>", &"x=1&".repeat(3000)] {
             let answer = client
                 .elsewhere()

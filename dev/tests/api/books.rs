@@ -1,22 +1,22 @@
 //! Books: create, read, update, delete, list.
 
 use serde_json::{Value, json};
-use shared::testing::{Answer, Client, Stage};
+use testkit::{Client, Response, TestContext};
 
-use crate::people::{assert_invalid, assert_problem, books, sign_up, sign_up_admin};
+use crate::users::{assert_invalid, assert_problem, books, sign_up, sign_up_admin};
 
-pub(crate) async fn create(books: &Client, token: &str, book: Value) -> Answer {
+pub(crate) async fn create(books: &Client, token: &str, book: Value) -> Response {
     books.elsewhere().post("/books").bearer(token).json(&book).send().await
 }
 
-pub(crate) async fn list(books: &Client, query: &str) -> Answer {
+pub(crate) async fn list(books: &Client, query: &str) -> Response {
     books.elsewhere().get(&format!("/books?{query}")).send().await
 }
 
 #[tokio::test]
 async fn a_created_book_is_where_location_says() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let draft =
         json!({"title": "Middlemarch", "author": "George Eliot", "year": 1871, "description": "A study."});
     let created = create(&books, &ada.access, draft.clone()).await;
@@ -30,8 +30,8 @@ async fn a_created_book_is_where_location_says() {
 
 #[tokio::test]
 async fn text_comes_back_byte_for_byte() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     for text in [
         "🦀👩‍🚀",
         "e\u{301}clair",
@@ -54,9 +54,9 @@ async fn text_comes_back_byte_for_byte() {
 
 #[tokio::test]
 async fn writing_takes_a_token_and_deleting_an_administrator() {
-    let stage = Stage::new().await;
-    let (ada, root) = (sign_up(&stage, "ada").await, sign_up_admin(&stage, "root").await);
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let (ada, root) = (sign_up(&context, "ada").await, sign_up_admin(&context, "root").await);
+    let books = books(&context);
     let book = json!({"title": "T", "author": "A"});
     assert_problem(&books.post("/books").json(&book).send().await, 401);
     let id = create(&books, &ada.access, book).await.json()["id"].as_i64().unwrap();
@@ -69,9 +69,9 @@ async fn writing_takes_a_token_and_deleting_an_administrator() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_parallel_deletes_one_finds_the_book() {
-    let stage = Stage::new().await;
-    let root = sign_up_admin(&stage, "root").await;
-    let environments = [books(&stage), books(&stage)];
+    let context = TestContext::new().await;
+    let root = sign_up_admin(&context, "root").await;
+    let environments = [books(&context), books(&context)];
     for _ in 0..10 {
         let id =
             create(&environments[0], &root.access, json!({"title": "T", "author": "A"})).await.json()["id"]
@@ -94,8 +94,8 @@ async fn of_parallel_deletes_one_finds_the_book() {
 
 #[tokio::test]
 async fn an_update_changes_what_was_sent_and_nothing_else() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let draft = json!({"title": "T", "author": "A", "year": 2000, "description": "D"});
     let before = create(&books, &ada.access, draft).await.json();
     let path = format!("/books/{}", before["id"]);
@@ -114,8 +114,8 @@ async fn an_update_changes_what_was_sent_and_nothing_else() {
 
 #[tokio::test]
 async fn a_missing_book_outweighs_a_bad_body_and_a_missing_token_outweighs_both() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let bad = json!({"year": "soon"});
     assert_problem(&books.put("/books/1").json(&bad).send().await, 401);
     assert_problem(&books.put("/books/1").bearer(&ada.access).json(&bad).send().await, 404);
@@ -129,8 +129,8 @@ async fn a_missing_book_outweighs_a_bad_body_and_a_missing_token_outweighs_both(
 
 #[tokio::test]
 async fn every_problem_of_a_draft_is_named_at_once_and_nothing_is_written() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let long = "x".repeat(1001);
     let refused = [
         (json!({}), vec!["title", "author"]),
@@ -157,8 +157,8 @@ async fn every_problem_of_a_draft_is_named_at_once_and_nothing_is_written() {
 
 #[tokio::test]
 async fn an_id_is_a_number_or_invalid_and_a_number_too_large_is_just_not_there() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     for id in ["0", "-1", "+1", "01", "1.0", "abc", "１", "%31", "1e3", " 1"] {
         assert_invalid(&books.elsewhere().get(&format!("/books/{id}")).send().await, &["id"]);
     }
@@ -169,8 +169,8 @@ async fn an_id_is_a_number_or_invalid_and_a_number_too_large_is_just_not_there()
 
 #[tokio::test]
 async fn books_with_a_final_slash_is_the_same_resource() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     let (with, without) = (books.get("/books/").send().await, books.get("/books").send().await);
     assert_eq!((with.status, with.json()), (200, without.json()));
 }

@@ -6,10 +6,10 @@ use redis::AsyncCommands as _;
 use serde_json::json;
 use shared::cache::{Cache, Sealed};
 use shared::stores::redis::Redis;
-use shared::testing::{Client, Stage};
+use testkit::{Client, TestContext};
 
-use crate::door::{CLOSED, HOLDING, OPEN, SILENT, with_door};
-use crate::people::{books, sign_up};
+use crate::users::{books, sign_up};
+use testkit::proxy::{Mode, Proxy};
 
 async fn total(books: &Client) -> i64 {
     books.elsewhere().get("/books").send().await.json()["total"].as_i64().unwrap()
@@ -17,11 +17,11 @@ async fn total(books: &Client) -> i64 {
 
 #[tokio::test]
 async fn a_second_look_comes_from_the_cache() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     assert_eq!(total(&books).await, 0);
     // A row that the API didn't write: only a look at the database can see it.
-    stage
+    context
         .database()
         .await
         .batch_execute("insert into books (title, author) values ('T', 'A')")
@@ -34,9 +34,9 @@ async fn a_second_look_comes_from_the_cache() {
 
 #[tokio::test]
 async fn a_write_is_seen_by_the_next_look_of_any_environment() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (writer, reader) = (books(&stage), books(&stage));
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let (writer, reader) = (books(&context), books(&context));
     for expected in 1..=20 {
         let book = json!({"title": format!("T{expected}"), "author": "A"});
         assert_eq!(
@@ -59,14 +59,14 @@ async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> Strin
     String::from_utf8(page.page().to_vec()).unwrap()
 }
 
-fn cache(stage: &Stage) -> Cache {
-    Cache::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), "test").unwrap()
+fn cache(context: &TestContext) -> Cache {
+    Cache::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), "test").unwrap()
 }
 
 #[tokio::test]
 async fn a_slow_reader_can_not_publish_what_a_writer_made_untrue() {
-    let stage = Stage::new().await;
-    let (slow, writer) = (cache(&stage), cache(&stage));
+    let context = TestContext::new().await;
+    let (slow, writer) = (cache(&context), cache(&context));
     let query = async || {
         writer.forget_all().await.unwrap();
         "stale"
@@ -78,18 +78,18 @@ async fn a_slow_reader_can_not_publish_what_a_writer_made_untrue() {
 
 #[tokio::test]
 async fn a_reader_held_between_its_query_and_its_store_leaves_the_next_one_fresh() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (writer, others) = (books(&stage), books(&stage));
-    let (stage, door) = with_door(stage, "DATABASE_URL").await;
-    let held = books(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let (writer, others) = (books(&context), books(&context));
+    let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
+    let held = books(&context);
     assert_eq!(held.get("/books?page_size=11").send().await.status, 200, "connections are open");
-    door.set(HOLDING);
+    proxy.set(Mode::Holding);
     let before = tokio::spawn(async move { total(&held).await });
-    door.until_holding().await;
+    proxy.until_holding().await;
     let book = json!({"title": "T", "author": "A"});
     assert_eq!(writer.post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
-    door.set(OPEN);
+    proxy.set(Mode::Open);
     assert_eq!(before.await.unwrap(), 0);
     assert_eq!(total(&others).await, 1);
     assert_eq!(total(&others).await, 1);
@@ -97,15 +97,15 @@ async fn a_reader_held_between_its_query_and_its_store_leaves_the_next_one_fresh
 
 #[tokio::test]
 async fn losing_every_key_neither_fails_nor_revives_an_old_page() {
-    let stage = Stage::new().await;
-    let cache = cache(&stage);
-    let mut redis = connection(&stage).await;
-    let space = format!("{}cache:{{test}}", stage.variable("REDIS_KEY_PREFIX"));
+    let context = TestContext::new().await;
+    let cache = cache(&context);
+    let mut redis = connection(&context).await;
+    let space = format!("{}cache:{{test}}", context.variable("REDIS_KEY_PREFIX"));
     let mut version = async || redis.get::<_, u64>(&space).await.unwrap();
     let query = async || {
         let old = version().await;
-        delete_keys(&stage).await;
-        assert_eq!(look(&self::cache(&stage), async || "after").await, "after");
+        delete_keys(&context).await;
+        assert_eq!(look(&self::cache(&context), async || "after").await, "after");
         assert!(version().await > old, "the version never goes back");
         "before"
     };
@@ -115,14 +115,14 @@ async fn losing_every_key_neither_fails_nor_revives_an_old_page() {
 
 #[tokio::test]
 async fn every_query_has_a_page_of_its_own() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     let sql = "insert into books (title, author, year) values
         ('0', '0', 0), ('T', 'A', 1999), ('T:author=A', 'A:year_to=0', null), (',', 'A,title', 2000)";
-    stage.database().await.batch_execute(sql).await.unwrap();
-    let cached = books(&stage);
-    let (stage, door) = with_door(stage, "REDIS_URL").await;
-    door.set(CLOSED);
-    let uncached = books(&stage);
+    context.database().await.batch_execute(sql).await.unwrap();
+    let cached = books(&context);
+    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    proxy.set(Mode::Closed);
+    let uncached = books(&context);
     let queries = [
         "",
         "author=",
@@ -161,8 +161,8 @@ async fn every_query_has_a_page_of_its_own() {
     {
         assert_eq!(cached.elsewhere().get(&format!("/books?{query}")).send().await.status, 200, "{query}");
     }
-    door.set(OPEN);
-    let pages = keys(&stage)
+    proxy.set(Mode::Open);
+    let pages = keys(&context)
         .await
         .into_iter()
         .filter(|key| key.contains(":cache:{books}:") && !key.ends_with(":lease"));
@@ -171,11 +171,11 @@ async fn every_query_has_a_page_of_its_own() {
 
 #[tokio::test]
 async fn an_invalidation_that_failed_is_made_good_by_the_next_reader_who_misses() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (reader, database) = (books(&stage), stage.database().await);
-    let (stage, door) = with_door(stage, "REDIS_URL").await;
-    let writer = books(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let (reader, database) = (books(&context), context.database().await);
+    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let writer = books(&context);
     let pending = async || {
         let sql = "select count(*) from pending_invalidations";
         database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
@@ -183,15 +183,15 @@ async fn an_invalidation_that_failed_is_made_good_by_the_next_reader_who_misses(
     let miss = async |page: i64| {
         assert_eq!(reader.elsewhere().get(&format!("/books?page={page}")).send().await.status, 200);
     };
-    for (round, state) in (0..).zip([CLOSED, SILENT]) {
+    for (round, state) in (0..).zip([Mode::Closed, Mode::Swallowing]) {
         assert_eq!(total(&reader).await, 2 * round);
-        door.set(state);
+        proxy.set(state);
         for _ in 0..2 {
             let book = json!({"title": "T", "author": "A"});
             let created = writer.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
             assert_eq!(created.status, 201, "{}", created.text());
         }
-        door.set(OPEN);
+        proxy.set(Mode::Open);
         assert_eq!(pending().await, 1, "however many fail");
         assert_eq!(total(&reader).await, 2 * round, "nobody has missed a page yet");
         miss(100 + round).await;
@@ -202,13 +202,13 @@ async fn an_invalidation_that_failed_is_made_good_by_the_next_reader_who_misses(
 
 #[tokio::test]
 async fn a_reader_without_redis_leaves_the_repair_to_others() {
-    let stage = Stage::new().await;
-    let database = stage.database().await;
+    let context = TestContext::new().await;
+    let database = context.database().await;
     database.batch_execute("insert into pending_invalidations (list) values ('books')").await.unwrap();
-    let (stage, door) = with_door(stage, "REDIS_URL").await;
-    let books = books(&stage);
-    for (state, left) in [(CLOSED, 1_i64), (OPEN, 0)] {
-        door.set(state);
+    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let books = books(&context);
+    for (state, left) in [(Mode::Closed, 1_i64), (Mode::Open, 0)] {
+        proxy.set(state);
         assert_eq!(total(&books).await, 0);
         let pending = database.query_one("select count(*) from pending_invalidations", &[]).await.unwrap();
         assert_eq!(pending.get::<_, i64>(0), left);
@@ -217,10 +217,10 @@ async fn a_reader_without_redis_leaves_the_repair_to_others() {
 
 #[tokio::test]
 async fn making_one_invalidation_good_does_not_wipe_out_a_later_one() {
-    let stage = Stage::new().await;
-    let mut database = stage.database().await;
+    let context = TestContext::new().await;
+    let mut database = context.database().await;
     database.batch_execute("insert into pending_invalidations (list) values ('books')").await.unwrap();
-    let reader = books(&stage);
+    let reader = books(&context);
     let failing = database.transaction().await.unwrap();
     failing.batch_execute("lock table pending_invalidations in share row exclusive mode").await.unwrap();
     let repairing = tokio::spawn(async move { total(&reader).await });
@@ -237,13 +237,13 @@ async fn making_one_invalidation_good_does_not_wipe_out_a_later_one() {
 
 #[tokio::test]
 async fn whatever_is_damaged_is_a_miss_and_heals() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let books = books(&stage);
-    let mut redis = connection(&stage).await;
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let books = books(&context);
+    let mut redis = connection(&context).await;
     for (n, is_page) in [true, true, false, false].into_iter().enumerate() {
         total(&books).await;
-        let damaged = keys(&stage).await;
+        let damaged = keys(&context).await;
         for key in
             damaged.iter().filter(|key| key.contains(":cache:{books}") && key.ends_with('}') != is_page)
         {
@@ -260,23 +260,23 @@ async fn whatever_is_damaged_is_a_miss_and_heals() {
         assert_eq!(books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
     }
     assert_eq!(total(&books).await, 4);
-    stage.database().await.batch_execute("delete from books").await.unwrap();
+    context.database().await.batch_execute("delete from books").await.unwrap();
     assert_eq!(total(&books).await, 4, "the cache works again");
 }
 
-pub(crate) async fn connection(stage: &Stage) -> redis::aio::MultiplexedConnection {
-    let client = redis::Client::open(stage.variable("REDIS_URL")).unwrap();
+pub(crate) async fn connection(context: &TestContext) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(context.variable("REDIS_URL")).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
-/// The keys of this stage.
-pub(crate) async fn keys(stage: &Stage) -> Vec<String> {
-    let pattern = format!("{}*", stage.variable("REDIS_KEY_PREFIX"));
-    redis::cmd("KEYS").arg(pattern).query_async(&mut connection(stage).await).await.unwrap()
+/// The keys of this context.
+pub(crate) async fn keys(context: &TestContext) -> Vec<String> {
+    let pattern = format!("{}*", context.variable("REDIS_KEY_PREFIX"));
+    redis::cmd("KEYS").arg(pattern).query_async(&mut connection(context).await).await.unwrap()
 }
 
-/// What a `FLUSHALL` does, to the keys of this stage alone.
-pub(crate) async fn delete_keys(stage: &Stage) {
-    let keys = keys(stage).await;
-    redis::cmd("DEL").arg(keys).exec_async(&mut connection(stage).await).await.unwrap();
+/// What a `FLUSHALL` does, to the keys of this context alone.
+pub(crate) async fn delete_keys(context: &TestContext) {
+    let keys = keys(context).await;
+    redis::cmd("DEL").arg(keys).exec_async(&mut connection(context).await).await.unwrap();
 }

@@ -7,21 +7,21 @@ use std::time::Duration;
 use serde_json::json;
 use shared::cache::{Cache, Sealed};
 use shared::stores::redis::Redis;
-use shared::testing::{Client, Stage};
+use stack::environment::ExecutionEnvironment;
+use testkit::{Client, TestContext};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use xtask::environment::Environment;
 
-use crate::door::{HOLDING, OPEN, SILENT, with_door};
-use crate::people::{assert_invalid, assert_problem, books, sign_up};
+use crate::users::{assert_invalid, assert_problem, books, sign_up};
+use testkit::proxy::{Mode, Proxy};
 
 /// What stands once in each query for a page.
 const PENDING: &str = "pending_invalidations";
 
 /// Counts the queries for pages from now on: each asks once for invalidations that are pending, and a sequence is
 /// never rolled back.
-async fn count_queries(stage: &Stage) {
+async fn count_queries(context: &TestContext) {
     let sql = "
         drop table pending_invalidations;
         create sequence queries;
@@ -29,22 +29,22 @@ async fn count_queries(stage: &Stage) {
             select 'books' as list, 0::bigint as mark where nextval('queries') < 0;
         grant select on pending_invalidations to bookshelf_books;
         grant usage on sequence queries to bookshelf_books";
-    stage.database().await.batch_execute(sql).await.unwrap();
+    context.database().await.batch_execute(sql).await.unwrap();
 }
 
-async fn queries(stage: &Stage) -> i64 {
+async fn queries(context: &TestContext) -> i64 {
     let sql = "select case when is_called then last_value else 0 end from queries";
-    stage.database().await.query_one(sql, &[]).await.unwrap().get(0)
+    context.database().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 /// Processes of `books` whose connections are open.
-async fn processes(stage: &Stage, count: usize) -> Vec<Environment> {
+async fn processes(context: &TestContext, count: usize) -> Vec<ExecutionEnvironment> {
     let mut processes = Vec::new();
     for _ in 0..count {
-        let process = Environment::start("books", stage.variables()).await.unwrap();
+        let process = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
         // A page of its own: one from the cache would open no connection to Postgres.
         let page = process.pid();
-        let warm = process.client().get(&format!("/books?page={page}")).send().await;
+        let warm = Client::of(process.clone()).get(&format!("/books?page={page}")).send().await;
         assert_eq!(warm.status, 200, "{}", warm.text());
         processes.push(process);
     }
@@ -54,11 +54,11 @@ async fn processes(stage: &Stage, count: usize) -> Vec<Environment> {
 #[tokio::test]
 async fn many_misses_at_once_are_two_queries_at_most() {
     for (count, misses) in [(2, 50), (2, 500), (4, 100)] {
-        let stage = Stage::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "64");
-        count_queries(&stage).await;
-        let processes = processes(&stage, count).await;
-        let before = queries(&stage).await;
-        let clients = processes.iter().cycle().take(misses).map(Environment::client);
+        let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "64");
+        count_queries(&context).await;
+        let processes = processes(&context, count).await;
+        let before = queries(&context).await;
+        let clients = processes.iter().cycle().take(misses).map(|process| Client::of(process.clone()));
         let mut asking: JoinSet<_> =
             clients.map(|books| async move { books.get("/books").send().await }).collect();
         let mut tags = BTreeSet::new();
@@ -68,7 +68,7 @@ async fn many_misses_at_once_are_two_queries_at_most() {
             tags.insert(answer.header("etag").unwrap().to_owned());
         }
         assert_eq!(tags.len(), 1, "all got one page");
-        let asked = queries(&stage).await - before;
+        let asked = queries(&context).await - before;
         eprintln!("{misses} misses over {count} processes: {asked}");
         assert!((1..=2).contains(&asked), "{misses} misses over {count} processes: {asked} queries");
     }
@@ -76,10 +76,10 @@ async fn many_misses_at_once_are_two_queries_at_most() {
 
 #[tokio::test]
 async fn of_a_thousand_reads_after_a_write_none_is_stale_in_any_process() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let processes = processes(&stage, 4).await;
-    let clients: Vec<_> = processes.iter().map(Environment::client).collect();
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let processes = processes(&context, 4).await;
+    let clients: Vec<_> = processes.iter().map(|process| Client::of(process.clone())).collect();
     let mut writers = JoinSet::new();
     for writer in 0..4 {
         let (clients, token) = (clients.clone(), ada.access.clone());
@@ -110,22 +110,22 @@ async fn stale_reads(writer: usize, clients: &[Client], token: &str) -> usize {
 
 #[tokio::test]
 async fn when_the_process_that_fetches_a_page_is_killed_the_others_fetch_it() {
-    let stage = patient(300).await.with("AWS_LAMBDA_MAX_CONCURRENCY", "8");
-    count_queries(&stage).await;
-    let others = processes(&stage, 1).await;
-    let (stage, door) = with_door(stage, "DATABASE_URL").await;
-    let first = processes(&stage, 1).await;
-    let (before, sent_before) = (queries(&stage).await, door.count(PENDING));
-    door.set(HOLDING);
+    let context = patient(300).await.with("AWS_LAMBDA_MAX_CONCURRENCY", "8");
+    count_queries(&context).await;
+    let others = processes(&context, 1).await;
+    let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
+    let first = processes(&context, 1).await;
+    let (before, sent_before) = (queries(&context).await, proxy.count(PENDING));
+    proxy.set(Mode::Holding);
     let event = crate::events::v2("GET", "/books", "").to_string();
     let killed = {
         let first = first[0].clone();
-        tokio::spawn(async move { shared::testing::Invoke::invoke(&first, &event).await })
+        tokio::spawn(async move { testkit::Invoke::invoke(&first, &event).await })
     };
-    door.until_holding().await;
+    proxy.until_holding().await;
     let mut waiting: JoinSet<_> = (0..5)
         .map(|_| {
-            let books = others[0].client();
+            let books = Client::of(others[0].clone());
             async move { books.get("/books").send().await.status }
         })
         .collect();
@@ -137,19 +137,19 @@ async fn when_the_process_that_fetches_a_page_is_killed_the_others_fetch_it() {
         }
     };
     timeout(Duration::from_secs(2), served).await.expect("nobody waits long for the dead");
-    door.set(OPEN);
+    proxy.set(Mode::Open);
     // The one that was killed may have asked; on a slow machine it had only got as far as a ping.
-    let by_the_dead = i64::try_from(door.count(PENDING) - sent_before).unwrap();
-    assert_eq!(queries(&stage).await - before - by_the_dead, 1, "the others asked once");
+    let by_the_dead = i64::try_from(proxy.count(PENDING) - sent_before).unwrap();
+    assert_eq!(queries(&context).await - before - by_the_dead, 1, "the others asked once");
 }
 
-/// A stage where nobody waits longer for somebody else's fill, as in production.
-async fn patient(milliseconds: u32) -> Stage {
-    Stage::new().await.with("CACHE_PATIENCE_MS", &milliseconds.to_string())
+/// A context where nobody waits longer for somebody else's fill, as in production.
+async fn patient(milliseconds: u32) -> TestContext {
+    TestContext::new().await.with("CACHE_PATIENCE_MS", &milliseconds.to_string())
 }
 
-fn cache(stage: &Stage) -> Cache {
-    Cache::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), "test").unwrap()
+fn cache(context: &TestContext) -> Cache {
+    Cache::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), "test").unwrap()
 }
 
 async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
@@ -160,8 +160,8 @@ async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> Strin
 
 #[tokio::test]
 async fn a_reader_does_not_wait_for_a_page_from_before_a_write_that_it_could_know_of() {
-    let stage = Stage::new().await;
-    let (cache, writer) = (cache(&stage), cache(&stage));
+    let context = TestContext::new().await;
+    let (cache, writer) = (cache(&context), cache(&context));
     let (asked, answered) = (Notify::new(), Notify::new());
     let before = look(&cache, async || {
         asked.notify_one();
@@ -184,8 +184,8 @@ async fn a_reader_does_not_wait_for_a_page_from_before_a_write_that_it_could_kno
 
 #[tokio::test]
 async fn a_reader_who_gives_up_leaves_the_page_to_the_next() {
-    let stage = Stage::new().await;
-    let cache = cache(&stage);
+    let context = TestContext::new().await;
+    let cache = cache(&context);
     let asked = Notify::new();
     let given_up = look(&cache, async || {
         asked.notify_one();
@@ -201,8 +201,8 @@ async fn a_reader_who_gives_up_leaves_the_page_to_the_next() {
 
 #[tokio::test]
 async fn a_query_that_hangs_holds_up_nobody_else_for_long() {
-    let stage = patient(300).await;
-    let (here, elsewhere) = (cache(&stage), cache(&stage));
+    let context = patient(300).await;
+    let (here, elsewhere) = (cache(&context), cache(&context));
     let asked = Notify::new();
     let hanging = look(&here, async || {
         asked.notify_one();
@@ -222,8 +222,8 @@ async fn a_query_that_hangs_holds_up_nobody_else_for_long() {
 
 #[tokio::test]
 async fn a_query_that_fails_is_tried_by_whoever_waits_for_it() {
-    let stage = Stage::new().await;
-    let cache = cache(&stage);
+    let context = TestContext::new().await;
+    let cache = cache(&context);
     let failing = async || {
         sleep(Duration::from_millis(20)).await;
         Err("away")
@@ -236,11 +236,11 @@ async fn a_query_that_fails_is_tried_by_whoever_waits_for_it() {
 
 #[tokio::test]
 async fn a_lease_that_would_never_end_is_taken_over() {
-    let stage = Stage::new().await;
-    let cache = cache(&stage);
+    let context = TestContext::new().await;
+    let cache = cache(&context);
     cache.forget_all().await.unwrap();
-    let mut redis = crate::cache::connection(&stage).await;
-    let space = format!("{}cache:{{test}}", stage.variable("REDIS_KEY_PREFIX"));
+    let mut redis = crate::cache::connection(&context).await;
+    let space = format!("{}cache:{{test}}", context.variable("REDIS_KEY_PREFIX"));
     let version: String = redis::cmd("GET").arg(&space).query_async(&mut redis).await.unwrap();
     let lease = format!("{space}:{version}:page:lease");
     for damage in [redis::cmd("SET"), redis::cmd("LPUSH")] {
@@ -255,15 +255,15 @@ async fn a_lease_that_would_never_end_is_taken_over() {
 
 #[tokio::test]
 async fn the_limiter_and_the_cache_are_asked_together() {
-    let (stage, door) = with_door(Stage::new().await, "REDIS_URL").await;
-    let books = books(&stage);
+    let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
+    let books = books(&context);
     assert_eq!(books.get("/books").send().await.status, 200);
-    let (admitted, looked) = (door.count(":limit:"), door.count(":cache:"));
-    door.set(HOLDING);
+    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    proxy.set(Mode::Holding);
     let answer = tokio::spawn(async move { books.get("/books").send().await });
-    door.until_sent(":limit:", admitted + 1).await;
-    door.until_sent(":cache:", looked + 1).await;
-    door.set(OPEN);
+    proxy.until_sent(":limit:", admitted + 1).await;
+    proxy.until_sent(":cache:", looked + 1).await;
+    proxy.set(Mode::Open);
     let answer = answer.await.unwrap();
     assert_eq!(answer.status, 200);
     assert!(answer.header("ratelimit").is_some());
@@ -271,40 +271,40 @@ async fn the_limiter_and_the_cache_are_asked_together() {
 
 #[tokio::test]
 async fn who_is_refused_gets_nothing_of_what_was_looked_up() {
-    let stage = Stage::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
-    let (stage, door) = with_door(stage, "REDIS_URL").await;
-    let books = books(&stage);
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
+    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let books = books(&context);
     assert_eq!(books.get("/books").send().await.status, 200);
     let refused = books.get("/books").send().await;
     assert_problem(&refused, 429);
     assert_eq!(refused.header("etag"), None);
-    let (admitted, looked) = (door.count(":limit:"), door.count(":cache:"));
+    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
     assert_problem(&books.get("/books").send().await, 429);
-    // On the same connection: whatever was asked before has come to the door when this is answered.
+    // On the same connection: whatever was asked before has come to the proxy when this is answered.
     assert_problem(&books.elsewhere().get("/books/1").send().await, 404);
-    let asked = (door.count(":limit:") - admitted, door.count(":cache:") - looked);
+    let asked = (proxy.count(":limit:") - admitted, proxy.count(":cache:") - looked);
     assert_eq!(asked, (1, 0), "who is refused from memory is not worth a trip");
 }
 
 #[tokio::test]
 async fn only_a_good_query_asks_the_cache() {
-    let (stage, door) = with_door(Stage::new().await, "REDIS_URL").await;
-    let books = books(&stage);
+    let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
+    let books = books(&context);
     assert_invalid(&books.get("/books?page=0").send().await, &["page"]);
     assert_problem(&books.post("/books").json(&json!({})).send().await, 401);
     assert_eq!(books.request("OPTIONS", "/books").send().await.status, 204);
-    assert_eq!(door.count(":cache:"), 0);
+    assert_eq!(proxy.count(":cache:"), 0);
     assert_eq!(books.request("HEAD", "/books").send().await.status, 200);
-    assert_ne!(door.count(":cache:"), 0);
+    assert_ne!(proxy.count(":cache:"), 0);
 }
 
 #[tokio::test]
 async fn a_silent_redis_is_asked_twice_at_once_and_not_again() {
-    let (stage, door) = with_door(Stage::new().await, "REDIS_URL").await;
-    let books = books(&stage);
+    let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
+    let books = books(&context);
     assert_eq!(books.get("/books?page=2").send().await.status, 200);
-    let (admitted, looked) = (door.count(":limit:"), door.count(":cache:"));
-    door.set(SILENT);
+    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    proxy.set(Mode::Swallowing);
     assert_eq!(books.get("/books").send().await.status, 200);
-    assert_eq!((door.count(":limit:"), door.count(":cache:")), (admitted + 1, looked + 1));
+    assert_eq!((proxy.count(":limit:"), proxy.count(":cache:")), (admitted + 1, looked + 1));
 }

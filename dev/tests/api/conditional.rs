@@ -1,19 +1,19 @@
 //! Entity tags and preconditions on books.
 
 use serde_json::{Value, json};
-use shared::testing::{Answer, Client, Stage};
+use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
-use crate::people::{Person, assert_invalid, assert_problem, books, sign_up, sign_up_admin};
+use crate::users::{TestUser, assert_invalid, assert_problem, books, sign_up, sign_up_admin};
 
-async fn create(books: &Client, who: &Person) -> (String, String) {
+async fn create(books: &Client, who: &TestUser) -> (String, String) {
     let book = json!({"title": "T", "author": "A"});
     let created = books.elsewhere().post("/books").bearer(&who.access).json(&book).send().await;
     let path = created.header("location").unwrap().to_owned();
     (path, created.header("etag").unwrap().to_owned())
 }
 
-async fn put(books: &Client, who: &Person, path: &str, if_match: Option<&str>, change: Value) -> Answer {
+async fn put(books: &Client, who: &TestUser, path: &str, if_match: Option<&str>, change: Value) -> Response {
     let books = books.elsewhere();
     let mut request = books.put(path).bearer(&who.access).json(&change);
     if let Some(tag) = if_match {
@@ -24,8 +24,8 @@ async fn put(books: &Client, who: &Person, path: &str, if_match: Option<&str>, c
 
 #[tokio::test]
 async fn a_tag_names_a_version_of_a_book_and_changes_with_it() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let (path, first) = create(&books, &ada).await;
     let read = books.get(&path).send().await;
     assert_eq!(read.header("etag"), Some(&*first));
@@ -39,8 +39,8 @@ async fn a_tag_names_a_version_of_a_book_and_changes_with_it() {
 
 #[tokio::test]
 async fn what_the_caller_has_already_is_not_sent_again() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let (path, _) = create(&books, &ada).await;
     for target in [path.as_str(), "/books", "/books?sort_by=title"] {
         // Twice: the second list comes from the cache.
@@ -63,8 +63,8 @@ async fn what_the_caller_has_already_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_write_under_another_tag_is_refused_and_changes_nothing() {
-    let stage = Stage::new().await;
-    let (root, books) = (sign_up_admin(&stage, "root").await, books(&stage));
+    let context = TestContext::new().await;
+    let (root, books) = (sign_up_admin(&context, "root").await, books(&context));
     let (path, tag) = create(&books, &root).await;
     let weak = format!("W/{tag}");
     for condition in ["\"other\"", "\"\"", &weak, "\"1.99999999999999999999\"", "\"1.01\""] {
@@ -86,8 +86,8 @@ async fn a_write_under_another_tag_is_refused_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_parallel_changes_under_one_tag_one_happens() {
-    let stage = Stage::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
-    let (ada, books) = (sign_up(&stage, "ada").await, [books(&stage), books(&stage)]);
+    let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
+    let (ada, books) = (sign_up(&context, "ada").await, [books(&context), books(&context)]);
     let (path, tag) = create(&books[0], &ada).await;
     let mut changes = JoinSet::new();
     for n in 0..20 {
@@ -107,8 +107,8 @@ async fn of_parallel_changes_under_one_tag_one_happens() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_and_two_deletes_at_once_never_fail_and_never_delete_twice() {
-    let stage = Stage::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
-    let (root, books) = (sign_up_admin(&stage, "root").await, books(&stage));
+    let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
+    let (root, books) = (sign_up_admin(&context, "root").await, books(&context));
     for round in 0..200 {
         let (path, _) = create(&books, &root).await;
         let request = |method: &'static str| {

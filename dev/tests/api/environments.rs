@@ -1,17 +1,17 @@
 //! Functions as processes: the real binaries behind the runtime API.
 
 use serde_json::{Value, json};
-use shared::testing::{Client, Failure, Invoke as _, Stage};
-use xtask::environment::Environment;
+use stack::environment::ExecutionEnvironment;
+use testkit::{Client, Failure, TestContext};
 
-use crate::people::{assert_problem, books, sign_up, without_request_id};
+use crate::users::{assert_problem, books, sign_up, without_request_id};
 
 #[tokio::test]
 async fn a_function_answers_as_a_process_what_it_answers_in_process() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let environment = Environment::start("books", stage.variables()).await.unwrap();
-    let (inside, outside) = (books(&stage), environment.client());
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let environment = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
+    let (inside, outside) = (books(&context), Client::of(environment.clone()));
     let create = async |client: &Client| {
         let book = json!({"title": "T", "author": "A"});
         client.post("/books").bearer(&ada.access).json(&book).send().await
@@ -29,23 +29,23 @@ async fn a_function_answers_as_a_process_what_it_answers_in_process() {
 
 #[tokio::test]
 async fn a_killed_process_fails_what_it_was_asked_and_another_one_goes_on() {
-    let stage = Stage::new().await;
-    let first = Environment::start("books", stage.variables()).await.unwrap();
-    let second = Environment::start("books", stage.variables()).await.unwrap();
-    assert_eq!(first.client().get("/books").send().await.status, 200);
+    let context = TestContext::new().await;
+    let first = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
+    let second = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
+    assert_eq!(Client::of(first.clone()).get("/books").send().await.status, 200);
     first.freeze();
     let event = crate::events::v2("GET", "/books", "").to_string();
     let (answer, _) = tokio::join!(first.invoke(&event), first.kill());
     assert_eq!(answer.unwrap_err().error_type, "Runtime.ExitError");
     assert!(!first.is_alive() && first.invoke(&event).await.is_err());
-    assert_problem(&second.client().get("/books/1").send().await, 404);
+    assert_problem(&Client::of(second.clone()).get("/books/1").send().await, 404);
 }
 
 #[tokio::test]
 async fn a_process_takes_as_many_events_at_once_as_it_is_told() {
-    let stage = Stage::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
-    let maintenance = Environment::start("maintenance", stage.variables()).await.unwrap();
-    let lock = hold_migrations(&stage).await;
+    let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
+    let maintenance = ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap();
+    let lock = hold_migrations(&context).await;
     let migrations: Vec<_> = (0..4).map(|_| tokio::spawn(migrate(maintenance.clone()))).collect();
     // All four are in flight now, since none is answered.
     until_migrations_wait(&lock, 4).await;
@@ -56,8 +56,8 @@ async fn a_process_takes_as_many_events_at_once_as_it_is_told() {
 }
 
 /// A connection that has the lock for which migrations wait as long as it takes, until it is dropped.
-pub(crate) async fn hold_migrations(stage: &Stage) -> tokio_postgres::Client {
-    let database = stage.database().await;
+pub(crate) async fn hold_migrations(context: &TestContext) -> tokio_postgres::Client {
+    let database = context.database().await;
     database.execute("select pg_advisory_lock($1)", &[&0x626f_6f6b_7368_656c_i64]).await.unwrap();
     database
 }
@@ -70,6 +70,6 @@ pub(crate) async fn until_migrations_wait(database: &tokio_postgres::Client, cou
 }
 
 /// Asks for a migration.
-pub(crate) async fn migrate(maintenance: Environment) -> Result<Value, Failure> {
+pub(crate) async fn migrate(maintenance: ExecutionEnvironment) -> Result<Value, Failure> {
     maintenance.invoke(r#"{"task":"migrate"}"#).await
 }

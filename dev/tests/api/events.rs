@@ -1,14 +1,14 @@
 //! Events as API Gateway sends them, and as it never would.
 
 use serde_json::{Value, json};
-use shared::testing::{Client, Stage};
+use testkit::{Client, TestContext};
 
-use crate::people::{assert_problem, books, sign_up};
+use crate::users::{assert_problem, books, sign_up};
 
 #[tokio::test]
 async fn a_path_that_tries_to_become_another_is_refused() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     for path in [
         "/books/../auth/me",
         "/books/./1",
@@ -27,8 +27,8 @@ async fn a_path_that_tries_to_become_another_is_refused() {
 
 #[tokio::test]
 async fn a_decoded_mark_in_a_path_is_part_of_the_path() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     for path in ["/books/1?page=2", "/books/1#x", "/books/1%2e"] {
         let event = v2("GET", path, "");
         let answer = books.send_event(&event.to_string()).await.unwrap();
@@ -38,8 +38,8 @@ async fn a_decoded_mark_in_a_path_is_part_of_the_path() {
 
 #[tokio::test]
 async fn a_body_may_come_in_base64_and_broken_base64_is_refused() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let post = || books.post("/books").bearer(&ada.access).header("content-type", "application/json");
     assert_eq!(post().bytes(br#"{"title":"T","author":"A"}"#).send().await.status, 201);
     assert_problem(&post().bytes(b"\xff\xfe").send().await, 400);
@@ -51,8 +51,8 @@ async fn a_body_may_come_in_base64_and_broken_base64_is_refused() {
 
 #[tokio::test]
 async fn rest_and_http_events_get_the_same_answer() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     for (path, query) in [("/books", ""), ("/books", "page=0"), ("/books/7", ""), ("/nothing", "")] {
         let second = books.send_event(&v2("GET", path, query).to_string()).await.unwrap();
         let first = books.send_event(&v1("GET", path, query).to_string()).await.unwrap();
@@ -68,8 +68,8 @@ async fn rest_and_http_events_get_the_same_answer() {
 
 #[tokio::test]
 async fn a_stage_prefix_is_cut_off_where_it_is_configured() {
-    let stage = Stage::new().await.with("STAGE_PREFIX", "/prod");
-    let books = books(&stage);
+    let context = TestContext::new().await.with("STAGE_PREFIX", "/prod");
+    let books = books(&context);
     for (path, status) in
         [("/prod/books", 200), ("/prod/books/", 200), ("/books", 200), ("/production/books", 404)]
     {
@@ -79,8 +79,8 @@ async fn a_stage_prefix_is_cut_off_where_it_is_configured() {
 
 #[tokio::test]
 async fn an_event_with_pieces_missing_is_answered() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     let complete = v2("GET", "/books", "");
     for piece in ["rawPath", "rawQueryString", "headers", "isBase64Encoded", "version", "routeKey"] {
         let mut event = complete.clone();
@@ -95,8 +95,8 @@ async fn an_event_with_pieces_missing_is_answered() {
 
 #[tokio::test]
 async fn an_event_of_another_service_is_a_clean_error() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     for event in ["{}", "null", "[]", "\"text\"", r#"{"Records":[{"eventSource":"aws:sqs"}]}"#, "not json"] {
         assert!(books.send_event(event).await.is_err(), "{event}");
     }
@@ -105,8 +105,8 @@ async fn an_event_of_another_service_is_a_clean_error() {
 
 #[tokio::test]
 async fn head_and_options_are_answered() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     let head = books.request("HEAD", "/books").send().await;
     assert_eq!((head.status, head.text()), (200, ""));
     let head = books.request("HEAD", "/books/1").send().await;
@@ -123,8 +123,8 @@ async fn head_and_options_are_answered() {
 
 #[tokio::test]
 async fn a_null_is_as_good_as_absent() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     for pointer in [
         "/isBase64Encoded",
         "/headers/accept",
@@ -143,8 +143,8 @@ async fn a_null_is_as_good_as_absent() {
 
 #[tokio::test]
 async fn a_query_that_is_far_too_long_is_refused_in_every_format() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     let long = format!("title_contains={}", "x".repeat(70_000));
     for event in [v1("GET", "/books", &long), v2("GET", "/books", &long)] {
         assert_problem(&books.send_event(&event.to_string()).await.unwrap(), 400);
@@ -153,9 +153,9 @@ async fn a_query_that_is_far_too_long_is_refused_in_every_format() {
 
 #[tokio::test]
 async fn a_value_in_a_query_means_the_same_in_every_format() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
-    stage
+    let context = TestContext::new().await;
+    let books = books(&context);
+    context
         .database()
         .await
         .batch_execute("insert into books (title, author) values ('a&b=c d#é\"%?+', 'A')")
@@ -192,8 +192,8 @@ async fn a_value_in_a_query_means_the_same_in_every_format() {
 
 #[tokio::test]
 async fn a_refused_event_for_a_token_endpoint_is_refused_as_oauth_clients_expect() {
-    let stage = Stage::new().await;
-    let auth = crate::people::auth(&stage);
+    let context = TestContext::new().await;
+    let auth = crate::users::auth(&context);
     let mut broken = v2("POST", "/auth/login", "");
     broken["isBase64Encoded"] = true.into();
     broken["body"] = "***".into();
@@ -206,16 +206,17 @@ async fn a_refused_event_for_a_token_endpoint_is_refused_as_oauth_clients_expect
 
 #[tokio::test]
 async fn a_store_that_is_away_is_a_503_and_never_a_401() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let away =
-        stage.with("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x").with("REDIS_URL", "redis://127.0.0.1:1/");
-    let books = Client::start::<books::App>(&away.env()).unwrap();
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let away = context
+        .with("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x")
+        .with("REDIS_URL", "redis://127.0.0.1:1/");
+    let books = Client::start::<books::App>(away.env()).unwrap();
     assert_problem(&books.get("/books").send().await, 503);
     let book = json!({"title": "T", "author": "A"});
     assert_problem(&books.post("/books").bearer(&ada.access).json(&book).send().await, 503);
-    let auth = Client::start::<auth::App>(&away.env()).unwrap();
-    let answer = crate::people::log_in(&auth, "ada", "x").await;
+    let auth = Client::start::<auth::App>(away.env()).unwrap();
+    let answer = crate::users::log_in(&auth, "ada", "x").await;
     assert_eq!(assert_problem(&answer, 503)["error"], "temporarily_unavailable");
 }
 

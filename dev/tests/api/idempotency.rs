@@ -7,25 +7,25 @@ mod registration;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use idempotency::testing::{Record, Records};
 use serde_json::{Value, json};
-use shared::testing::{Answer, Client, Stage};
+use testkit::records::{Record, Records};
+use testkit::{Client, Response, TestContext};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::door::with_door;
-use crate::people::{Person, assert_problem, books, sign_up, without_request_id};
+use crate::users::{TestUser, assert_problem, books, sign_up, without_request_id};
+use testkit::proxy::Proxy;
 
-/// A stage with a table of its own.
-async fn stage() -> (Stage, Records) {
-    let stage = Stage::new().await;
-    let records = records(&stage).await;
-    (stage, records)
+/// A context with a table of its own.
+async fn context() -> (TestContext, Records) {
+    let context = TestContext::new().await;
+    let records = records(&context).await;
+    (context, records)
 }
 
-/// The table of a stage.
-async fn records(stage: &Stage) -> Records {
-    let records = Records::from_env(&stage.env()).unwrap();
+/// The table of a context.
+async fn records(context: &TestContext) -> Records {
+    let records = Records::of(&context);
     records.create_table().await.unwrap();
     records
 }
@@ -42,14 +42,14 @@ fn book(title: &str) -> Value {
 }
 
 /// Creates a book, from a network of its own.
-async fn create(books: &Client, who: &Person, key: &str, book: &Value) -> Answer {
+async fn create(books: &Client, who: &TestUser, key: &str, book: &Value) -> Response {
     let request = books.elsewhere();
     let request = request.post("/books").bearer(&who.access).header("idempotency-key", key);
     request.json(book).send().await
 }
 
 /// Creates the book `T` under the key `k`, in a task of its own.
-fn begin(books: &Client, who: &Person) -> JoinHandle<Answer> {
+fn begin(books: &Client, who: &TestUser) -> JoinHandle<Response> {
     let (client, token) = (books.elsewhere(), who.access.clone());
     tokio::spawn(async move {
         let request = client.post("/books").bearer(&token).header("idempotency-key", "k");
@@ -58,23 +58,23 @@ fn begin(books: &Client, who: &Person) -> JoinHandle<Answer> {
 }
 
 /// Returns when somebody waits for the table of books.
-async fn somebody_waits(stage: &Stage) {
-    appears(stage, "pg_locks where not granted and relation = 'books'::regclass").await;
+async fn somebody_waits(context: &TestContext) {
+    appears(context, "pg_locks where not granted and relation = 'books'::regclass").await;
 }
 
 /// Returns when there is a row of these.
-async fn appears(stage: &Stage, rows: &str) {
-    let appearing = async { while count(stage, rows).await == 0 {} };
+async fn appears(context: &TestContext, rows: &str) {
+    let appearing = async { while count(context, rows).await == 0 {} };
     timeout(Duration::from_secs(10), appearing).await.expect("a row in time");
 }
 
 /// How many of these rows there are.
-async fn count(stage: &Stage, rows: &str) -> i64 {
-    stage.database().await.query_one(&format!("select count(*) from {rows}"), &[]).await.unwrap().get(0)
+async fn count(context: &TestContext, rows: &str) -> i64 {
+    context.database().await.query_one(&format!("select count(*) from {rows}"), &[]).await.unwrap().get(0)
 }
 
 /// Asserts that `answer` is `first` once more, and says so.
-fn assert_replayed(answer: &Answer, first: &Answer) {
+fn assert_replayed(answer: &Response, first: &Response) {
     assert_eq!(answer.header("idempotency-replayed"), Some("true"), "{:?}", answer.raw);
     assert_eq!((answer.status, answer.text()), (first.status, first.text()));
     for name in ["location", "etag", "content-type"] {
@@ -83,13 +83,13 @@ fn assert_replayed(answer: &Answer, first: &Answer) {
 }
 
 /// Asserts that `answer` says that the key is another request's.
-fn assert_reused(answer: &Answer) {
+fn assert_reused(answer: &Response) {
     let problem = assert_problem(answer, 422);
     assert_eq!(problem["type"], "urn:problem-type:bookshelf:idempotency-key-reused");
 }
 
 /// Asserts that `answer` asks to wait for the first request.
-fn assert_in_progress(answer: &Answer) {
+fn assert_in_progress(answer: &Response) {
     let problem = assert_problem(answer, 409);
     assert_eq!(problem["type"], "urn:problem-type:bookshelf:idempotency-in-progress");
     assert!(answer.retry_after().unwrap().as_secs() >= 1);
@@ -97,9 +97,9 @@ fn assert_in_progress(answer: &Answer) {
 
 #[tokio::test]
 async fn a_repetition_gets_the_first_answer_and_another_body_a_refusal() {
-    let (stage, _) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (one, other) = (books(&stage), books(&stage));
+    let (context, _) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let (one, other) = (books(&context), books(&context));
     let first = create(&one, &ada, "k", &book("T")).await;
     assert_eq!(first.status, 201, "{}", first.text());
     assert_eq!(first.header("idempotency-replayed"), None);
@@ -114,38 +114,38 @@ async fn a_repetition_gets_the_first_answer_and_another_body_a_refusal() {
     assert_eq!(one.put("/books/1").bearer(&ada.access).json(&change).send().await.status, 200);
     assert_replayed(&create(&one, &ada, "k", &book("T")).await, &first);
     assert_eq!(create(&one, &ada, "l", &book("T")).await.json()["id"], 2);
-    assert_eq!(count(&stage, "books").await, 2);
+    assert_eq!(count(&context, "books").await, 2);
 }
 
 #[tokio::test]
 async fn a_key_is_its_callers_own() {
-    let (stage, records) = stage().await;
-    let (ada, bob) = (sign_up(&stage, "ada").await, sign_up(&stage, "bob").await);
-    let books = books(&stage);
+    let (context, records) = context().await;
+    let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
+    let books = books(&context);
     let of_ada = create(&books, &ada, "k", &book("Ada's")).await;
     let of_bob = create(&books, &bob, "k", &book("Bob's")).await;
     assert_eq!((of_ada.status, of_bob.status), (201, 201));
     assert_replayed(&create(&books, &ada, "k", &book("Ada's")).await, &of_ada);
     assert_replayed(&create(&books, &bob, "k", &book("Bob's")).await, &of_bob);
     assert_eq!(records.all().await.unwrap().len(), 2);
-    assert_eq!(count(&stage, "books").await, 2);
+    assert_eq!(count(&context, "books").await, 2);
 }
 
 #[tokio::test]
 async fn a_stage_is_part_of_what_a_key_names() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    assert_eq!(create(&books(&stage), &ada, "k", &book("T")).await.header("location"), Some("/books/1"));
-    let stage = stage.with("STAGE_PREFIX", "/beta");
-    assert_eq!(create(&books(&stage), &ada, "k", &book("T")).await.header("location"), Some("/books/2"));
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    assert_eq!(create(&books(&context), &ada, "k", &book("T")).await.header("location"), Some("/books/1"));
+    let context = context.with("STAGE_PREFIX", "/beta");
+    assert_eq!(create(&books(&context), &ada, "k", &book("T")).await.header("location"), Some("/books/2"));
     assert_eq!(records.all().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn a_key_that_is_none_is_refused_after_the_token_and_before_all_else() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let books = books(&stage);
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let books = books(&context);
     let too_long = "x".repeat(256);
     for key in ["", "\"\"", "\"open", "a b", "one,two", "\"a\", \"b\"", "ключ", &too_long] {
         assert_problem(&create(&books, &ada, key, &json!({"no": "book"})).await, 400);
@@ -161,32 +161,32 @@ async fn a_key_that_is_none_is_refused_after_the_token_and_before_all_else() {
 
 #[tokio::test]
 async fn without_the_header_dynamodb_is_not_touched() {
-    let (stage, _) = stage().await;
-    let (stage, door) = with_door(stage, "AWS_ENDPOINT_URL_DYNAMODB").await;
-    let ada = sign_up(&stage, "ada").await;
-    let books = books(&stage);
+    let (context, _) = context().await;
+    let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
+    let ada = sign_up(&context, "ada").await;
+    let books = books(&context);
     let request = books.post("/books").bearer(&ada.access).json(&book("T"));
     assert_eq!(request.send().await.status, 201);
     assert_eq!(books.get("/books").header("idempotency-key", "k").send().await.status, 200);
     let request = books.put("/books/1").bearer(&ada.access).header("idempotency-key", "k");
     assert_eq!(request.json(&json!({"year": 1})).send().await.status, 200);
     assert_problem(&books.post("/books").header("idempotency-key", "k").send().await, 401);
-    assert_eq!(door.visits(), 0);
+    assert_eq!(proxy.opened(), 0);
     assert_eq!(create(&books, &ada, "k", &book("T")).await.status, 201);
-    assert_eq!(door.visits(), 1);
-    assert_eq!(count(&stage, "idempotent_writes").await, 1);
+    assert_eq!(proxy.opened(), 1);
+    assert_eq!(count(&context, "idempotent_writes").await, 1);
 }
 
 #[tokio::test]
 async fn while_the_first_is_being_answered_a_second_is_asked_to_wait() {
-    let (stage, _) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (one, other) = (books(&stage), books(&stage));
-    let mut database = stage.database().await;
+    let (context, _) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let (one, other) = (books(&context), books(&context));
+    let mut database = context.database().await;
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
     let first = begin(&one, &ada);
-    somebody_waits(&stage).await;
+    somebody_waits(&context).await;
     assert_in_progress(&create(&other, &ada, "k", &book("T")).await);
     assert_reused(&create(&other, &ada, "k", &book("other")).await);
     lock.commit().await.unwrap();
@@ -197,9 +197,9 @@ async fn while_the_first_is_being_answered_a_second_is_asked_to_wait() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_ten_at_once_one_is_done() {
-    let (stage, _) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let environments: Vec<_> = (0..4).map(|_| books(&stage)).collect();
+    let (context, _) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let environments: Vec<_> = (0..4).map(|_| books(&context)).collect();
     for key in ["a", "b", "c"] {
         let mut requests = JoinSet::new();
         for n in 0..10 {
@@ -222,15 +222,15 @@ async fn of_ten_at_once_one_is_done() {
             .filter(|answer| answer.status == 201 && answer.header("idempotency-replayed").is_none());
         assert_eq!(done_now.count(), 1);
     }
-    assert_eq!(count(&stage, "books").await, 3);
+    assert_eq!(count(&context, "books").await, 3);
 }
 
 #[tokio::test]
 async fn a_record_has_the_attributes_of_powertools_and_holds_no_secret() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
     let key = "a-key-that-nobody-shall-read";
-    let first = create(&books(&stage), &ada, key, &book("T")).await;
+    let first = create(&books(&context), &ada, key, &book("T")).await;
     let record = the_record(&records).await;
     let names: BTreeSet<_> = record.keys().map(String::as_str).collect();
     let expected = ["data", "expiration", "id", "in_progress_expiration", "owner", "status", "validation"];
@@ -250,15 +250,15 @@ async fn a_record_has_the_attributes_of_powertools_and_holds_no_secret() {
 
 #[tokio::test]
 async fn a_refusal_that_stands_is_kept_and_one_that_passes_is_not() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let books = books(&stage);
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let books = books(&context);
     let first = create(&books, &ada, "k", &json!({"title": "T"})).await;
     assert_problem(&first, 422);
     assert_replayed(&create(&books, &ada, "k", &json!({"title": "T"})).await, &first);
     assert_eq!(first.header("cache-control"), Some("no-store"));
     assert_reused(&create(&books, &ada, "k", &book("T")).await);
-    records.forget_all().await.unwrap();
+    records.delete_all().await.unwrap();
 
     // Nothing in the body is wrong here, so the key must not remember the refusal.
     let request = books.post("/books").bearer(&ada.access).header("idempotency-key", "l");
@@ -272,18 +272,18 @@ async fn a_refusal_that_stands_is_kept_and_one_that_passes_is_not() {
 
 #[tokio::test]
 async fn a_key_is_free_again_when_its_record_has_expired() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let books = books(&stage);
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let books = books(&context);
     let first = create(&books, &ada, "k", &book("T")).await;
     // The TTL of DynamoDB deletes within days, not at once.
     records.set_number("expiration", 1).await.unwrap();
     assert_replayed(&create(&books, &ada, "k", &book("T")).await, &first);
     records.set_number("expiration", 1).await.unwrap();
     let expire = "update idempotent_writes set expires_at = now() - interval '1 second'";
-    stage.database().await.batch_execute(expire).await.unwrap();
+    context.database().await.batch_execute(expire).await.unwrap();
     let second = create(&books, &ada, "k", &book("other")).await;
     assert_eq!((second.status, second.header("idempotency-replayed")), (201, None));
     assert_replayed(&create(&books, &ada, "k", &book("other")).await, &second);
-    assert_eq!((count(&stage, "books").await, count(&stage, "idempotent_writes").await), (2, 1));
+    assert_eq!((count(&context, "books").await, count(&context, "idempotent_writes").await), (2, 1));
 }

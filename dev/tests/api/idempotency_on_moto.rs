@@ -1,23 +1,23 @@
 //! Idempotent writes with moto as `DynamoDB`: another reading of what their conditions mean.
 
-use idempotency::testing::Records;
 use serde_json::json;
-use shared::testing::Stage;
-use xtask::environment::Environment;
+use stack::environment::ExecutionEnvironment;
+use testkit::records::Records;
+use testkit::{Client, TestContext};
 
-use crate::people::{assert_problem, sign_up};
 use crate::secret::Manager;
+use crate::users::{assert_problem, sign_up};
 
 #[tokio::test]
 async fn a_write_leaves_one_record_that_answers_its_repetition() {
     let manager = Manager::start().await;
     // moto loads what plays a service when it is first asked for, and takes longer than a claim may.
     manager.call_service("dynamodb", "DynamoDB_20120810.ListTables", &json!({})).await;
-    let stage = Stage::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", manager.direct_url());
-    let records = Records::from_env(&stage.env()).unwrap();
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", manager.direct_url());
+    let records = Records::of(&context);
     records.create_table().await.unwrap();
-    let ada = sign_up(&stage, "ada").await;
-    let books = Environment::start("books", stage.variables()).await.unwrap().client();
+    let ada = sign_up(&context, "ada").await;
+    let books = Client::of(ExecutionEnvironment::start("books", context.variables()).await.unwrap());
     let create = async |title: &str| {
         let request = books.post("/books").bearer(&ada.access).header("idempotency-key", "k");
         request.json(&json!({"title": title, "author": "A"})).send().await

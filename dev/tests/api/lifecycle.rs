@@ -11,24 +11,24 @@ use shared::config::{self, Env};
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
 use shared::stores::redis::Redis;
-use shared::testing::{Client, Stage};
+use stack::environment::ExecutionEnvironment;
+use stack::workspace;
+use testkit::{Client, TestContext};
 use utoipa_axum::router::OpenApiRouter;
-use xtask::environment::Environment;
-use xtask::workspace;
 
 use crate::environments::{hold_migrations, migrate, until_migrations_wait};
-use crate::people::assert_problem;
+use crate::users::assert_problem;
 
 #[tokio::test]
 async fn a_binary_that_lacks_a_variable_ends_with_one_line_that_names_it() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     for (function, name) in
         [("books", "DATABASE_URL"), ("auth", "JWT_PRIVATE_KEY"), ("maintenance", "DATABASE_URL")]
     {
         for value in ["", "\u{1}nonsense"].into_iter().take(if function == "maintenance" { 1 } else { 2 }) {
-            let mut variables = stage.variables().clone();
+            let mut variables = context.variables().clone();
             variables.insert(name.to_owned(), value.to_owned());
-            let process = Environment::start(function, &variables).await.unwrap();
+            let process = ExecutionEnvironment::start(function, &variables).await.unwrap();
             assert_eq!(process.ended().await.unwrap().code(), Some(1), "{function} without {name}");
             let log = process.log();
             assert!(log.starts_with(&format!("can not start: {name} ")) && log.lines().count() == 1, "{log}");
@@ -37,33 +37,34 @@ async fn a_binary_that_lacks_a_variable_ends_with_one_line_that_names_it() {
     }
 }
 
-/// The variables of `stage`, and one more that is no text.
-fn with_bytes(stage: &Stage, name: &[u8], value: &[u8]) -> Vec<(OsString, OsString)> {
-    let texts = stage.variables().iter().filter(|(other, _)| other.as_bytes() != name);
+/// The variables of `context`, and one more that is no text.
+fn with_bytes(context: &TestContext, name: &[u8], value: &[u8]) -> Vec<(OsString, OsString)> {
+    let texts = context.variables().iter().filter(|(other, _)| other.as_bytes() != name);
     let texts = texts.map(|(name, value)| (name.into(), value.into()));
     texts.chain([(OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec()))]).collect()
 }
 
 #[tokio::test]
 async fn a_variable_that_is_no_text_matters_only_where_it_is_asked_for() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     let system = workspace::binary("system").await.unwrap();
     for (name, value) in [(&b"ODD"[..], &b"\xff"[..]), (b"\xff", b"odd")] {
-        let process =
-            Environment::run("system", &system, &[], with_bytes(&stage, name, value)).await.unwrap();
-        assert_eq!(process.client().get("/health/ready").send().await.status, 200);
+        let process = ExecutionEnvironment::run("system", &system, &[], with_bytes(&context, name, value))
+            .await
+            .unwrap();
+        assert_eq!(Client::of(process.clone()).get("/health/ready").send().await.status, 200);
     }
-    let broken = with_bytes(&stage, b"DATABASE_URL", b"\xff");
-    let process = Environment::run("system", &system, &[], broken).await.unwrap();
+    let broken = with_bytes(&context, b"DATABASE_URL", b"\xff");
+    let process = ExecutionEnvironment::run("system", &system, &[], broken).await.unwrap();
     assert_eq!(process.ended().await.unwrap().code(), Some(1));
     assert!(process.log().starts_with("can not start: DATABASE_URL "), "{}", process.log());
 }
 
 #[tokio::test]
 async fn asked_to_end_a_process_first_hands_in_what_it_is_working_on() {
-    let stage = Stage::new().await;
-    let process = Environment::start("maintenance", stage.variables()).await.unwrap();
-    let lock = hold_migrations(&stage).await;
+    let context = TestContext::new().await;
+    let process = ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap();
+    let lock = hold_migrations(&context).await;
     let migration = tokio::spawn(migrate(process.clone()));
     until_migrations_wait(&lock, 1).await;
     // Returns when the signal is there.
@@ -77,9 +78,9 @@ async fn asked_to_end_a_process_first_hands_in_what_it_is_working_on() {
 #[tokio::test]
 async fn asked_to_end_a_process_that_waits_for_work_ends() {
     for concurrency in ["1", "4"] {
-        let stage = Stage::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", concurrency);
-        let process = Environment::start("system", stage.variables()).await.unwrap();
-        assert_eq!(process.client().get("/health").send().await.status, 200);
+        let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", concurrency);
+        let process = ExecutionEnvironment::start("system", context.variables()).await.unwrap();
+        assert_eq!(Client::of(process.clone()).get("/health").send().await.status, 200);
         assert_eq!(process.terminate().await.unwrap().code(), Some(0), "{}", process.log());
     }
 }
@@ -118,8 +119,8 @@ async fn assert_a_panic_is_survived(mistaken: &Client) {
 
 #[tokio::test]
 async fn a_panic_is_a_500_with_the_requests_id_and_the_next_request_is_served() {
-    let stage = Stage::new().await;
-    assert_a_panic_is_survived(&Client::start::<Mistaken>(&stage.env()).unwrap()).await;
+    let context = TestContext::new().await;
+    assert_a_panic_is_survived(&Client::start::<Mistaken>(context.env()).unwrap()).await;
 }
 
 /// The test below runs this one as a process.
@@ -132,14 +133,14 @@ fn the_main_of_a_mistaken_function() {
 
 #[tokio::test]
 async fn a_panic_does_not_end_the_process() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     let this = std::env::current_exe().unwrap();
     let args = ["--exact", "lifecycle::the_main_of_a_mistaken_function", "--ignored", "--nocapture"];
     let variables: BTreeMap<OsString, OsString> =
-        stage.variables().iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let process = Environment::run("mistaken", &this, &args, variables).await.unwrap();
+        context.variables().iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let process = ExecutionEnvironment::run("mistaken", &this, &args, variables).await.unwrap();
     let pid = process.pid();
-    assert_a_panic_is_survived(&process.client()).await;
+    assert_a_panic_is_survived(&Client::of(process.clone())).await;
     assert!(process.is_alive() && process.pid() == pid);
     let log = process.log();
     assert!(log.contains("a handler panicked") && log.contains("\"request_id\""), "{log}");

@@ -6,21 +6,21 @@ use proptest::prelude::{Just, ProptestConfig, prop_oneof};
 use proptest::test_runner::TestRunner;
 use shared::protection::limiter::{Identity, Limiter, Quota, SECOND};
 use shared::stores::redis::Redis;
-use shared::testing::{Client, Stage};
+use testkit::{Client, TestContext};
 
 use crate::cache::{connection, delete_keys, keys};
-use crate::people::assert_problem;
+use crate::users::assert_problem;
 
 const SOMEBODY: Identity<'static> = Identity::Of("somebody");
 
-fn demo(stage: &Stage) -> Client {
-    Client::start::<rl_demo::App>(&stage.env()).unwrap()
+fn demo(context: &TestContext) -> Client {
+    Client::start::<rl_demo::App>(context.env()).unwrap()
 }
 
 #[tokio::test]
 async fn a_quota_counts_down_and_then_refuses() {
-    let stage = Stage::new().await;
-    let demo = demo(&stage);
+    let context = TestContext::new().await;
+    let demo = demo(&context);
     for remaining in (0..5).rev() {
         let answer = demo.get("/rl-demo/ping").send().await;
         assert_eq!(answer.status, 200);
@@ -37,8 +37,8 @@ async fn a_quota_counts_down_and_then_refuses() {
 
 #[tokio::test]
 async fn each_route_has_its_own_count() {
-    let stage = Stage::new().await;
-    let demo = demo(&stage);
+    let context = TestContext::new().await;
+    let demo = demo(&context);
     for _ in 0..3 {
         assert_eq!(demo.post("/rl-demo/login-sim").send().await.status, 200);
     }
@@ -48,8 +48,8 @@ async fn each_route_has_its_own_count() {
 
 #[tokio::test]
 async fn a_variable_changes_a_quota() {
-    let stage = Stage::new().await.with("RATE_LIMIT_PING", "1/3600");
-    let demo = demo(&stage);
+    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/3600");
+    let demo = demo(&context);
     let answer = demo.get("/rl-demo/ping").send().await;
     assert_eq!(answer.header("ratelimit-policy"), Some("\"ping\";q=1;w=3600"));
     assert_problem(&demo.get("/rl-demo/ping").send().await, 429);
@@ -57,8 +57,8 @@ async fn a_variable_changes_a_quota() {
 
 #[tokio::test]
 async fn a_caller_can_not_choose_an_identity_by_header() {
-    let stage = Stage::new().await.with("RATE_LIMIT_PING", "1/60");
-    let demo = demo(&stage);
+    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
+    let demo = demo(&context);
     for (header, status) in [("192.0.2.1", 200), ("192.0.2.2", 429)] {
         let answer = demo.get("/rl-demo/ping").header("x-forwarded-for", header).send().await;
         assert_eq!(answer.status, status);
@@ -67,8 +67,8 @@ async fn a_caller_can_not_choose_an_identity_by_header() {
 
 #[tokio::test]
 async fn one_subscriber_is_one_identity() {
-    let stage = Stage::new().await.with("RATE_LIMIT_PING", "1/60");
-    let demo = demo(&stage);
+    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
+    let demo = demo(&context);
     for (ip, status) in [
         ("2001:db8:1:2::1", 200),
         ("2001:db8:1:2:ffff::2", 429),
@@ -84,8 +84,8 @@ async fn one_subscriber_is_one_identity() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_parallel_requests_exactly_the_quota_is_admitted() {
-    let stage = Stage::new().await.with("RATE_LIMIT_PING", "20/60");
-    let environments: Vec<_> = (0..4).map(|_| demo(&stage).from_ip("192.0.2.1")).collect();
+    let context = TestContext::new().await.with("RATE_LIMIT_PING", "20/60");
+    let environments: Vec<_> = (0..4).map(|_| demo(&context).from_ip("192.0.2.1")).collect();
     let requests = (0..80).map(|n| {
         let demo = environments[n % 4].clone();
         tokio::spawn(async move { demo.get("/rl-demo/ping").send().await.status })
@@ -100,8 +100,9 @@ async fn of_many_parallel_requests_exactly_the_quota_is_admitted() {
 #[tokio::test]
 async fn after_exactly_the_announced_wait_the_next_request_passes() {
     const QUOTA: Quota = Quota::new("test", 3).per(SECOND);
-    let stage = Stage::new().await;
-    let limiter = Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
+    let context = TestContext::new().await;
+    let limiter =
+        Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), &[QUOTA]).unwrap();
     for round in 0..3 {
         let mut verdict = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
         while verdict.admitted {
@@ -115,12 +116,12 @@ async fn after_exactly_the_announced_wait_the_next_request_passes() {
 
 #[tokio::test]
 async fn a_damaged_key_heals_itself() {
-    let stage = Stage::new().await.with("RATE_LIMIT_PING", "1/60");
+    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
     // A new environment each time: one that refused somebody remembers it.
-    let ping = async || demo(&stage).from_ip("192.0.2.1").get("/rl-demo/ping").send().await;
+    let ping = async || demo(&context).from_ip("192.0.2.1").get("/rl-demo/ping").send().await;
     ping().await;
-    let key = keys(&stage).await.pop().unwrap();
-    let mut redis = connection(&stage).await;
+    let key = keys(&context).await.pop().unwrap();
+    let mut redis = connection(&context).await;
     for spoil in [
         redis::pipe().del(&key).set(&key, "text"),
         redis::pipe().del(&key).rpush(&key, "not a time"),
@@ -137,7 +138,7 @@ async fn a_damaged_key_heals_itself() {
     ping().await;
     let ttl: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut redis).await.unwrap();
     assert!(ttl > 0, "a key without an expiry gets one");
-    delete_keys(&stage).await;
+    delete_keys(&context).await;
     assert_eq!(ping().await.status, 200);
 }
 
@@ -145,9 +146,10 @@ async fn a_damaged_key_heals_itself() {
 async fn a_lowered_quota_announces_a_wait_that_is_enough() {
     const BEFORE: Quota = Quota::new("test", 5).per(SECOND);
     const AFTER: Quota = Quota::new("test", 2).per(SECOND);
-    let stage = Stage::new().await;
-    let limiter =
-        |quota| Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[quota]).unwrap();
+    let context = TestContext::new().await;
+    let limiter = |quota| {
+        Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), &[quota]).unwrap()
+    };
     for _ in 0..5 {
         assert!(limiter(BEFORE).admit(BEFORE, SOMEBODY).await.unwrap().admitted);
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -160,8 +162,8 @@ async fn a_lowered_quota_announces_a_wait_that_is_enough() {
 
 #[tokio::test]
 async fn callers_without_an_address_share_a_tenth() {
-    let stage = Stage::new().await.with("RATE_LIMIT_PING", "20/60");
-    let demo = demo(&stage).from_ip("");
+    let context = TestContext::new().await.with("RATE_LIMIT_PING", "20/60");
+    let demo = demo(&context).from_ip("");
     for status in [200, 200, 429] {
         assert_eq!(demo.get("/rl-demo/ping").send().await.status, status);
     }
@@ -169,10 +171,10 @@ async fn callers_without_an_address_share_a_tenth() {
 
 #[tokio::test]
 async fn every_route_but_health_tells_its_quota_and_reads_its_variable() {
-    let stage = Stage::new().await;
-    for function in bundle::describe_all(|| stage.env()).unwrap() {
+    let context = TestContext::new().await;
+    for function in testkit::functions::describe_all(|| context.env()).unwrap() {
         for (path, item) in &function.openapi.paths.paths {
-            let client = crate::bad_input::client(&stage, function.name);
+            let client = crate::bad_input::client(&context, function.name);
             let methods = serde_json::to_value(item).unwrap();
             for method in methods.as_object().unwrap().keys() {
                 let answer = client.request(&method.to_uppercase(), &path.replace("{id}", "1")).send().await;
@@ -190,9 +192,9 @@ async fn every_route_but_health_tells_its_quota_and_reads_its_variable() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred() {
     const QUOTA: Quota = Quota::new("test", 100);
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     let limiter =
-        || Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
+        || Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), &[QUOTA]).unwrap();
     let limiters: Vec<_> = (0..4).map(|_| limiter()).collect();
     let mut requests = tokio::task::JoinSet::new();
     for n in 0..2000 {
@@ -213,12 +215,13 @@ async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred
 #[tokio::test]
 async fn somebody_refused_is_refused_from_memory_until_the_wait_is_over() {
     const QUOTA: Quota = Quota::new("test", 1).per(SECOND);
-    let stage = Stage::new().await;
-    let limiter = Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
+    let context = TestContext::new().await;
+    let limiter =
+        Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), &[QUOTA]).unwrap();
     assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted);
     let first = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
     // Redis forgets: only the environment's own memory can refuse now.
-    delete_keys(&stage).await;
+    delete_keys(&context).await;
     let second = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
     assert!(!second.admitted && second.reset <= first.reset);
     tokio::time::sleep(second.reset).await;
@@ -227,19 +230,19 @@ async fn somebody_refused_is_refused_from_memory_until_the_wait_is_over() {
 
 #[tokio::test]
 async fn losing_every_script_and_key_in_the_middle_is_not_noticed() {
-    let stage = Stage::new().await;
-    let demo = demo(&stage);
+    let context = TestContext::new().await;
+    let demo = demo(&context);
     for _ in 0..3 {
         assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
-        redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut connection(&stage).await).await.unwrap();
-        delete_keys(&stage).await;
+        redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut connection(&context).await).await.unwrap();
+        delete_keys(&context).await;
     }
 }
 
 #[tokio::test]
 async fn the_headers_are_structured_fields() {
-    let stage = Stage::new().await;
-    let answer = demo(&stage).get("/rl-demo/ping").send().await;
+    let context = TestContext::new().await;
+    let answer = demo(&context).get("/rl-demo/ping").send().await;
     for (header, parameters) in [("ratelimit-policy", ["q", "w"]), ("ratelimit", ["r", "t"])] {
         let list = sfv::Parser::new(answer.header(header).unwrap()).parse::<sfv::List>().unwrap();
         let [sfv::ListEntry::Item(item)] = &list[..] else { panic!("one policy: {list:?}") };
@@ -278,15 +281,15 @@ fn assert_exact(trace: &[(Instant, Instant, bool)], n: usize, window: Duration) 
 #[test]
 fn no_window_of_any_trace_holds_more_than_the_quota() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let stage = runtime.block_on(Stage::new());
+    let context = runtime.block_on(TestContext::new());
     let traces = (1..5_u32, proptest::collection::vec(prop_oneof![Just(0), 0..8_u64, 40..70_u64], 10..30));
     let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
     let outcome = TestRunner::new(config).run(&traces, |(n, pauses)| {
         let window = Duration::from_millis(200);
         let quota = Quota::new("trace", n).per(window);
-        let redis = Redis::from_env(&stage.env()).unwrap();
-        let limiter = Limiter::from_env(&stage.env(), redis, &[quota]).unwrap();
-        // The cases share the stage, and so the log.
+        let redis = Redis::from_env(&context.env()).unwrap();
+        let limiter = Limiter::from_env(&context.env(), redis, &[quota]).unwrap();
+        // The cases share the context, and so the log.
         runtime.block_on(async { tokio::time::sleep(window).await });
         let trace = runtime.block_on(trace(&limiter, quota, &pauses));
         assert_exact(&trace, n as usize, window);

@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use shared::testing::{Answer, Client, Stage};
+use testkit::{Client, Response, TestContext};
 
 use crate::books::{create, list};
-use crate::people::{assert_invalid, assert_problem, books, sign_up, sign_up_admin};
+use crate::users::{assert_invalid, assert_problem, books, sign_up, sign_up_admin};
 
-fn ids(page: &Answer) -> Vec<i64> {
+fn ids(page: &Response) -> Vec<i64> {
     page.json()["items"].as_array().unwrap().iter().map(|book| book["id"].as_i64().unwrap()).collect()
 }
 
@@ -23,7 +23,10 @@ struct Book {
 }
 
 /// Writes books straight through SQL, with ids from 1.
-async fn fill(stage: &Stage, books: impl Iterator<Item = (String, String, Option<i32>)>) -> Vec<Book> {
+async fn fill(
+    context: &TestContext,
+    books: impl Iterator<Item = (String, String, Option<i32>)>,
+) -> Vec<Book> {
     let (mut kept, mut columns) = (Vec::new(), (Vec::new(), Vec::new(), Vec::new()));
     for (id, (title, author, year)) in (1..).zip(books) {
         columns.0.push(title.clone());
@@ -33,7 +36,7 @@ async fn fill(stage: &Stage, books: impl Iterator<Item = (String, String, Option
     }
     let sql = "insert into books (title, author, year)
         select * from unnest($1::text[], $2::text[], $3::integer[])";
-    stage.database().await.execute(sql, &[&columns.0, &columns.1, &columns.2]).await.unwrap();
+    context.database().await.execute(sql, &[&columns.0, &columns.1, &columns.2]).await.unwrap();
     kept
 }
 
@@ -100,9 +103,9 @@ const ORDERS: [&str; 11] = [
 
 #[tokio::test]
 async fn walking_ten_thousand_books_in_any_order_meets_each_once() {
-    let stage = Stage::new().await;
-    let shelf = fill(&stage, shelf(10_000)).await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let shelf = fill(&context, shelf(10_000)).await;
+    let books = books(&context);
     for sort_by in ORDERS {
         let expected = sorted(shelf.clone(), sort_by);
         let query = format!("sort_by={sort_by}&page_size=100");
@@ -119,12 +122,12 @@ async fn walking_ten_thousand_books_in_any_order_meets_each_once() {
 
 #[tokio::test]
 async fn a_walk_by_cursor_is_not_upset_by_what_others_write() {
-    let stage = Stage::new().await;
-    let root = sign_up_admin(&stage, "root").await;
-    fill(&stage, shelf(300)).await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let root = sign_up_admin(&context, "root").await;
+    fill(&context, shelf(300)).await;
+    let books = books(&context);
     for sort_by in ["title", "year:desc", "author:desc,year"] {
-        let all = |page: Answer| page.json()["items"].as_array().unwrap().clone();
+        let all = |page: Response| page.json()["items"].as_array().unwrap().clone();
         let before: BTreeSet<i64> = walk(&books, "page_size=100").await.into_iter().collect();
         let (mut seen, mut deleted, mut at) = (Vec::new(), BTreeSet::new(), String::new());
         loop {
@@ -159,9 +162,9 @@ async fn a_walk_by_cursor_is_not_upset_by_what_others_write() {
 
 #[tokio::test]
 async fn a_cursor_is_good_for_its_own_list_and_no_other() {
-    let stage = Stage::new().await;
-    fill(&stage, shelf(30)).await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    fill(&context, shelf(30)).await;
+    let books = books(&context);
     let first = list(&books, "sort_by=title&author=author+1&page_size=1").await.json();
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = list(
@@ -194,11 +197,11 @@ async fn a_cursor_is_good_for_its_own_list_and_no_other() {
     assert_invalid(&list(&books, &format!("page=1&cursor={cursor}")).await, &["page"]);
     // Another environment opens it just as well: the key is the database's.
     let query = format!("sort_by=title&author=author+1&cursor={cursor}&page_size=3");
-    assert_eq!(list(&crate::people::books(&stage), &query).await.status, 200);
+    assert_eq!(list(&crate::users::books(&context), &query).await.status, 200);
 }
 
 /// Where `Link` leads from a page, by relation.
-fn links(page: &Answer) -> BTreeMap<String, String> {
+fn links(page: &Response) -> BTreeMap<String, String> {
     let links = page.header("link").unwrap().split(", ").map(|link| {
         let (target, relation) = link.strip_prefix('<').unwrap().split_once(">; rel=").unwrap();
         // A query alone: no host, no path, nothing of the request's address.
@@ -209,9 +212,9 @@ fn links(page: &Answer) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn links_lead_to_the_other_pages_of_the_same_list() {
-    let stage = Stage::new().await;
-    fill(&stage, shelf(25)).await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    fill(&context, shelf(25)).await;
+    let books = books(&context);
     let query = "title_contains=a&author=author+1&year_from=1900&year_to=2000&sort_by=author,title&sort_dir=desc&page_size=1";
     let all = ids(&list(&books, &query.replace("page_size=1", "page_size=9")).await);
     assert!(all.len() == 2, "{all:?}");
@@ -237,12 +240,12 @@ async fn links_lead_to_the_other_pages_of_the_same_list() {
 
 #[tokio::test]
 async fn filters_find_what_plain_rust_finds() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     let pieces =
         ["%", "_", "\\", "'", "\"", "a", "A", "b", "é", "É", "🦀", " ", "e\u{301}", "%%", "ж", "Ж", "\\%"];
     let piece = |n: usize| pieces[n % pieces.len()];
     let shelf = fill(
-        &stage,
+        &context,
         (0..400_usize).map(|n| {
             let title = format!("{}{}{}", piece(n), piece(n / 3), piece(n / 17));
             let year = (n % 5 != 0).then_some(i32::try_from(n * 37 % 2101).unwrap());
@@ -250,7 +253,7 @@ async fn filters_find_what_plain_rust_finds() {
         }),
     )
     .await;
-    let books = books(&stage);
+    let books = books(&context);
     for n in 0..150_usize {
         let title =
             (n % 3 != 0).then(|| format!("{}{}", piece(n), if n % 2 == 0 { piece(n / 5) } else { "" }));
@@ -282,8 +285,8 @@ async fn filters_find_what_plain_rust_finds() {
 
 #[tokio::test]
 async fn a_number_is_taken_in_its_range_and_refused_outside_whatever_its_size() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     let ranges = [
         ("page", 1, i128::from(i64::MAX)),
         ("page_size", 1, 100),
@@ -314,14 +317,14 @@ async fn a_number_is_taken_in_its_range_and_refused_outside_whatever_its_size() 
 
 #[tokio::test]
 async fn a_sort_sorts_by_its_parts_in_turn() {
-    let stage = Stage::new().await;
-    let database = stage.database().await;
+    let context = TestContext::new().await;
+    let database = context.database().await;
     let rows = [("b", "x", 1), ("a", "x", 2), ("a", "y", 3), ("c", "x", 2)];
     for (title, author, year) in rows {
         let sql = "insert into books (title, author, year) values ($1, $2, $3)";
         database.execute(sql, &[&title, &author, &year]).await.unwrap();
     }
-    let books = books(&stage);
+    let books = books(&context);
     for (query, order) in [
         ("", [1, 2, 3, 4]),
         ("sort_by=title", [2, 3, 1, 4]),
@@ -336,8 +339,8 @@ async fn a_sort_sorts_by_its_parts_in_turn() {
 
 #[tokio::test]
 async fn filters_find_what_they_say_with_every_character_literal() {
-    let stage = Stage::new().await;
-    let (ada, books) = (sign_up(&stage, "ada").await, books(&stage));
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     for (title, author, year) in [
         ("100% true", "Ann", json!(1990)),
         ("100 true", "ANN", json!(2000)),
@@ -377,8 +380,8 @@ async fn filters_find_what_they_say_with_every_character_literal() {
 
 #[tokio::test]
 async fn a_query_that_is_not_understood_is_refused_by_name() {
-    let stage = Stage::new().await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let books = books(&context);
     for (query, fields) in [
         ("page=0", vec!["page"]),
         ("page=", vec!["page"]),

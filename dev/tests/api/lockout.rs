@@ -5,23 +5,23 @@ use std::time::Duration;
 use serde_json::json;
 use shared::protection::lockout::{Entry, Lockout, Rule};
 use shared::stores::redis::Redis;
-use shared::testing::{Answer, Client, Stage};
+use testkit::{Client, Response, TestContext};
 
 use crate::cache::keys;
-use crate::people::{PASSWORD, assert_problem, auth, log_in, register, without_request_id};
+use crate::users::{PASSWORD, assert_problem, auth, log_in, register, without_request_id};
 
-async fn guess(demo: &Client, name: &str, password: &str) -> Answer {
+async fn guess(demo: &Client, name: &str, password: &str) -> Response {
     demo.post("/bf-demo/login").json(&json!({"username": name, "password": password})).send().await
 }
 
-fn demo(stage: &Stage) -> Client {
-    Client::start::<bf_demo::App>(&stage.env()).unwrap()
+fn demo(context: &TestContext) -> Client {
+    Client::start::<bf_demo::App>(context.env()).unwrap()
 }
 
 #[tokio::test]
 async fn five_wrong_guesses_lock_the_door_for_the_right_one_too() {
-    let stage = Stage::new().await;
-    let demo = demo(&stage);
+    let context = TestContext::new().await;
+    let demo = demo(&context);
     for failures in 1..=5 {
         let answer = guess(&demo, "ada", "wrong").await;
         assert_eq!(answer.status, 200);
@@ -41,8 +41,8 @@ async fn five_wrong_guesses_lock_the_door_for_the_right_one_too() {
 
 #[tokio::test]
 async fn a_right_guess_forgets_the_wrong_ones() {
-    let stage = Stage::new().await;
-    let demo = demo(&stage);
+    let context = TestContext::new().await;
+    let demo = demo(&context);
     for _ in 0..3 {
         for _ in 0..4 {
             guess(&demo, "Ada", "wrong").await;
@@ -53,21 +53,21 @@ async fn a_right_guess_forgets_the_wrong_ones() {
 
 #[tokio::test]
 async fn a_lock_that_never_ends_by_itself_is_removed() {
-    let stage = Stage::new().await;
-    let demo = demo(&stage);
+    let context = TestContext::new().await;
+    let demo = demo(&context);
     for _ in 0..5 {
         guess(&demo, "ada", "wrong").await;
     }
-    let lock = keys(&stage).await.into_iter().find(|key| key.ends_with(":lock")).unwrap();
-    let mut redis = crate::cache::connection(&stage).await;
+    let lock = keys(&context).await.into_iter().find(|key| key.ends_with(":lock")).unwrap();
+    let mut redis = crate::cache::connection(&context).await;
     redis::cmd("PERSIST").arg(&lock).exec_async(&mut redis).await.unwrap();
     assert_eq!(guess(&demo, "ada", "letmein").await.json()["ok"], true);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_parallel_guesses_no_more_than_five_are_looked_at() {
-    let stage = Stage::new().await;
-    let environments: Vec<_> = (0..3).map(|_| demo(&stage).from_ip("192.0.2.1")).collect();
+    let context = TestContext::new().await;
+    let environments: Vec<_> = (0..3).map(|_| demo(&context).from_ip("192.0.2.1")).collect();
     let guesses = (0..60).map(|n| {
         let demo = environments[n % 3].clone();
         tokio::spawn(async move { guess(&demo, "ada", "wrong").await.status })
@@ -81,8 +81,8 @@ async fn of_many_parallel_guesses_no_more_than_five_are_looked_at() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_parallel_right_guesses_all_succeed_and_leave_nothing() {
-    let stage = Stage::new().await;
-    let demo = demo(&stage);
+    let context = TestContext::new().await;
+    let demo = demo(&context);
     let guesses: Vec<_> = (0..5)
         .map(|_| {
             let demo = demo.clone();
@@ -92,13 +92,13 @@ async fn five_parallel_right_guesses_all_succeed_and_leave_nothing() {
     for guess in guesses {
         assert_eq!(guess.await.unwrap(), true);
     }
-    assert!(keys(&stage).await.iter().all(|key| !key.contains("lockout")), "{:?}", keys(&stage).await);
+    assert!(keys(&context).await.iter().all(|key| !key.contains("lockout")), "{:?}", keys(&context).await);
 }
 
 #[tokio::test]
 async fn a_locked_account_refuses_the_right_password_just_as_it_refuses_a_wrong_one() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     register(&auth, "ada").await;
     let mut answers = Vec::new();
     for password in ["wrong", "wrong", "wrong", "wrong", "wrong", PASSWORD] {
@@ -117,9 +117,9 @@ async fn a_locked_account_refuses_the_right_password_just_as_it_refuses_a_wrong_
 
 #[tokio::test]
 async fn names_are_not_readable_in_redis() {
-    let stage = Stage::new().await;
-    log_in(&auth(&stage), "a-very-special-name", "wrong").await;
-    assert!(keys(&stage).await.iter().all(|key| !key.contains("special")));
+    let context = TestContext::new().await;
+    log_in(&auth(&context), "a-very-special-name", "wrong").await;
+    assert!(keys(&context).await.iter().all(|key| !key.contains("special")));
 }
 
 /// A lock of its own for tests of the room itself: three failures in 400 ms lock for 300 ms.
@@ -137,8 +137,8 @@ async fn fail(lockout: &Lockout) -> bool {
 
 #[tokio::test]
 async fn a_lock_ends_by_itself_however_often_it_is_tried_and_leaves_a_full_set_of_tries() {
-    let stage = Stage::new().await;
-    let lockout = Lockout::new(Redis::from_env(&stage.env()).unwrap());
+    let context = TestContext::new().await;
+    let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     for _ in 0..2 {
         for _ in 0..3 {
             assert!(fail(&lockout).await);
@@ -158,8 +158,8 @@ async fn a_lock_ends_by_itself_however_often_it_is_tried_and_leaves_a_full_set_o
 
 #[tokio::test]
 async fn a_failure_that_ran_out_while_another_was_checked_does_not_count() {
-    let stage = Stage::new().await;
-    let lockout = Lockout::new(Redis::from_env(&stage.env()).unwrap());
+    let context = TestContext::new().await;
+    let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     assert!(fail(&lockout).await && fail(&lockout).await);
     let Entry::Open(slow) = lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap() else {
         panic!("two failures do not lock");
@@ -170,8 +170,8 @@ async fn a_failure_that_ran_out_while_another_was_checked_does_not_count() {
 
 #[tokio::test]
 async fn an_abandoned_guess_counts_for_nothing() {
-    let stage = Stage::new().await;
-    let lockout = Lockout::new(Redis::from_env(&stage.env()).unwrap());
+    let context = TestContext::new().await;
+    let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     for _ in 0..10 {
         let Entry::Open(attempt) = lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap()
         else {
@@ -185,8 +185,8 @@ async fn an_abandoned_guess_counts_for_nothing() {
 async fn relapses_lock_longer_up_to_a_limit_and_a_success_forgives() {
     const GROWING: Rule = Rule::new("test", 1, Duration::from_mins(1), Duration::from_millis(100))
         .growing_to(Duration::from_millis(300));
-    let stage = Stage::new().await;
-    let lockout = Lockout::new(Redis::from_env(&stage.env()).unwrap());
+    let context = TestContext::new().await;
+    let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     let begin = async || lockout.begin(vec![lockout.guard(GROWING, &["somebody"])]).await.unwrap();
     let lock = async || {
         let Entry::Open(attempt) = begin().await else { panic!("the lock before is over") };
@@ -213,8 +213,8 @@ async fn strangers_guess(auth: &Client, name: &str, count: usize) {
 
 #[tokio::test]
 async fn strangers_can_lock_a_name_for_strangers_but_not_for_its_owner() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     let home = auth.elsewhere();
     register(&auth, "ada").await;
     assert_eq!(log_in(&home, "ada", PASSWORD).await.status, 200);
@@ -225,8 +225,8 @@ async fn strangers_can_lock_a_name_for_strangers_but_not_for_its_owner() {
 
 #[tokio::test]
 async fn a_network_that_guesses_at_many_names_is_locked_out_of_all_and_no_success_clears_it() {
-    let stage = Stage::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
-    let auth = auth(&stage);
+    let context = TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
+    let auth = auth(&context);
     register(&auth, "ada").await;
     for n in 0..100 {
         if n == 50 {
@@ -240,8 +240,8 @@ async fn a_network_that_guesses_at_many_names_is_locked_out_of_all_and_no_succes
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_parallel_right_sign_ins_all_succeed_and_leave_nothing() {
-    let stage = Stage::new().await;
-    let environments = [auth(&stage), auth(&stage)].map(|auth| auth.from_ip("192.0.2.1"));
+    let context = TestContext::new().await;
+    let environments = [auth(&context), auth(&context)].map(|auth| auth.from_ip("192.0.2.1"));
     register(&environments[0], "ada").await;
     let sign_ins: Vec<_> = (0..5)
         .map(|n| {
@@ -252,5 +252,5 @@ async fn five_parallel_right_sign_ins_all_succeed_and_leave_nothing() {
     for sign_in in sign_ins {
         assert_eq!(sign_in.await.unwrap(), 200);
     }
-    assert!(keys(&stage).await.iter().all(|key| !key.contains("lockout")), "{:?}", keys(&stage).await);
+    assert!(keys(&context).await.iter().all(|key| !key.contains("lockout")), "{:?}", keys(&context).await);
 }

@@ -6,10 +6,10 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 use shared::telemetry::Line;
-use shared::testing::Stage;
+use testkit::TestContext;
 use tokio::task::JoinSet;
 
-use crate::people::{PASSWORD, auth, log_in, refresh, register, set_role, text};
+use crate::users::{PASSWORD, auth, log_in, refresh, register, set_role, text};
 
 /// The security events of all threads, for tests that run on several; each looks for a name of its own.
 static SECURITY: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -67,9 +67,9 @@ impl Log {
 
 #[tokio::test]
 async fn each_thing_that_matters_leaves_one_line_and_none_holds_a_secret() {
-    let stage = Stage::new().await.with("REFRESH_GRACE_SECONDS", "0");
+    let context = TestContext::new().await.with("REFRESH_GRACE_SECONDS", "0");
     Log::start();
-    let auth = auth(&stage);
+    let auth = auth(&context);
     register(&auth, "ada").await;
     let tokens = log_in(&auth, "ada", PASSWORD).await;
     let next = refresh(&auth, &text(&tokens, "refresh_token")).await;
@@ -80,7 +80,7 @@ async fn each_thing_that_matters_leaves_one_line_and_none_holds_a_secret() {
     for _ in 0..6 {
         log_in(&auth, "x\n{\"event\":\"fake\"}", "wrong-guess").await;
     }
-    set_role(&stage, "ada", "admin").await;
+    set_role(&context, "ada", "admin").await;
 
     let mut expected = vec!["register success", "login success", "refresh success", "refresh reuse"];
     expected.extend(["refresh refused", "login success", "logout success"]);
@@ -102,9 +102,9 @@ async fn each_thing_that_matters_leaves_one_line_and_none_holds_a_secret() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_sixty_parallel_guesses_no_more_than_five_are_hashed_and_the_right_one_comes_too_late() {
     const NAME: &str = "guessed-at-by-sixty";
-    let stage = Stage::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
+    let context = TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
     Log::start();
-    let environments: Vec<_> = (0..3).map(|_| auth(&stage).from_ip("192.0.2.1")).collect();
+    let environments: Vec<_> = (0..3).map(|_| auth(&context).from_ip("192.0.2.1")).collect();
     register(&environments[0], NAME).await;
     let mut guesses = JoinSet::new();
     for n in 0..59 {
@@ -127,12 +127,12 @@ async fn of_sixty_parallel_guesses_no_more_than_five_are_hashed_and_the_right_on
 #[tokio::test]
 async fn an_idempotency_key_stands_in_no_line_and_not_what_came_with_it() {
     const KEY: &str = "a-key-that-nobody-shall-read";
-    let stage = Stage::new().await;
-    idempotency::testing::Records::from_env(&stage.env()).unwrap().create_table().await.unwrap();
+    let context = TestContext::new().await;
+    testkit::records::Records::of(&context).create_table().await.unwrap();
     Log::start();
     let body = serde_json::json!({"username": "ada", "password": PASSWORD});
     for _ in 0..2 {
-        let auth = auth(&stage).from_ip("192.0.2.1");
+        let auth = auth(&context).from_ip("192.0.2.1");
         let request = auth.post("/auth/register").header("idempotency-key", KEY);
         assert_eq!(request.json(&body).send().await.status, 201);
     }

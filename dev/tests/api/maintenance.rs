@@ -3,21 +3,21 @@
 use maintenance::App;
 use serde_json::{Value, json};
 use shared::stores::postgres::Server;
-use shared::testing::{Invoke as _, Stage, incoming};
-use xtask::environment::Environment;
+use stack::environment::ExecutionEnvironment;
+use testkit::{TestContext, incoming};
 
-use crate::people::{assert_problem, auth, set_role, sign_up};
+use crate::users::{assert_problem, auth, set_role, sign_up};
 
 /// Runs one task as Lambda would hand it over.
-pub(crate) async fn run(stage: &Stage, task: Value) -> Result<Value, String> {
+pub(crate) async fn run(context: &TestContext, task: Value) -> Result<Value, String> {
     let event = incoming(&task.to_string()).unwrap();
-    let report = App::from_env(&stage.env()).unwrap().answer(event).await;
+    let report = App::from_env(&context.env()).unwrap().answer(event).await;
     report.map(|report| serde_json::to_value(report).unwrap()).map_err(|error| error.to_string())
 }
 
 /// Leaves nothing in the database.
-pub(crate) async fn empty(stage: &Stage) {
-    stage.database().await.batch_execute("drop schema public cascade; create schema public").await.unwrap();
+pub(crate) async fn empty(context: &TestContext) {
+    context.database().await.batch_execute("drop schema public cascade; create schema public").await.unwrap();
 }
 
 /// The names of the migrations, in order.
@@ -29,8 +29,8 @@ fn names() -> Vec<String> {
     names
 }
 
-async fn process(stage: &Stage) -> Environment {
-    Environment::start("maintenance", stage.variables()).await.unwrap()
+async fn process(context: &TestContext) -> ExecutionEnvironment {
+    ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap()
 }
 
 const MIGRATE: &str = r#"{"task":"migrate"}"#;
@@ -38,9 +38,9 @@ const REHEARSE: &str = r#"{"task":"migrate","dry_run":true}"#;
 
 #[tokio::test]
 async fn of_two_processes_on_an_empty_database_one_migrates_and_the_other_finds_it_done() {
-    let stage = Stage::new().await;
-    empty(&stage).await;
-    let (one, other) = (process(&stage).await, process(&stage).await);
+    let context = TestContext::new().await;
+    empty(&context).await;
+    let (one, other) = (process(&context).await, process(&context).await);
     let (one, other) = tokio::join!(one.invoke(MIGRATE), other.invoke(MIGRATE));
     let mut applied = [one.unwrap()["applied"].clone(), other.unwrap()["applied"].clone()];
     applied.sort_by_key(|names| names.as_array().unwrap().len());
@@ -49,49 +49,49 @@ async fn of_two_processes_on_an_empty_database_one_migrates_and_the_other_finds_
 
 #[tokio::test]
 async fn what_a_killed_migrator_left_half_done_is_undone_and_the_next_one_finishes_the_job() {
-    let stage = Stage::new().await;
-    empty(&stage).await;
+    let context = TestContext::new().await;
+    empty(&context).await;
     // The third migration adds a column and an index, and then waits for whoever is making a table of this name.
-    let mut database = stage.database().await;
+    let mut database = context.database().await;
     let in_the_way = database.transaction().await.unwrap();
     in_the_way.batch_execute("create table login_guesses (n integer)").await.unwrap();
-    let killed = process(&stage).await;
+    let killed = process(&context).await;
     let migrating = killed.clone();
     let migrating = tokio::spawn(async move { migrating.invoke(MIGRATE).await });
     let waiting = "select count(*) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'";
     // Asked beside the transaction, within which the answer would stay the same.
-    let beside = stage.database().await;
+    let beside = context.database().await;
     while beside.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
     killed.kill().await;
     migrating.await.unwrap().unwrap_err();
     in_the_way.rollback().await.unwrap();
 
-    let next = process(&stage).await;
+    let next = process(&context).await;
     let report = next.invoke(MIGRATE).await.unwrap();
     assert_eq!(report, json!({"task": "migrate", "applied": names()[2..], "pending": []}));
     assert_eq!(next.invoke(REHEARSE).await.unwrap()["pending"], json!([]));
-    sign_up(&stage, "ada").await;
+    sign_up(&context, "ada").await;
 }
 
 #[tokio::test]
 async fn a_rehearsal_tells_what_is_pending_and_changes_nothing() {
-    let stage = Stage::new().await;
-    let maintenance = process(&stage).await;
+    let context = TestContext::new().await;
+    let maintenance = process(&context).await;
     let expected = |pending: Vec<String>| json!({"task": "migrate", "applied": [], "pending": pending});
     assert_eq!(maintenance.invoke(REHEARSE).await.unwrap(), expected(vec![]));
-    empty(&stage).await;
+    empty(&context).await;
     assert_eq!(maintenance.invoke(REHEARSE).await.unwrap(), expected(names()));
     let tables = "select count(*) from pg_tables where schemaname = 'public'";
-    let tables: i64 = stage.database().await.query_one(tables, &[]).await.unwrap().get(0);
+    let tables: i64 = context.database().await.query_one(tables, &[]).await.unwrap().get(0);
     assert_eq!(tables, 0);
 }
 
 #[tokio::test]
 async fn a_migration_that_is_not_the_one_that_was_applied_is_refused_by_name() {
-    let stage = Stage::new().await;
-    let maintenance = process(&stage).await;
-    let database = stage.database().await;
+    let context = TestContext::new().await;
+    let maintenance = process(&context).await;
+    let database = context.database().await;
     let last = names().pop().unwrap();
     // One is still to be applied, and another one is not what it was.
     let version: i32 = last[1..].split_once("__").unwrap().0.parse().unwrap();
@@ -112,9 +112,9 @@ async fn a_migration_that_is_not_the_one_that_was_applied_is_refused_by_name() {
 /// As a deployment that is rolled back leaves it, and an older commit that is deployed again finds it.
 #[tokio::test]
 async fn a_database_that_a_later_version_migrated_is_left_as_it_is() {
-    let stage = Stage::new().await;
-    let maintenance = process(&stage).await;
-    let database = stage.database().await;
+    let context = TestContext::new().await;
+    let maintenance = process(&context).await;
+    let database = context.database().await;
     let later = "insert into refinery_schema_history values (1000, 'later', '2026-11-22T12:34:56Z', '1')";
     database.batch_execute(later).await.unwrap();
     let nothing = json!({"task": "migrate", "applied": [], "pending": []});
@@ -143,8 +143,8 @@ async fn a_database_that_a_later_version_migrated_is_left_as_it_is() {
 
 #[tokio::test]
 async fn the_event_of_a_schedule_means_a_purge() {
-    let stage = Stage::new().await;
-    let maintenance = process(&stage).await;
+    let context = TestContext::new().await;
+    let maintenance = process(&context).await;
     let event = |source: &str| {
         json!({
             "version": "0",
@@ -168,9 +168,9 @@ async fn the_event_of_a_schedule_means_a_purge() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
-    let stage = Stage::new().await;
-    empty(&stage).await;
-    let database = Server::from_env(&stage.env()).unwrap();
+    let context = TestContext::new().await;
+    empty(&context).await;
+    let database = Server::from_env(&context.env()).unwrap();
     let migrators: Vec<_> = (0..4)
         .map(|_| {
             let database = database.clone();
@@ -184,29 +184,29 @@ async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
     applied.sort_unstable();
     assert_eq!(applied, [0, 0, 0, names().len()]);
     let nothing = json!({"task": "migrate", "applied": [], "pending": []});
-    assert_eq!(run(&stage, json!({"task": "migrate"})).await, Ok(nothing));
+    assert_eq!(run(&context, json!({"task": "migrate"})).await, Ok(nothing));
 }
 
 #[tokio::test]
 async fn a_role_counts_from_the_next_request_on() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "Ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "Ada").await;
+    let auth = auth(&context);
     let visit = async || auth.get("/auth/admin-only").bearer(&ada.access).send().await;
     assert_problem(&visit().await, 403);
-    let report = run(&stage, json!({"task": "set_role", "username": "ADA", "role": "admin"})).await;
+    let report = run(&context, json!({"task": "set_role", "username": "ADA", "role": "admin"})).await;
     assert_eq!(
         report,
         Ok(json!({"task": "set_role", "user_id": ada.id, "username": "Ada", "role": "admin"}))
     );
     assert_eq!(visit().await.status, 200);
-    set_role(&stage, &ada.name, "user").await;
+    set_role(&context, &ada.name, "user").await;
     assert_problem(&visit().await, 403);
 }
 
 #[tokio::test]
 async fn an_event_that_is_no_task_is_refused_and_changes_nothing() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     for event in [
         json!({}),
         json!({"task": "drop"}),
@@ -221,18 +221,18 @@ async fn an_event_that_is_no_task_is_refused_and_changes_nothing() {
         json!("migrate"),
         json!(null),
     ] {
-        assert!(run(&stage, event.clone()).await.is_err(), "{event}");
+        assert!(run(&context, event.clone()).await.is_err(), "{event}");
     }
 }
 
 #[tokio::test]
 async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
-    let other = crate::people::log_in(&auth.elsewhere(), "ada", crate::people::PASSWORD).await;
-    let database = stage.database().await;
-    let session = crate::people::session_of(&stage, &crate::people::text(&other, "access_token"));
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
+    let other = crate::users::log_in(&auth.elsewhere(), "ada", crate::users::PASSWORD).await;
+    let database = context.database().await;
+    let session = crate::users::session_of(&context, &crate::users::text(&other, "access_token"));
     let long_over =
         "update sessions set ended_at = now() - interval '91 days', end_reason = 'logout' where id = $1";
     database.execute(long_over, &[&session]).await.unwrap();
@@ -251,7 +251,7 @@ async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
         from sessions where ended_at is null";
     database.batch_execute(many).await.unwrap();
 
-    let report = run(&stage, json!({"task": "purge"})).await;
+    let report = run(&context, json!({"task": "purge"})).await;
     let counts = |refresh_tokens: u64, sessions: u64, login_guesses: u64, idempotent_writes: u64| {
         json!({
             "task": "purge", "refresh_tokens": refresh_tokens, "sessions": sessions,
@@ -259,9 +259,9 @@ async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
         })
     };
     assert_eq!(report, Ok(counts(1, 1, 2500, 1500)));
-    assert_eq!(run(&stage, json!({"task": "purge"})).await, Ok(counts(0, 0, 0, 0)));
+    assert_eq!(run(&context, json!({"task": "purge"})).await, Ok(counts(0, 0, 0, 0)));
     assert_eq!(auth.get("/auth/me").bearer(&ada.access).send().await.status, 200);
-    assert_eq!(crate::people::refresh(&auth, &ada.refresh).await.status, 200);
+    assert_eq!(crate::users::refresh(&auth, &ada.refresh).await.status, 200);
     for table in ["login_guesses", "idempotent_writes"] {
         let left = database.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap();
         assert_eq!(left.get::<_, i64>(0), 1, "{table}");
@@ -270,8 +270,8 @@ async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_purges_delete_each_row_once_and_none_fails() {
-    let stage = Stage::new().await;
-    sign_up(&stage, "ada").await;
+    let context = TestContext::new().await;
+    sign_up(&context, "ada").await;
     let many = "
         insert into login_guesses select 'old' || n, 1, now() - interval '1 second' from generate_series(1, 5000) n;
         insert into sessions (id, user_id, expires_at, ip)
@@ -279,9 +279,9 @@ async fn parallel_purges_delete_each_row_once_and_none_fails() {
         insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
         select sha256(id::text::bytea), id, gen_random_uuid(), 'user', now() - interval '99 days', expires_at
         from sessions where expires_at < now()";
-    let database = stage.database().await;
+    let database = context.database().await;
     database.batch_execute(many).await.unwrap();
-    let purge = || async { run(&stage, json!({"task": "purge"})).await.unwrap() };
+    let purge = || async { run(&context, json!({"task": "purge"})).await.unwrap() };
     let (one, two, three, four) = tokio::join!(purge(), purge(), purge(), purge());
     let sum =
         |table: &str| -> u64 { [&one, &two, &three, &four].iter().map(|r| r[table].as_u64().unwrap()).sum() };

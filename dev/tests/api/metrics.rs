@@ -1,13 +1,13 @@
 //! What `CloudWatch` is given to count, as the real binaries print it.
 
 use serde_json::{Value, json};
-use shared::testing::{Client, Stage};
-use xtask::environment::Environment;
+use stack::environment::ExecutionEnvironment;
+use testkit::{Client, TestContext};
 
-use crate::people::{PASSWORD, assert_problem, log_in, refresh, register, text};
+use crate::users::{PASSWORD, assert_problem, log_in, refresh, register, text};
 
 /// The lines that are for `CloudWatch`, each of the form that its specification gives.
-fn metrics(environment: &Environment) -> Vec<Value> {
+fn metrics(environment: &ExecutionEnvironment) -> Vec<Value> {
     let log = environment.log();
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is a JSON object"));
     let lines: Vec<_> = lines.filter(|line| line.get("_aws").is_some()).collect();
@@ -46,9 +46,9 @@ async fn guess(demo: &Client) -> u16 {
 
 #[tokio::test]
 async fn each_guess_at_a_locked_door_is_one_line_and_other_requests_are_none() {
-    let stage = Stage::new().await;
-    let environment = Environment::start("bf-demo", stage.variables()).await.unwrap();
-    let demo = environment.client();
+    let context = TestContext::new().await;
+    let environment = ExecutionEnvironment::start("bf-demo", context.variables()).await.unwrap();
+    let demo = Client::of(environment.clone());
     for _ in 0..5 {
         assert_eq!(guess(&demo).await, 200);
     }
@@ -64,9 +64,9 @@ async fn each_guess_at_a_locked_door_is_one_line_and_other_requests_are_none() {
 
 #[tokio::test]
 async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_secret() {
-    let stage = Stage::new().await.with("REFRESH_GRACE_SECONDS", "0");
-    let environment = Environment::start("auth", stage.variables()).await.unwrap();
-    let auth = environment.client();
+    let context = TestContext::new().await.with("REFRESH_GRACE_SECONDS", "0");
+    let environment = ExecutionEnvironment::start("auth", context.variables()).await.unwrap();
+    let auth = Client::of(environment.clone());
     register(&auth, "ada").await;
     let tokens = log_in(&auth, "ada", PASSWORD).await;
     assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 200);
@@ -81,9 +81,9 @@ async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_sec
         counted,
         [json!({"function": "auth", "TokenReuse": 1}), json!({"function": "auth", "Lockouts": 1})]
     );
-    let nowhere = stage.with("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
-    let environment = Environment::start("auth", nowhere.variables()).await.unwrap();
-    let failed = log_in(&environment.client(), "ada", "wrong").await;
+    let nowhere = context.with("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
+    let environment = ExecutionEnvironment::start("auth", nowhere.variables()).await.unwrap();
+    let failed = log_in(&Client::of(environment.clone()), "ada", "wrong").await;
     let problem = assert_problem(&failed, 503);
     let lines = metrics(&environment);
     assert_eq!(
@@ -95,12 +95,12 @@ async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_sec
 
 #[tokio::test]
 async fn every_line_about_a_request_names_it_and_whether_it_was_the_first_at_every_level() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     for (level, target) in [("error", "security"), ("info", "shared::lambda::middleware")] {
-        let stage = Stage::new().await.with("LOG_LEVEL", level);
-        let environment = Environment::start("auth", stage.variables()).await.unwrap();
+        let context = TestContext::new().await.with("LOG_LEVEL", level);
+        let environment = ExecutionEnvironment::start("auth", context.variables()).await.unwrap();
         for name in ["ada", "bob"] {
-            assert_eq!(register(&environment.client(), name).await.status, 201);
+            assert_eq!(register(&Client::of(environment.clone()), name).await.status, 201);
         }
         let log = environment.log();
         let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -113,8 +113,8 @@ async fn every_line_about_a_request_names_it_and_whether_it_was_the_first_at_eve
         assert_eq!(starts.collect::<Vec<_>>(), [true, false], "{log}");
     }
     let event = r#"{"task":"set_role","username":"nobody","role":"admin"}"#;
-    let maintenance = Environment::start("maintenance", stage.variables()).await.unwrap();
-    shared::testing::Invoke::invoke(&maintenance, event).await.unwrap_err();
+    let maintenance = ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap();
+    testkit::Invoke::invoke(&maintenance, event).await.unwrap_err();
     let log = maintenance.log();
     let line: Value =
         serde_json::from_str(log.lines().find(|line| line.contains("a task failed")).unwrap()).unwrap();

@@ -7,10 +7,11 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use shared::config::Env;
-use shared::testing::{Client, Failure, Stage, flaw};
+use stack::environment::ExecutionEnvironment;
+use testkit::functions::FUNCTIONS;
+use testkit::replay::cases;
+use testkit::{Client, Failure, TestContext, flaw};
 use tokio::runtime::Runtime;
-use xtask::environment::Environment;
-use xtask::replay::cases;
 
 use crate::events::{v1, v2};
 
@@ -70,9 +71,9 @@ fn changed(event: &Value, changes: Vec<(usize, Value)>) -> Value {
 fn no_event_however_mutated_panics_or_is_answered_outside_200_to_499() {
     // Nothing behind the boundary: a store that is refused at once.
     let env =
-        Env::of([("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")]);
+        || Env::of([("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")]);
     let functions =
-        [Client::start::<system::App>(&env).unwrap(), Client::start::<rl_demo::App>(&env).unwrap()];
+        [Client::start::<system::App>(env()).unwrap(), Client::start::<rl_demo::App>(env()).unwrap()];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let bases: Vec<Value> = ["/health", "/rl-demo/ping", "/openapi.json"]
         .into_iter()
@@ -117,10 +118,11 @@ fn bombard(runtime: &Runtime, function: &str) {
     let events: Vec<_> = events.collect();
     let process = runtime.block_on(async {
         // Passwords keep their quotas: each costs a hash.
-        let stage = ["DEFAULT", "PING", "LOGIN_SIM"].into_iter().fold(Stage::new().await, |stage, quota| {
-            stage.with(&format!("RATE_LIMIT_{quota}"), "10000/1").with("LOG_LEVEL", "error")
-        });
-        Environment::start(function, stage.variables()).await.unwrap()
+        let context =
+            ["DEFAULT", "PING", "LOGIN_SIM"].into_iter().fold(TestContext::new().await, |context, quota| {
+                context.with(&format!("RATE_LIMIT_{quota}"), "10000/1").with("LOG_LEVEL", "error")
+            });
+        ExecutionEnvironment::start(function, context.variables()).await.unwrap()
     });
     let (answered, refused) = (Cell::new(0), Cell::new(0));
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -142,7 +144,7 @@ fn bombard(runtime: &Runtime, function: &str) {
 }
 
 /// Once more where a store is too busy on this machine to answer, which is the one 503 that no input leads to.
-async fn invoke(process: &Environment, event: &[u8]) -> Result<Value, Failure> {
+async fn invoke(process: &ExecutionEnvironment, event: &[u8]) -> Result<Value, Failure> {
     for _ in 0..4 {
         match process.invoke_bytes(event).await {
             Ok(answer) if answer["statusCode"] == 503 => {}
@@ -156,7 +158,7 @@ async fn invoke(process: &Environment, event: &[u8]) -> Result<Value, Failure> {
 fn no_bytes_end_a_process_or_are_answered_outside_200_to_499() {
     // The runtime API needs a thread of its own: proptest is not asynchronous.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    for function in xtask::workspace::FUNCTIONS {
-        bombard(&runtime, function);
+    for function in &FUNCTIONS {
+        bombard(&runtime, function.name);
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use bundle::describe_all;
 use serde_json::Value;
-use shared::testing::Stage;
-use xtask::replay::{Case, Outcome, Way, cases, replay_all};
+use testkit::TestContext;
+use testkit::functions::describe_all;
+use testkit::replay::{Case, Outcome, Transport, cases, replay_all};
 
 /// A case of each kind of answer for every function, among them one that succeeds and one that doesn't.
 const UNDER_THE_EMULATOR: [&str; 15] = [
@@ -37,7 +37,9 @@ fn assert_as_expected(outcomes: Vec<(Case, Outcome)>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_recorded_event_is_answered_as_expected_in_process_and_by_the_built_binary() {
-    assert_as_expected(replay_all(cases().unwrap(), &[Way::InProcess, Way::Process], None).await.unwrap());
+    assert_as_expected(
+        replay_all(cases().unwrap(), &[Transport::InProcess, Transport::Process], None).await.unwrap(),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,7 +51,7 @@ async fn built_binaries_answer_the_same_under_the_emulator_of_aws() {
     let chosen = cases().unwrap().into_iter().filter(|case| UNDER_THE_EMULATOR.contains(&&*case.name()));
     let chosen: Vec<_> = chosen.collect();
     assert_eq!(chosen.len(), UNDER_THE_EMULATOR.len());
-    assert_as_expected(replay_all(chosen, &[Way::Emulator], None).await.unwrap());
+    assert_as_expected(replay_all(chosen, &[Transport::Emulator], None).await.unwrap());
 }
 
 /// The functions that have a folder in `events/`.
@@ -61,8 +63,8 @@ fn folders() -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_function_has_recorded_events_and_every_operation_is_among_them() {
-    let stage = Stage::new().await;
-    let functions = describe_all(|| stage.env()).unwrap();
+    let context = TestContext::new().await;
+    let functions = describe_all(|| context.env()).unwrap();
     assert_eq!(folders(), functions.iter().map(|function| function.name.to_owned()).collect());
     let recorded: BTreeSet<_> =
         cases().unwrap().iter().map(|case| (case.function().to_owned(), route(case))).collect();

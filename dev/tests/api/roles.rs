@@ -3,7 +3,8 @@
 //! That every route works under its role is shown by all the other tests: their functions run under it.
 
 use shared::stores::postgres::PATIENCE;
-use shared::testing::{Stage, role};
+use stack::environment::under_role;
+use testkit::TestContext;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -68,9 +69,9 @@ const FOR_SYSTEM: [&str; 7] = [
 ];
 
 /// A connection under the role of `function`.
-async fn under(stage: Stage, function: &str) -> Client {
-    let url = role::of_function(function, stage.variable("DATABASE_URL"));
-    stage.with("DATABASE_URL", &url).database().await
+async fn under(context: TestContext, function: &str) -> Client {
+    let url = under_role(function, context.variable("DATABASE_URL"));
+    context.with("DATABASE_URL", &url).database().await
 }
 
 #[tokio::test]
@@ -78,10 +79,10 @@ async fn the_server_refuses_each_function_what_it_has_no_business_with() {
     for (function, statements) in
         [("books", &FOR_BOOKS[..]), ("auth", &FOR_AUTH[..]), ("system", &FOR_SYSTEM[..])]
     {
-        let stage = Stage::new().await;
+        let context = TestContext::new().await;
         // Rights to a database are not copied with it, as those in it are.
-        stage.database().await.batch_execute(MIGRATION).await.unwrap();
-        let database = under(stage, function).await;
+        context.database().await.batch_execute(MIGRATION).await.unwrap();
+        let database = under(context, function).await;
         let who: String = database.query_one("select current_user::text", &[]).await.unwrap().get(0);
         assert_eq!(who, format!("bookshelf_{function}"));
         for statement in FOR_NOBODY.iter().chain(statements) {
@@ -94,8 +95,8 @@ async fn the_server_refuses_each_function_what_it_has_no_business_with() {
 
 #[tokio::test]
 async fn nothing_of_ours_is_open_to_everybody() {
-    let stage = Stage::new().await;
-    let database = stage.database().await;
+    let context = TestContext::new().await;
+    let database = context.database().await;
     database.batch_execute(MIGRATION).await.unwrap();
     let open = "
         select format('%s on %s', privilege_type, name) from (
@@ -110,7 +111,7 @@ async fn nothing_of_ours_is_open_to_everybody() {
 
 #[tokio::test]
 async fn a_statement_ends_on_the_server_before_its_caller_is_told_that_it_took_too_long() {
-    let database = Stage::new().await.database().await;
+    let database = TestContext::new().await.database().await;
     for function in FUNCTIONS {
         let sql = "
             select rolcanlogin, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication, rolconfig
@@ -129,8 +130,8 @@ async fn a_statement_ends_on_the_server_before_its_caller_is_told_that_it_took_t
 
 #[tokio::test]
 async fn where_rds_signs_people_in_the_roles_sign_in_with_tokens() {
-    let stage = Stage::new().await;
-    let mut database = stage.database().await;
+    let context = TestContext::new().await;
+    let mut database = context.database().await;
     // Undone, since roles belong to the whole server.
     let transaction = database.transaction().await.unwrap();
     transaction.batch_execute("create role rds_iam").await.unwrap();
@@ -146,8 +147,8 @@ async fn where_rds_signs_people_in_the_roles_sign_in_with_tokens() {
 
 #[tokio::test]
 async fn a_migrator_who_may_not_create_roles_leaves_them_out() {
-    let stage = Stage::new().await;
-    let mut database = stage.database().await;
+    let context = TestContext::new().await;
+    let mut database = context.database().await;
     let transaction = database.transaction().await.unwrap();
     for function in FUNCTIONS {
         let rename = format!("alter role bookshelf_{function} rename to bookshelf_not_{function}");

@@ -1,12 +1,12 @@
 //! Refresh token rotation under fire: parallel exchanges, replays, sign-outs in the middle.
 
-use shared::testing::{Answer, Client, Stage};
+use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
-use crate::people::{PASSWORD, assert_problem, auth, log_in, refresh, register, session_of, sign_up, text};
+use crate::users::{PASSWORD, assert_problem, auth, log_in, refresh, register, session_of, sign_up, text};
 
 /// Exchanges `token`, again while a store has no answer in time: the machine is busy with other tests.
-async fn patient_refresh(auth: &Client, token: &str) -> Answer {
+async fn patient_refresh(auth: &Client, token: &str) -> Response {
     loop {
         let answer = refresh(auth, token).await;
         if answer.status != 503 {
@@ -16,11 +16,11 @@ async fn patient_refresh(auth: &Client, token: &str) -> Answer {
 }
 
 /// Independent execution environments, each with connections of its own.
-fn environments(stage: &Stage) -> Vec<Client> {
-    (0..4).map(|_| auth(stage)).collect()
+fn environments(context: &TestContext) -> Vec<Client> {
+    (0..4).map(|_| auth(context)).collect()
 }
 
-async fn in_parallel(environments: &[Client], count: usize, token: &str) -> Vec<Answer> {
+async fn in_parallel(environments: &[Client], count: usize, token: &str) -> Vec<Response> {
     let mut requests = JoinSet::new();
     for n in 0..count {
         let (auth, token) = (environments[n % environments.len()].clone(), token.to_owned());
@@ -29,15 +29,15 @@ async fn in_parallel(environments: &[Client], count: usize, token: &str) -> Vec<
     requests.join_all().await
 }
 
-async fn count_tokens(stage: &Stage) -> i64 {
-    stage.database().await.query_one("select count(*) from refresh_tokens", &[]).await.unwrap().get(0)
+async fn count_tokens(context: &TestContext) -> i64 {
+    context.database().await.query_one("select count(*) from refresh_tokens", &[]).await.unwrap().get(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_number_of_parallel_refreshes_makes_one_successor_which_all_get() {
-    let stage = Stage::new().await;
-    let mut token = sign_up(&stage, "ada").await.refresh;
-    let environments = environments(&stage);
+    let context = TestContext::new().await;
+    let mut token = sign_up(&context, "ada").await.refresh;
+    let environments = environments(&context);
     let mut expected = 1;
     for count in [2, 10, 30, 100] {
         for round in 0..20 {
@@ -46,7 +46,7 @@ async fn any_number_of_parallel_refreshes_makes_one_successor_which_all_get() {
             assert!(!successors[0].is_empty(), "{count}, round {round}: {}", answers[0].text());
             assert!(successors.iter().all(|successor| *successor == successors[0]), "{count}, round {round}");
             expected += 1;
-            assert_eq!(count_tokens(&stage).await, expected, "{count}, round {round}");
+            assert_eq!(count_tokens(&context).await, expected, "{count}, round {round}");
             token = successors[0].clone();
         }
     }
@@ -54,39 +54,39 @@ async fn any_number_of_parallel_refreshes_makes_one_successor_which_all_get() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_grace_one_of_parallel_refreshes_wins() {
-    let stage = Stage::new().await.with("REFRESH_GRACE_SECONDS", "0");
-    let environments = environments(&stage);
+    let context = TestContext::new().await.with("REFRESH_GRACE_SECONDS", "0");
+    let environments = environments(&context);
     register(&environments[0], "ada").await;
     for count in [2, 10, 30, 100].into_iter().flat_map(|count| [count; 20]) {
         let tokens = log_in(&environments[0].elsewhere(), "ada", PASSWORD).await;
-        let before = count_tokens(&stage).await;
+        let before = count_tokens(&context).await;
         let answers = in_parallel(&environments, count, &text(&tokens, "refresh_token")).await;
         let (winners, losers): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
         assert_eq!(winners.len(), 1);
         for loser in losers {
             assert_eq!(assert_problem(loser, 400)["error"], "invalid_grant");
         }
-        assert_eq!(count_tokens(&stage).await, before + 1);
+        assert_eq!(count_tokens(&context).await, before + 1);
     }
 }
 
 #[tokio::test]
 async fn a_replay_after_the_grace_kills_the_family_and_leaves_other_sessions_alone() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
     let elsewhere = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
     let b = refresh(&auth, &ada.refresh).await;
     let c = refresh(&auth, &text(&b, "refresh_token")).await;
     assert_eq!(c.status, 200);
-    let database = stage.database().await;
+    let database = context.database().await;
     let earlier =
         "update refresh_tokens set used_at = used_at - interval '11 seconds' where used_at is not null";
     database.execute(earlier, &[]).await.unwrap();
 
     assert_problem(&refresh(&auth, &ada.refresh).await, 400);
     let family = "select end_reason from sessions where id = $1";
-    let row = database.query_one(family, &[&session_of(&stage, &ada.access)]).await.unwrap();
+    let row = database.query_one(family, &[&session_of(&context, &ada.access)]).await.unwrap();
     assert_eq!(row.get::<_, Option<&str>>(0), Some("reuse"), "committed although the request failed");
     assert_problem(&refresh(&auth, &text(&c, "refresh_token")).await, 400);
     assert_problem(&auth.get("/auth/me").bearer(&text(&c, "access_token")).send().await, 401);
@@ -95,8 +95,8 @@ async fn a_replay_after_the_grace_kills_the_family_and_leaves_other_sessions_alo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn once_a_sign_out_is_answered_no_token_lives() {
-    let stage = Stage::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
-    let environments = environments(&stage);
+    let context = TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
+    let environments = environments(&context);
     register(&environments[0], "ada").await;
     for round in 0..200 {
         let tokens = log_in(&environments[0].elsewhere(), "ada", PASSWORD).await;
@@ -118,10 +118,10 @@ async fn once_a_sign_out_is_answered_no_token_lives() {
 
 #[tokio::test]
 async fn a_session_ends_at_its_absolute_limit_however_often_it_is_refreshed() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
-    let database = stage.database().await;
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
+    let database = context.database().await;
     database.execute("update sessions set expires_at = now() + interval '1 hour'", &[]).await.unwrap();
     let next = refresh(&auth, &ada.refresh).await;
     let sql = "select bool_and(t.expires_at <= s.expires_at) from refresh_tokens t
@@ -134,12 +134,12 @@ async fn a_session_ends_at_its_absolute_limit_however_often_it_is_refreshed() {
 
 #[tokio::test]
 async fn sessions_and_tokens_last_as_long_as_promised() {
-    let stage = Stage::new().await;
-    sign_up(&stage, "ada").await;
+    let context = TestContext::new().await;
+    sign_up(&context, "ada").await;
     let sql = "select extract(epoch from s.expires_at - s.created_at)::float8 / 86400,
         extract(epoch from t.expires_at - t.issued_at)::float8 / 86400
         from sessions s join refresh_tokens t on t.session_id = s.id";
-    let row = stage.database().await.query_one(sql, &[]).await.unwrap();
+    let row = context.database().await.query_one(sql, &[]).await.unwrap();
     let (absolute, idle): (f64, f64) = (row.get(0), row.get(1));
     assert!((absolute - 30.0).abs() < 0.01 && (idle - 7.0).abs() < 0.01, "{absolute} {idle}");
 }

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bundle::{Description, describe_all};
 use serde_json::Value;
 use shared::config::Env;
-use shared::testing::{Stage, stack_variables};
+use testkit::functions::{Description, describe_all};
+use testkit::{TestContext, stack_variables};
 
 async fn descriptions() -> Vec<Description> {
-    let stage = Stage::new().await;
-    describe_all(|| stage.env()).unwrap()
+    let context = TestContext::new().await;
+    describe_all(|| context.env()).unwrap()
 }
 
 /// Paths that the router knows beside those of the code, and who answers them.
@@ -37,10 +37,9 @@ async fn the_local_router_serves_the_paths_of_the_code() {
 async fn every_function_is_built_and_every_crate_is_a_function() {
     let described: BTreeSet<_> =
         descriptions().await.into_iter().map(|function| function.name.to_owned()).collect();
-    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../functions")).unwrap();
+    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions")).unwrap();
     let crates = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(described, crates);
-    assert_eq!(described, xtask::workspace::FUNCTIONS.into_iter().map(str::to_owned).collect());
 }
 
 #[tokio::test]
@@ -83,7 +82,7 @@ fn responses(document: &Value) -> Vec<(String, &str, &Value)> {
 
 #[test]
 fn the_description_has_the_headers_and_the_form_of_every_failure() {
-    let document = serde_json::to_value(bundle::openapi()).unwrap();
+    let document = serde_json::to_value(testkit::openapi::openapi()).unwrap();
     for (operation, status, response) in responses(&document) {
         let context = format!("{operation} {status}");
         let has = |name: &str| !response["headers"][name].is_null();
@@ -166,12 +165,12 @@ const NEEDED: [&str; 11] = [
 
 #[tokio::test]
 async fn without_a_variable_it_needs_a_function_does_not_start_and_says_which() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     for name in NEEDED {
         for value in ["", "\u{1}nonsense"] {
             let env = || {
                 Env::of(
-                    NEEDED.map(|other| (other, if other == name { value } else { stage.variable(other) })),
+                    NEEDED.map(|other| (other, if other == name { value } else { context.variable(other) })),
                 )
             };
             let any_text_will_do =
@@ -189,7 +188,7 @@ async fn without_a_variable_it_needs_a_function_does_not_start_and_says_which() 
 
 #[test]
 fn the_description_in_the_repository_is_the_one_of_the_code() {
-    let (written, code) = (include_str!("../../../openapi.json"), bundle::openapi_json());
+    let (written, code) = (include_str!("../../../openapi.json"), testkit::openapi::openapi_json());
     let difference = written.lines().zip(code.lines()).find(|(written, code)| written != code);
     assert_eq!(difference, None, "left: openapi.json; right: the code; renew it with `cargo xtask openapi`");
     assert_eq!(written.lines().count(), code.lines().count());
@@ -197,7 +196,7 @@ fn the_description_in_the_repository_is_the_one_of_the_code() {
 
 #[test]
 fn every_reference_in_the_description_leads_somewhere() {
-    let document = serde_json::to_value(bundle::openapi()).unwrap();
+    let document = serde_json::to_value(testkit::openapi::openapi()).unwrap();
     let text = document.to_string();
     for reference in text.split(r##""$ref":"#"##).skip(1) {
         let pointer = reference.split('"').next().unwrap();

@@ -3,31 +3,31 @@
 mod manager;
 
 use serde_json::json;
-use shared::testing::{Invoke as _, Stage};
 use shared::identity::tokens::generate;
-use xtask::environment::Environment;
+use stack::environment::ExecutionEnvironment;
+use testkit::{Client, TestContext};
 
 pub(crate) use manager::Manager;
 
-use crate::people::{PASSWORD, auth, log_in, register, text};
+use crate::users::{PASSWORD, auth, log_in, register, text};
 
-/// `stage` where what is secret is in the secret that `arn` names, and not among the variables.
-pub(crate) fn with_secret(stage: Stage, manager: &Manager, arn: &str) -> Stage {
-    let stage = stage.with("JWT_PRIVATE_KEY", "").with("PASSWORD_PEPPER", "").with("SECRET_ARN", arn);
-    stage.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url())
+/// `context` where what is secret is in the secret that `arn` names, and not among the variables.
+pub(crate) fn with_secret(context: TestContext, manager: &Manager, arn: &str) -> TestContext {
+    let context = context.with("JWT_PRIVATE_KEY", "").with("PASSWORD_PEPPER", "").with("SECRET_ARN", arn);
+    context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url())
 }
 
 #[tokio::test]
 async fn auth_starts_from_its_secret_with_one_call_and_signs_people_in() {
     let manager = Manager::start().await;
-    let stage = Stage::new().await;
-    let outside = auth(&stage);
-    let value = secrets::compose(stage.variable("JWT_PRIVATE_KEY"), stage.variable("PASSWORD_PEPPER"));
+    let context = TestContext::new().await;
+    let outside = auth(&context);
+    let value = secrets::compose(context.variable("JWT_PRIVATE_KEY"), context.variable("PASSWORD_PEPPER"));
     let arn = manager.create("bookshelf", Some(&value)).await;
     manager.forget();
     let environment =
-        Environment::start("auth", with_secret(stage, &manager, &arn).variables()).await.unwrap();
-    let inside = environment.client();
+        ExecutionEnvironment::start("auth", with_secret(context, &manager, &arn).variables()).await.unwrap();
+    let inside = Client::of(environment.clone());
     assert_eq!(register(&inside, "ada").await.status, 201);
     let tokens = log_in(&inside, "ada", PASSWORD).await;
     assert_eq!(tokens.status, 200, "{}", tokens.text());
@@ -39,8 +39,8 @@ async fn auth_starts_from_its_secret_with_one_call_and_signs_people_in() {
 }
 
 /// What `auth` says when it ends instead of starting: one line.
-async fn refusal(stage: &Stage) -> String {
-    let environment = Environment::start("auth", stage.variables()).await.unwrap();
+async fn refusal(context: &TestContext) -> String {
+    let environment = ExecutionEnvironment::start("auth", context.variables()).await.unwrap();
     let status = environment.ended().await.unwrap();
     assert_eq!(status.code(), Some(1), "{}", environment.log());
     let log = environment.log();
@@ -50,14 +50,14 @@ async fn refusal(stage: &Stage) -> String {
 
 #[tokio::test]
 async fn auth_refuses_a_missing_or_malformed_secret_with_one_line_that_holds_nothing_of_it() {
-    let (manager, stage, pair) = (Manager::start().await, Stage::new().await, generate());
-    let stage = stage.with("JWT_PUBLIC_KEYS", &pair.public_jwks);
-    let (key, pepper) = (pair.private_pem, stage.variable("PASSWORD_PEPPER").to_owned());
-    let stage = with_secret(stage, &manager, "there-is-none");
+    let (manager, context, pair) = (Manager::start().await, TestContext::new().await, generate());
+    let context = context.with("JWT_PUBLIC_KEYS", &pair.public_jwks);
+    let (key, pepper) = (pair.private_pem, context.variable("PASSWORD_PEPPER").to_owned());
+    let context = with_secret(context, &manager, "there-is-none");
     let none = "SECRET_ARN leads to no secret that can be read: ResourceNotFoundException";
-    assert_eq!(refusal(&stage).await, none);
+    assert_eq!(refusal(&context).await, none);
     let empty = manager.create("empty", None).await;
-    assert_eq!(refusal(&with_secret(stage, &manager, &empty)).await, none);
+    assert_eq!(refusal(&with_secret(context, &manager, &empty)).await, none);
 
     let malformed = "SECRET_ARN leads to a secret that is no JSON object of texts";
     for (n, (value, expected)) in [
@@ -77,8 +77,8 @@ async fn auth_refuses_a_missing_or_malformed_secret_with_one_line_that_holds_not
     .enumerate()
     {
         let arn = manager.create(&format!("malformed-{n}"), Some(&value)).await;
-        let stage = Stage::new().await.with("JWT_PUBLIC_KEYS", &pair.public_jwks);
-        assert_eq!(refusal(&with_secret(stage, &manager, &arn)).await, expected);
+        let context = TestContext::new().await.with("JWT_PUBLIC_KEYS", &pair.public_jwks);
+        assert_eq!(refusal(&with_secret(context, &manager, &arn)).await, expected);
     }
 }
 
@@ -86,30 +86,31 @@ async fn auth_refuses_a_missing_or_malformed_secret_with_one_line_that_holds_not
 async fn auth_does_not_wait_for_ever_for_a_secret() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let stage = Stage::new().await.with("SECRET_ARN", "arn");
-    let stage = stage.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &url);
+    let context = TestContext::new().await.with("SECRET_ARN", "arn");
+    let context = context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &url);
     let expected = "SECRET_ARN leads to no secret that can be read: Secrets Manager gives no answer";
-    assert_eq!(refusal(&stage).await, expected);
+    assert_eq!(refusal(&context).await, expected);
 }
 
 #[tokio::test]
 async fn no_other_function_asks_for_the_secret_and_nobody_does_without_its_name() {
     let manager = Manager::start().await;
-    let stage = Stage::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url());
-    let auth = Environment::start("auth", stage.variables()).await.unwrap();
-    assert_eq!(auth.client().get("/.well-known/jwks.json").send().await.status, 200);
-    let stage = stage.with("SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bookshelf");
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url());
+    let auth = ExecutionEnvironment::start("auth", context.variables()).await.unwrap();
+    assert_eq!(Client::of(auth.clone()).get("/.well-known/jwks.json").send().await.status, 200);
+    let context =
+        context.with("SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bookshelf");
     for (function, path) in [
         ("books", "/books"),
         ("rl-demo", "/rl-demo/ping"),
         ("bf-demo", "/books"),
         ("system", "/health/ready"),
     ] {
-        let environment = Environment::start(function, stage.variables()).await.unwrap();
-        let status = environment.client().get(path).send().await.status;
+        let environment = ExecutionEnvironment::start(function, context.variables()).await.unwrap();
+        let status = Client::of(environment.clone()).get(path).send().await.status;
         assert_eq!(status, if function == "bf-demo" { 404 } else { 200 }, "{function}");
     }
-    let maintenance = Environment::start("maintenance", stage.variables()).await.unwrap();
+    let maintenance = ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap();
     maintenance.invoke(r#"{"task":"purge"}"#).await.unwrap();
     assert_eq!((manager.connections(), manager.calls()), (0, vec![]));
 }

@@ -1,17 +1,17 @@
 //! Accounts, sign-in, rotation, sign-out.
 
 use serde_json::json;
-use shared::testing::Stage;
+use testkit::TestContext;
 
-use crate::people::{
+use crate::users::{
     PASSWORD, assert_invalid, assert_problem, auth, log_in, refresh, register, set_role, sign_up, text,
     without_request_id,
 };
 
 #[tokio::test]
 async fn a_token_answer_is_the_bare_object_of_oauth() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     register(&auth, "ada").await;
     let answer = log_in(&auth, "ada", PASSWORD).await;
     let tokens = answer.json();
@@ -23,24 +23,24 @@ async fn a_token_answer_is_the_bare_object_of_oauth() {
 
 #[tokio::test]
 async fn me_is_whoever_signed_in() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "Ada").await;
-    let me = auth(&stage).get("/auth/me").bearer(&ada.access).send().await;
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "Ada").await;
+    let me = auth(&context).get("/auth/me").bearer(&ada.access).send().await;
     assert_eq!(me.json(), json!({"id": ada.id, "username": "Ada", "role": "user"}));
 }
 
 #[tokio::test]
 async fn a_registration_can_not_choose_its_role() {
-    let stage = Stage::new().await;
+    let context = TestContext::new().await;
     let body = json!({"username": "eve", "password": PASSWORD, "role": "admin"});
-    let answer = auth(&stage).post("/auth/register").json(&body).send().await;
+    let answer = auth(&context).post("/auth/register").json(&body).send().await;
     assert_eq!((answer.status, &answer.json()["role"]), (201, &json!("user")));
 }
 
 #[tokio::test]
 async fn a_name_is_taken_in_all_its_forms() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     assert_eq!(register(&auth, "Straße").await.status, 201);
     for name in ["Straße", "STRASSE", "ｓｔｒａｓｓｅ"] {
         assert_problem(&register(&auth, name).await, 409);
@@ -50,8 +50,8 @@ async fn a_name_is_taken_in_all_its_forms() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_parallel_registrations_of_one_name_one_succeeds() {
-    let stage = Stage::new().await;
-    let environments = [auth(&stage), auth(&stage)];
+    let context = TestContext::new().await;
+    let environments = [auth(&context), auth(&context)];
     let requests: Vec<_> = (0..8)
         .map(|n| {
             let auth = environments[n % 2].clone();
@@ -68,8 +68,8 @@ async fn of_parallel_registrations_of_one_name_one_succeeds() {
 
 #[tokio::test]
 async fn a_registration_is_refused_with_all_its_problems() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     for (body, fields) in [
         (json!({}), vec!["username", "password"]),
         (json!({"username": "a", "password": 1, "admin": true}), vec!["username", "password", "admin"]),
@@ -87,17 +87,17 @@ async fn a_registration_is_refused_with_all_its_problems() {
             "values are not echoed"
         );
     }
-    let rows = stage.database().await.query_one("select count(*) from users", &[]).await.unwrap();
+    let rows = context.database().await.query_one("select count(*) from users", &[]).await.unwrap();
     assert_eq!(rows.get::<_, i64>(0), 0);
 }
 
 #[tokio::test]
 async fn every_way_not_to_get_in_gives_one_answer() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     register(&auth, "ada").await;
     register(&auth, "disabled").await;
-    let database = stage.database().await;
+    let database = context.database().await;
     database.execute("update users set disabled = true where username = 'disabled'", &[]).await.unwrap();
     let mut answers = Vec::new();
     for (name, password) in [
@@ -116,8 +116,8 @@ async fn every_way_not_to_get_in_gives_one_answer() {
 
 #[tokio::test]
 async fn a_token_request_that_is_none_gets_the_error_that_oauth_clients_read() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     let form = "application/x-www-form-urlencoded";
     for path in ["/auth/login", "/auth/refresh"] {
         for (content_type, body, status, error) in [
@@ -157,8 +157,8 @@ async fn a_token_request_that_is_none_gets_the_error_that_oauth_clients_read() {
 
 #[tokio::test]
 async fn parameters_that_oauth_does_not_know_are_ignored() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     register(&auth, "ada").await;
     let form = [
         ("username", "ada"),
@@ -172,9 +172,9 @@ async fn parameters_that_oauth_does_not_know_are_ignored() {
 
 #[tokio::test]
 async fn a_refresh_token_is_exchanged_as_form_or_json_and_never_in_the_query() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
     let second = refresh(&auth, &ada.refresh).await;
     assert_eq!(second.status, 200, "{}", second.text());
     let body = json!({"refresh_token": text(&second, "refresh_token")});
@@ -189,9 +189,9 @@ async fn a_refresh_token_is_exchanged_as_form_or_json_and_never_in_the_query() {
 
 #[tokio::test]
 async fn a_repeated_refresh_within_the_grace_gets_the_same_successor() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
     let first = text(&refresh(&auth, &ada.refresh).await, "refresh_token");
     let again = text(&refresh(&auth, &ada.refresh).await, "refresh_token");
     assert!(!first.is_empty());
@@ -200,9 +200,9 @@ async fn a_repeated_refresh_within_the_grace_gets_the_same_successor() {
 
 #[tokio::test]
 async fn signing_out_ends_this_session_and_no_other() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
     let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
     assert_eq!(auth.post("/auth/logout").bearer(&ada.access).send().await.status, 204);
     assert_problem(&auth.get("/auth/me").bearer(&ada.access).send().await, 401);
@@ -212,9 +212,9 @@ async fn signing_out_ends_this_session_and_no_other() {
 
 #[tokio::test]
 async fn signing_out_everywhere_ends_every_session() {
-    let stage = Stage::new().await;
-    let (ada, bob) = (sign_up(&stage, "ada").await, sign_up(&stage, "bob").await);
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
+    let auth = auth(&context);
     let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
     assert_eq!(auth.post("/auth/logout-all").bearer(&ada.access).send().await.status, 204);
     for token in [&ada.access, &text(&other, "access_token")] {
@@ -225,12 +225,12 @@ async fn signing_out_everywhere_ends_every_session() {
 
 #[tokio::test]
 async fn a_user_who_is_disabled_or_deleted_is_out_at_once() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     for sql in ["update users set disabled = true where id = $1", "delete from users where id = $1"] {
         let name = if sql.starts_with("update") { "ada" } else { "bob" };
-        let person = sign_up(&stage, name).await;
-        stage.database().await.execute(sql, &[&person.id]).await.unwrap();
+        let person = sign_up(&context, name).await;
+        context.database().await.execute(sql, &[&person.id]).await.unwrap();
         assert_problem(&auth.get("/auth/me").bearer(&person.access).send().await, 401);
         assert_problem(&refresh(&auth, &person.refresh).await, 400);
     }
@@ -238,42 +238,42 @@ async fn a_user_who_is_disabled_or_deleted_is_out_at_once() {
 
 #[tokio::test]
 async fn the_role_is_the_databases_and_not_the_tokens() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
     let visit = async || auth.get("/auth/admin-only").bearer(&ada.access).send().await;
     assert_problem(&visit().await, 403);
-    set_role(&stage, "ada", "admin").await;
+    set_role(&context, "ada", "admin").await;
     assert_eq!(visit().await.status, 200);
 }
 
 #[tokio::test]
 async fn a_cheap_hash_is_replaced_at_the_next_sign_in() {
-    let stage = Stage::new().await;
-    sign_up(&stage, "ada").await;
-    let stage = stage.with("BCRYPT_COST", "11");
-    assert_eq!(log_in(&auth(&stage), "ada", PASSWORD).await.status, 200);
-    let row = stage.database().await.query_one("select password_hash from users", &[]).await.unwrap();
+    let context = TestContext::new().await;
+    sign_up(&context, "ada").await;
+    let context = context.with("BCRYPT_COST", "11");
+    assert_eq!(log_in(&auth(&context), "ada", PASSWORD).await.status, 200);
+    let row = context.database().await.query_one("select password_hash from users", &[]).await.unwrap();
     assert!(row.get::<_, String>(0).starts_with("$2b$11$"));
-    assert_eq!(log_in(&auth(&stage), "ada", PASSWORD).await.status, 200);
+    assert_eq!(log_in(&auth(&context), "ada", PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
 async fn neither_passwords_nor_tokens_stand_in_the_database() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    refresh(&auth(&stage), &ada.refresh).await;
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    refresh(&auth(&context), &ada.refresh).await;
     let sql = "select (select json_agg(u)::text from users u) || (select json_agg(s)::text from sessions s)
         || (select json_agg(t)::text from refresh_tokens t)";
-    let everything: String = stage.database().await.query_one(sql, &[]).await.unwrap().get(0);
+    let everything: String = context.database().await.query_one(sql, &[]).await.unwrap().get(0);
     let signature = ada.refresh.rsplit('.').next().unwrap();
     assert!(!everything.contains(PASSWORD) && !everything.contains(signature));
 }
 
 #[tokio::test]
 async fn the_public_keys_are_public() {
-    let stage = Stage::new().await;
-    let answer = auth(&stage).get("/.well-known/jwks.json").send().await;
+    let context = TestContext::new().await;
+    let answer = auth(&context).get("/.well-known/jwks.json").send().await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
     let key = &answer.json()["keys"][0];

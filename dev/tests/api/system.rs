@@ -1,17 +1,17 @@
 //! Health, the description, and the docs.
 
 use serde_json::json;
-use shared::testing::{Answer, Client, Stage};
+use testkit::{Client, Response, TestContext};
 
-use crate::people::assert_problem;
+use crate::users::assert_problem;
 
 #[tokio::test]
 async fn health_touches_nothing() {
-    let stage = Stage::new()
+    let context = TestContext::new()
         .await
         .with("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x")
         .with("REDIS_URL", "redis://127.0.0.1:1/");
-    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let system = Client::start::<system::App>(context.env()).unwrap();
     let answer = system.get("/health").send().await;
     assert_eq!((answer.status, answer.json()), (200, json!({"status": "ok"})));
     assert_problem(&system.get("/health/ready").send().await, 503);
@@ -19,22 +19,22 @@ async fn health_touches_nothing() {
 
 #[tokio::test]
 async fn readiness_says_that_the_stores_answer() {
-    let stage = Stage::new().await;
-    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let context = TestContext::new().await;
+    let system = Client::start::<system::App>(context.env()).unwrap();
     let answer = system.get("/health/ready").send().await;
     assert_eq!((answer.status, answer.json()), (200, json!({"postgres": "ok", "redis": "ok"})));
 }
 
 #[tokio::test]
 async fn the_api_describes_itself() {
-    let stage = Stage::new().await;
-    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let context = TestContext::new().await;
+    let system = Client::start::<system::App>(context.env()).unwrap();
     let answer = system.get("/openapi.json").send().await;
     assert_eq!(answer.json()["info"]["title"], "Bookshelf");
 }
 
 /// The page's own URLs, as a browser resolves them: against what is left of the last `/` of where it is.
-fn urls_of(page: &Answer, path: &str) -> Vec<String> {
+fn urls_of(page: &Response, path: &str) -> Vec<String> {
     let folder = path.rsplit_once('/').unwrap().0;
     let text = page.text();
     let urls = ["href=\"", "src=\""].into_iter().flat_map(|name| text.split(name).skip(1));
@@ -44,8 +44,8 @@ fn urls_of(page: &Answer, path: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_docs_and_their_files_are_served_under_a_policy_that_lets_nothing_else_in() {
-    let stage = Stage::new().await.with("STAGE_PREFIX", "/prod");
-    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let context = TestContext::new().await.with("STAGE_PREFIX", "/prod");
+    let system = Client::start::<system::App>(context.env()).unwrap();
     for path in ["/docs", "/docs/", "/prod/docs", "/prod/docs/"] {
         let page = system.get(path).send().await;
         assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
@@ -68,8 +68,8 @@ async fn the_docs_and_their_files_are_served_under_a_policy_that_lets_nothing_el
 
 #[tokio::test]
 async fn a_file_of_the_docs_comes_compressed_or_not_and_not_again_while_it_is_the_same() {
-    let stage = Stage::new().await;
-    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let context = TestContext::new().await;
+    let system = Client::start::<system::App>(context.env()).unwrap();
     let ask = |encoding: &'static str, tag: &str| {
         let request = system.get("/docs/swagger-ui-bundle.js").header("accept-encoding", encoding);
         request.header("if-none-match", tag).send()
@@ -98,8 +98,8 @@ async fn a_file_of_the_docs_comes_compressed_or_not_and_not_again_while_it_is_th
 
 #[tokio::test]
 async fn nothing_but_its_own_files_is_below_the_docs() {
-    let stage = Stage::new().await;
-    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let context = TestContext::new().await;
+    let system = Client::start::<system::App>(context.env()).unwrap();
     for path in [
         "/docs/x",
         "/docs/START.JS",

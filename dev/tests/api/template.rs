@@ -12,15 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use bundle::{Description, describe_all};
 use serde_json::Value;
-use shared::testing::Stage;
+use testkit::TestContext;
+use testkit::functions::{Description, FUNCTIONS, describe_all};
 
 use document::{Template, strings};
 
 /// The functions as they are with stores like those of the template. None is reached for.
 async fn descriptions() -> Vec<Description> {
-    let stage = Stage::new()
+    let context = TestContext::new()
         .await
         .with("DATABASE_URL", "postgres://user@db.example:5432/bookshelf?sslmode=verify-full")
         .with("DATABASE_AUTH", "iam")
@@ -28,7 +28,7 @@ async fn descriptions() -> Vec<Description> {
         .with("REDIS_AUTH", "iam")
         .with("REDIS_CACHE_NAME", "bookshelf")
         .with("SECRET_ARN", "arn");
-    describe_all(|| stage.env()).unwrap()
+    describe_all(|| context.env()).unwrap()
 }
 
 /// Catch `/books/` and `/docs/`; the template says why.
@@ -63,7 +63,7 @@ async fn the_gateway_routes_the_paths_of_the_code_and_no_other() {
 fn every_function_is_deployed() {
     let template = Template::read();
     let deployed: BTreeSet<_> = template.functions().iter().map(|function| function.binary).collect();
-    assert_eq!(deployed, xtask::workspace::FUNCTIONS.into());
+    assert_eq!(deployed, FUNCTIONS.iter().map(|function| function.name).collect());
 }
 
 /// Without one of these a function that asks for it does not start.
@@ -210,7 +210,8 @@ fn every_permission_is_for_one_thing() {
             if actions == ["rds-db:connect"] {
                 let user = resource.split("dbuser:${Id}/").nth(1).unwrap().split('"').next().unwrap();
                 assert!(users.insert(user.to_owned()), "{user} is two functions");
-                let url = function.properties["Environment"]["Variables"]["DATABASE_URL"].to_string();
+                let url =
+                    function.properties["ExecutionEnvironment"]["Variables"]["DATABASE_URL"].to_string();
                 assert!(url.contains(&format!("postgres://{user}@")), "{}: {url}", function.binary);
             }
         }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 use shared::lambda::function::Function as _;
-use shared::testing::{Client, Stage};
 use terminator::{Authority, Manner, TLS_REQUEST, Terminator};
+use testkit::{Client, TestContext};
 
-use crate::people::{assert_problem, books, sign_up};
+use crate::users::{assert_problem, books, sign_up};
 
 /// Good for longer than these tests.
 const LONG: i32 = 2090;
@@ -24,25 +24,25 @@ fn parts(url: &str) -> (&str, &str) {
     (login, rest.split('/').next().unwrap())
 }
 
-/// `stage` with something before the store that `variable` names, reached with TLS as `localhost`.
-async fn through(stage: Stage, variable: &str, manner: Manner) -> (Stage, Terminator) {
-    let url = stage.variable(variable).to_owned();
+/// `context` with something before the store that `variable` names, reached with TLS as `localhost`.
+async fn through(context: TestContext, variable: &str, manner: Manner) -> (TestContext, Terminator) {
+    let url = context.variable(variable).to_owned();
     let address = parts(&url).1;
     let postgres = variable == "DATABASE_URL";
     let terminator = Terminator::before(address, postgres, manner).await;
     let url = url.replace(address, &format!("localhost:{}", terminator.port));
     let url = if postgres { url + "?sslmode=require" } else { url.replace("redis://", "rediss://") };
-    (stage.with(variable, &url), terminator)
+    (context.with(variable, &url), terminator)
 }
 
 /// Whether the stores answer a function that has nothing but these two.
-async fn readiness(stage: &Stage) -> shared::testing::Answer {
-    Client::start::<system::App>(&stage.env()).unwrap().get("/health/ready").send().await
+async fn readiness(context: &TestContext) -> testkit::Response {
+    Client::start::<system::App>(context.env()).unwrap().get("/health/ready").send().await
 }
 
-/// A stage that shows tokens to both stores.
-fn with_tokens(stage: Stage) -> Stage {
-    stage
+/// A context that shows tokens to both stores.
+fn with_tokens(context: TestContext) -> TestContext {
+    context
         .with("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
         .with("AWS_SECRET_ACCESS_KEY", "wJalr/EXAMPLE+KEY")
         .with("AWS_SESSION_TOKEN", "IQoJb3Jp/+EXAMPLE==")
@@ -57,13 +57,13 @@ fn date(token: &str) -> &str {
 #[tokio::test]
 async fn every_store_works_through_tls_and_says_nothing_outside_it() {
     let authority = Authority::new();
-    let stage = Stage::new().await.with("TLS_ROOTS", &authority.pem());
+    let context = TestContext::new().await.with("TLS_ROOTS", &authority.pem());
     let manner = || Manner::Encrypted(authority.server("localhost", LONG));
-    let (stage, postgres) = through(stage, "DATABASE_URL", manner()).await;
-    let (stage, redis) = through(stage, "REDIS_URL", manner()).await;
-    assert_eq!(readiness(&stage).await.status, 200);
-    let ada = sign_up(&stage, "ada").await;
-    let books = books(&stage);
+    let (context, postgres) = through(context, "DATABASE_URL", manner()).await;
+    let (context, redis) = through(context, "REDIS_URL", manner()).await;
+    assert_eq!(readiness(&context).await.status, 200);
+    let ada = sign_up(&context, "ada").await;
+    let books = books(&context);
     let book = json!({"title": "T", "author": "A"});
     assert_eq!(books.post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
     for _ in 0..2 {
@@ -73,8 +73,8 @@ async fn every_store_works_through_tls_and_says_nothing_outside_it() {
     assert!(postgres.clear().chunks(8).all(|said| said == TLS_REQUEST), "{:?}", postgres.clear());
     assert!(postgres.said().concat().contains("insert into books"));
     assert!(redis.clear().is_empty() && redis.said().concat().contains("EVALSHA"));
-    let synonym = stage.variable("DATABASE_URL").replace("=require", "=verify-full");
-    assert_eq!(readiness(&stage.with("DATABASE_URL", &synonym)).await.status, 200);
+    let synonym = context.variable("DATABASE_URL").replace("=require", "=verify-full");
+    assert_eq!(readiness(&context.with("DATABASE_URL", &synonym)).await.status, 200);
 }
 
 #[tokio::test]
@@ -87,11 +87,11 @@ async fn a_store_that_can_not_prove_who_it_is_is_a_503_and_hears_nothing() {
             ("a certificate that has expired", Manner::Encrypted(authority.server("localhost", 2021))),
             ("no TLS at all", Manner::Plain),
         ] {
-            let stage = Stage::new().await.with("TLS_ROOTS", &authority.pem());
-            let login = parts(stage.variable(variable)).0.to_owned();
+            let context = TestContext::new().await.with("TLS_ROOTS", &authority.pem());
+            let login = parts(context.variable(variable)).0.to_owned();
             let password = login.split_once(':').unwrap().1.to_owned();
-            let (stage, terminator) = through(stage, variable, manner).await;
-            assert_problem(&readiness(&stage).await, 503);
+            let (context, terminator) = through(context, variable, manner).await;
+            assert_problem(&readiness(&context).await, 503);
             assert!(terminator.said().is_empty(), "{variable}, {what}: {:?}", terminator.said());
             let clear = String::from_utf8_lossy(&terminator.clear()).into_owned();
             for secret in [password.as_str(), "bookshelf", "select", "PING", "AUTH"] {
@@ -105,10 +105,10 @@ async fn a_store_that_can_not_prove_who_it_is_is_a_503_and_hears_nothing() {
 async fn without_roots_of_its_own_a_function_trusts_the_authorities_of_aws_and_no_other() {
     let authority = Authority::new();
     for variable in STORES {
-        let stage = Stage::new().await.with("AWS_REGION", "eu-central-1");
+        let context = TestContext::new().await.with("AWS_REGION", "eu-central-1");
         let manner = Manner::Encrypted(authority.server("localhost", LONG));
-        let (stage, terminator) = through(stage, variable, manner).await;
-        assert_problem(&readiness(&stage).await, 503);
+        let (context, terminator) = through(context, variable, manner).await;
+        assert_problem(&readiness(&context).await, 503);
         assert!(terminator.said().is_empty());
     }
 }
@@ -116,11 +116,12 @@ async fn without_roots_of_its_own_a_function_trusts_the_authorities_of_aws_and_n
 #[tokio::test]
 async fn postgres_is_shown_a_fresh_token_at_each_connect() {
     let authority = Authority::new();
-    let stage =
-        with_tokens(Stage::new().await).with("TLS_ROOTS", &authority.pem()).with("DATABASE_AUTH", "iam");
-    let (stage, terminator) =
-        through(stage, "DATABASE_URL", Manner::Refusing(authority.server("localhost", LONG))).await;
-    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let context = with_tokens(TestContext::new().await)
+        .with("TLS_ROOTS", &authority.pem())
+        .with("DATABASE_AUTH", "iam");
+    let (context, terminator) =
+        through(context, "DATABASE_URL", Manner::Refusing(authority.server("localhost", LONG))).await;
+    let system = Client::start::<system::App>(context.env()).unwrap();
     let begun = Instant::now();
     while terminator.said().iter().map(|token| date(token)).collect::<std::collections::BTreeSet<_>>().len()
         < 2
@@ -149,14 +150,14 @@ fn signature(token: &str) -> &str {
 #[tokio::test]
 async fn maintenance_works_through_tls_and_shows_tokens_as_well() {
     let authority = Authority::new();
-    let stage = Stage::new().await.with("TLS_ROOTS", &authority.pem());
+    let context = TestContext::new().await.with("TLS_ROOTS", &authority.pem());
     let purge = || json!({"task": "purge"});
     let manner = Manner::Encrypted(authority.server("localhost", LONG));
-    let (encrypted, terminator) = through(stage.clone(), "DATABASE_URL", manner).await;
+    let (encrypted, terminator) = through(context.clone(), "DATABASE_URL", manner).await;
     crate::maintenance::run(&encrypted, purge()).await.unwrap();
     assert!(terminator.clear().chunks(8).all(|said| said == TLS_REQUEST), "{:?}", terminator.clear());
     let manner = Manner::Refusing(authority.server("localhost", LONG));
-    let (refusing, terminator) = through(with_tokens(stage), "DATABASE_URL", manner).await;
+    let (refusing, terminator) = through(with_tokens(context), "DATABASE_URL", manner).await;
     crate::maintenance::run(&refusing.with("DATABASE_AUTH", "iam"), purge()).await.unwrap_err();
     let said = terminator.said();
     assert!(said[0].contains("Action=connect&DBUser=bookshelf&X-Amz-"), "{said:?}");
@@ -165,21 +166,21 @@ async fn maintenance_works_through_tls_and_shows_tokens_as_well() {
 #[tokio::test]
 async fn a_connection_to_redis_that_is_ended_is_replaced_with_a_fresh_token_and_no_request_fails() {
     let authority = Authority::new();
-    let stage = with_tokens(Stage::new().await);
+    let context = with_tokens(TestContext::new().await);
     // Somebody who may sign in with any password at all; who they are, the token says.
-    let user = stage.variable("REDIS_KEY_PREFIX").trim_end_matches(':').to_owned();
-    let mut redis = crate::cache::connection(&stage).await;
+    let user = context.variable("REDIS_KEY_PREFIX").trim_end_matches(':').to_owned();
+    let mut redis = crate::cache::connection(&context).await;
     let mut command = redis::cmd("ACL");
     command.arg(&["SETUSER", &user, "on", "nopass", "allkeys", "allcommands"]);
     command.query_async::<()>(&mut redis).await.unwrap();
     let manner = Manner::Encrypted(authority.server("localhost", LONG));
-    let (stage, terminator) = through(stage, "REDIS_URL", manner).await;
-    let stage = stage
+    let (context, terminator) = through(context, "REDIS_URL", manner).await;
+    let context = context
         .with("REDIS_URL", &format!("rediss://{user}@localhost:{}", terminator.port))
         .with("REDIS_AUTH", "iam")
         .with("REDIS_CACHE_NAME", "bookshelf-cache")
         .with("TLS_ROOTS", &authority.pem());
-    let system = Client::start::<system::App>(&stage.env()).unwrap();
+    let system = Client::start::<system::App>(context.env()).unwrap();
     let begun = SystemTime::now();
     while terminator.said().len() < 2 || begun.elapsed().unwrap() < Duration::from_secs(1) {
         terminator.close_all();
@@ -198,8 +199,8 @@ async fn a_connection_to_redis_that_is_ended_is_replaced_with_a_fresh_token_and_
 
 #[tokio::test]
 async fn a_way_to_sign_in_that_is_none_ends_the_start_with_one_line() {
-    let stage = with_tokens(Stage::new().await);
-    let url = |variable: &str| stage.variable(variable).to_owned();
+    let context = with_tokens(TestContext::new().await);
+    let url = |variable: &str| context.variable(variable).to_owned();
     let encrypted = format!("{}?sslmode=require", url("DATABASE_URL"));
     for (variables, line) in [
         ([("DATABASE_AUTH", "password"), ("LOG_LEVEL", "")], "DATABASE_AUTH is not iam"),
@@ -223,7 +224,7 @@ async fn a_way_to_sign_in_that_is_none_ends_the_start_with_one_line() {
             "AWS_REGION is no region whose authority is known; set TLS_ROOTS",
         ),
     ] {
-        let mut all = stage.variables().clone();
+        let mut all = context.variables().clone();
         all.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let started = system::App::from_env(&shared::config::Env::of(all));
         assert_eq!(started.err().map(|error| error.to_string()).as_deref(), Some(line));

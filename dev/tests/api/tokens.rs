@@ -1,13 +1,13 @@
 //! Authorization headers that are not quite right.
 
-use shared::testing::Stage;
+use testkit::TestContext;
 
-use crate::people::{assert_problem, auth, sign_up};
+use crate::users::{assert_problem, auth, sign_up};
 
 #[tokio::test]
 async fn the_challenge_says_invalid_token_only_when_one_was_sent() {
-    let stage = Stage::new().await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let auth = auth(&context);
     for (header, sent) in [
         (None, false),
         (Some("Basic YTpi"), false),
@@ -30,20 +30,20 @@ async fn the_challenge_says_invalid_token_only_when_one_was_sent() {
 
 #[tokio::test]
 async fn a_refresh_token_opens_nothing_and_an_access_token_refreshes_nothing() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let auth = auth(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let auth = auth(&context);
     assert_problem(&auth.get("/auth/me").bearer(&ada.refresh).send().await, 401);
-    assert_problem(&crate::people::refresh(&auth, &ada.access).await, 400);
+    assert_problem(&crate::users::refresh(&auth, &ada.access).await, 400);
 }
 
 #[tokio::test]
 async fn a_token_of_another_deployment_is_refused() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
     for (name, value) in [("JWT_ISSUER", "https://other.example"), ("JWT_AUDIENCE", "other")] {
-        let env: shared::config::Env = stage.env();
-        let other = Stage::new().await.with(name, value);
+        let env: shared::config::Env = context.env();
+        let other = TestContext::new().await.with(name, value);
         assert_ne!(env.required(name).unwrap(), value);
         assert_problem(&auth(&other).get("/auth/me").bearer(&ada.access).send().await, 401);
     }

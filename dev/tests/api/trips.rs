@@ -1,34 +1,33 @@
 //! How often a request goes to a store: what a round trip costs depends on the network, how many there are does not.
 
 use serde_json::json;
-use shared::testing::{Client, RequestBuilder, Stage};
-use xtask::door::Door;
+use testkit::proxy::{Mode, Proxy};
+use testkit::{Client, RequestBuilder, TestContext};
 
-use crate::door::{HOLDING, OPEN, with_door};
-use crate::people::{assert_problem, books, sign_up};
+use crate::users::{assert_problem, books, sign_up};
 
-/// A stage whose stores are behind doors that count.
-async fn counted(stage: Stage) -> (Stage, [Door; 2]) {
-    let [redis, postgres] = ["REDIS_URL", "DATABASE_URL"].map(|name| stage.variable(name).to_owned());
-    let doors = [Door::before(&redis).await.unwrap(), Door::before(&postgres).await.unwrap()];
-    let stage = stage.with("REDIS_URL", doors[0].url()).with("DATABASE_URL", doors[1].url());
-    (stage, doors)
+/// A context whose stores are behind proxies that count.
+async fn counted(context: TestContext) -> (TestContext, [Proxy; 2]) {
+    let [redis, postgres] = ["REDIS_URL", "DATABASE_URL"].map(|name| context.variable(name).to_owned());
+    let proxies = [Proxy::counting(&redis).await.unwrap(), Proxy::counting(&postgres).await.unwrap()];
+    let context = context.with("REDIS_URL", proxies[0].url()).with("DATABASE_URL", proxies[1].url());
+    (context, proxies)
 }
 
 /// Sends a request and tells its status and how many round trips it made, to Redis and to Postgres.
-async fn trips(doors: &[Door; 2], request: RequestBuilder<'_>) -> (u16, [usize; 2]) {
-    for door in doors {
-        let _ = door.trips();
+async fn trips(proxies: &[Proxy; 2], request: RequestBuilder<'_>) -> (u16, [usize; 2]) {
+    for proxy in proxies {
+        let _ = proxy.trips();
     }
-    (request.send().await.status, doors.each_ref().map(Door::trips))
+    (request.send().await.status, proxies.each_ref().map(Proxy::trips))
 }
 
 #[tokio::test]
 async fn a_request_makes_so_many_round_trips() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (stage, doors) = counted(stage).await;
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let (context, proxies) = counted(context).await;
+    let books = books(&context);
     let book = json!({"title": "T", "author": "A"});
     let create = |books| Client::post(books, "/books").bearer(&ada.access).json(&book);
     let update = |books| Client::put(books, "/books/1").bearer(&ada.access).json(&book);
@@ -36,11 +35,11 @@ async fn a_request_makes_so_many_round_trips() {
     assert_eq!(books.get("/books").send().await.status, 200);
     assert_eq!(create(&books).send().await.status, 201);
     assert_eq!(
-        trips(&doors, create(&books)).await,
+        trips(&proxies, create(&books)).await,
         (201, [2, 2]),
         "create: quota, invalidation; token, book"
     );
-    assert_eq!(trips(&doors, update(&books)).await, (200, [2, 2]), "update: the same");
+    assert_eq!(trips(&proxies, update(&books)).await, (200, [2, 2]), "update: the same");
     for (target, redis, postgres, what) in [
         ("/books", 2, 1, "an uncached list: quota with look-up, storing; the page"),
         ("/books", 1, 0, "a cached list: quota with look-up"),
@@ -48,38 +47,38 @@ async fn a_request_makes_so_many_round_trips() {
         ("/books/1", 1, 1, "an item: quota; the book"),
         ("/books/x", 1, 0, "no item: quota"),
     ] {
-        let (_, counted) = trips(&doors, books.get(target)).await;
+        let (_, counted) = trips(&proxies, books.get(target)).await;
         assert_eq!(counted, [redis, postgres], "{what}");
     }
-    assert_eq!(doors.each_ref().map(Door::connections), [1, 1]);
+    assert_eq!(proxies.each_ref().map(Proxy::connections), [1, 1]);
 }
 
 #[tokio::test]
 async fn whoever_was_refused_is_refused_again_without_a_round_trip() {
-    let (stage, doors) = counted(Stage::new().await.with("RATE_LIMIT_PING", "1/60")).await;
-    let demo = Client::start::<rl_demo::App>(&stage.env()).unwrap();
+    let (context, proxies) = counted(TestContext::new().await.with("RATE_LIMIT_PING", "1/60")).await;
+    let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
     assert_eq!(demo.elsewhere().get("/rl-demo/ping").send().await.status, 200);
     let ping = || demo.get("/rl-demo/ping");
-    assert_eq!(trips(&doors, ping()).await, (200, [1, 0]));
-    assert_eq!(trips(&doors, ping()).await, (429, [1, 0]));
-    assert_eq!(trips(&doors, ping()).await, (429, [0, 0]));
+    assert_eq!(trips(&proxies, ping()).await, (200, [1, 0]));
+    assert_eq!(trips(&proxies, ping()).await, (429, [1, 0]));
+    assert_eq!(trips(&proxies, ping()).await, (429, [0, 0]));
 }
 
 #[tokio::test]
 async fn what_changes_nothing_is_worked_on_while_it_is_counted() {
-    let stage = Stage::new().await.with("REDIS_PATIENCE_MS", "1000");
-    let (stage, redis) = with_door(stage, "REDIS_URL").await;
-    let (stage, postgres) = with_door(stage, "DATABASE_URL").await;
-    let books = books(&stage);
+    let context = TestContext::new().await.with("REDIS_PATIENCE_MS", "1000");
+    let (context, redis) = Proxy::within(context, "REDIS_URL").await;
+    let (context, postgres) = Proxy::within(context, "DATABASE_URL").await;
+    let books = books(&context);
     assert_eq!(books.get("/books/1").send().await.status, 404);
-    for door in [&redis, &postgres] {
-        door.set(HOLDING);
+    for proxy in [&redis, &postgres] {
+        proxy.set(Mode::Holding);
     }
     let both_asked = async {
         redis.until_holding().await;
         postgres.until_holding().await;
-        redis.set(OPEN);
-        postgres.set(OPEN);
+        redis.set(Mode::Open);
+        postgres.set(Mode::Open);
     };
     let (answer, ()) = tokio::join!(books.get("/books/1").send(), both_asked);
     // Had Redis been waited for first, its patience would have ended, and the request would not be counted.
@@ -88,13 +87,13 @@ async fn what_changes_nothing_is_worked_on_while_it_is_counted() {
 
 #[tokio::test]
 async fn who_is_refused_gets_nothing_of_what_was_worked_on_meanwhile() {
-    let stage = Stage::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
-    let ada = sign_up(&stage, "ada").await;
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
+    let ada = sign_up(&context, "ada").await;
     let draft = json!({"title": "T", "author": "A"});
     let create = async |books: &Client| books.post("/books").bearer(&ada.access).json(&draft).send().await;
-    assert_eq!(create(&books(&stage).elsewhere()).await.status, 201);
+    assert_eq!(create(&books(&context).elsewhere()).await.status, 201);
     // Each in an environment that remembers nobody.
-    let [first, second, third] = [(); 3].map(|()| books(&stage).from_ip("192.0.2.77"));
+    let [first, second, third] = [(); 3].map(|()| books(&context).from_ip("192.0.2.77"));
     assert_eq!(first.get("/books/1").send().await.status, 200);
     let refused = second.get("/books/1").send().await;
     assert_problem(&refused, 429);

@@ -12,9 +12,9 @@ use oauth2::{
     RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, RevocationUrl, StandardRevocableToken,
     TokenResponse as _, TokenUrl,
 };
+use stack::http::{exchange, send};
+use stack::local_api::LocalApi;
 use tokio::time::sleep;
-use xtask::http::{exchange, send};
-use xtask::up::Up;
 
 use crate::scripts;
 
@@ -22,36 +22,36 @@ const PASSWORD: &str = "correct horse battery staple";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_of_three_makers_sign_in_refresh_revoke_and_raise_their_own_errors() {
-    let up = crate::up().await;
-    let shelf_app = ShelfApp::of(&up).await;
+    let api = crate::up().await;
+    let shelf_app = ShelfApp::of(&api).await;
     shelf_app.lives_its_life().await;
     shelf_app.hears_of_mistakes().await;
     // Uses up the quota of the login; the last thing to see is what the third client makes of that.
-    run(&up, "sign_in.py").await;
+    run(&api, "sign_in.py").await;
     shelf_app.is_throttled().await;
-    up.stop().await;
+    api.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_forged_with_other_libraries_open_nothing() {
-    let up = crate::up().await;
+    let api = crate::up().await;
     tokio::select! {
-        () = run(&up, "hostile.py") => {}
-        () = keep_the_quota_open(&up) => {}
+        () = run(&api, "hostile.py") => {}
+        () = keep_the_quota_open(&api) => {}
     }
-    up.stop().await;
+    api.stop().await;
 }
 
 /// Runs a script beside this file against the API; shows what it printed if it fails.
-async fn run(up: &Up, script: &str) {
-    let arguments = [up.url(), up.stack().env_file().display().to_string()];
+async fn run(api: &LocalApi, script: &str) {
+    let arguments = [api.url(), api.stack().env_file().display().to_string()];
     let printed = scripts::run("clients", script, &arguments).await.unwrap_or_else(|error| panic!("{error}"));
     println!("{script}: {printed}");
 }
 
 /// Forgets, again and again, the requests that were counted: a thousand tokens would otherwise take ten minutes.
-async fn keep_the_quota_open(up: &Up) {
-    let client = redis::Client::open(up.stack().var("REDIS_URL")).unwrap();
+async fn keep_the_quota_open(api: &LocalApi) {
+    let client = redis::Client::open(api.stack().var("REDIS_URL")).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     loop {
         let logs: Vec<String> =
@@ -77,21 +77,21 @@ struct ShelfApp {
 
 impl ShelfApp {
     /// Registers a user, under a name that no earlier run took.
-    async fn of(up: &Up) -> Self {
+    async fn of(api: &LocalApi) -> Self {
         let client = |token_endpoint: &str| {
-            let token_url = TokenUrl::new(format!("{}{token_endpoint}", up.url())).unwrap();
+            let token_url = TokenUrl::new(format!("{}{token_endpoint}", api.url())).unwrap();
             // The crate insists on https here; `transport` takes it off, as a gateway does.
-            let revocation_url = format!("{}/auth/revoke", up.url().replace("http:", "https:"));
+            let revocation_url = format!("{}/auth/revoke", api.url().replace("http:", "https:"));
             BasicClient::new(ClientId::new("shelf-app".to_owned()))
                 .set_token_uri(token_url)
                 .set_revocation_url(RevocationUrl::new(revocation_url).unwrap())
         };
         let username = format!("oauth2-{}", uuid::Uuid::new_v4().simple());
         let registration = serde_json::json!({ "username": username, "password": PASSWORD }).to_string();
-        let answer = send("POST", &format!("{}/auth/register", up.url()), &registration).await.unwrap();
+        let answer = send("POST", &format!("{}/auth/register", api.url()), &registration).await.unwrap();
         assert_eq!(answer.status, 201, "{answer:?}");
         Self {
-            url: up.url(),
+            url: api.url(),
             login: client("/auth/login"),
             refresh: client("/auth/refresh"),
             username: ResourceOwnerUsername::new(username),

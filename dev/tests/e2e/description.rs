@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use xtask::stack::Stack;
-use xtask::tools::Browser;
-use xtask::up::Up;
+use stack::local_api::LocalApi;
+use stack::stack::{Lifetime, Stack};
+use stack::tools::Browser;
 
 use crate::front::Front;
 use crate::scripts;
@@ -16,7 +16,7 @@ const ENOUGH: &str = "10000/1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_promise_of_the_description_broken() {
-    let stack = Stack::start("e2e-stack").await.unwrap();
+    let stack = Stack::start("e2e-stack", Lifetime::Temporary).await.unwrap();
     let mut variables: BTreeMap<String, String> = stack.env().clone();
     for quota in ["DEFAULT", "LOGIN", "REGISTER", "PASSWORD", "PING", "LOGIN_SIM"] {
         variables.insert(format!("RATE_LIMIT_{quota}"), ENOUGH.to_owned());
@@ -36,26 +36,26 @@ async fn schemathesis_finds_no_promise_of_the_description_broken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generated_client_and_a_person_at_the_docs_sign_in_and_use_books() {
-    let up = crate::up().await;
+    let api = crate::up().await;
     let description = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json").to_owned();
-    let generated = scripts::run("description", "generated.py", &[up.url(), description]).await;
-    let browser = browse(&up).await;
-    up.stop().await;
+    let generated = scripts::run("description", "generated.py", &[api.url(), description]).await;
+    let browser = browse(&api).await;
+    api.stop().await;
     for outcome in [generated, browser] {
         println!("{}", outcome.unwrap_or_else(|error| panic!("{error}")));
     }
 }
 
 /// In Chromium, from the machine or installed; where neither is possible, this fails.
-async fn browse(up: &Up) -> Result<String, String> {
-    let Browser { program, libraries } = xtask::tools::chromium().await.map_err(|error| error.to_string())?;
-    let arguments = [up.url(), shown(&program), libraries, kept("docs.png")];
+async fn browse(api: &LocalApi) -> Result<String, String> {
+    let Browser { program, libraries } = stack::tools::chromium().await.map_err(|error| error.to_string())?;
+    let arguments = [api.url(), shown(&program), libraries, kept("docs.png")];
     scripts::run("description", "browser.py", &arguments).await
 }
 
 /// Where something to look at afterwards is kept.
 fn kept(name: &str) -> String {
-    let folder = xtask::workspace::target().unwrap().join("e2e");
+    let folder = stack::workspace::target().unwrap().join("e2e");
     std::fs::create_dir_all(&folder).unwrap();
     shown(&folder.join(name))
 }

@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bundle::describe_all;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderMap};
@@ -18,7 +17,8 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use shared::config::Env;
-use shared::testing::Client;
+use testkit::Client;
+use testkit::functions::describe_all;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -69,16 +69,16 @@ impl Drop for Front {
 impl Functions {
     fn start(env: &dyn Fn() -> Env) -> Self {
         let descriptions = describe_all(env).unwrap();
-        let paths = |function: &bundle::Description| {
+        let paths = |function: &testkit::functions::Description| {
             let name = function.name;
             function.openapi.paths.paths.keys().map(move |path| (path.clone(), name)).collect::<Vec<_>>()
         };
         let clients = [
-            ("auth", Client::start::<auth::App>(&env())),
-            ("bf-demo", Client::start::<bf_demo::App>(&env())),
-            ("books", Client::start::<books::App>(&env())),
-            ("rl-demo", Client::start::<rl_demo::App>(&env())),
-            ("system", Client::start::<system::App>(&env())),
+            ("auth", Client::start::<auth::App>(env())),
+            ("bf-demo", Client::start::<bf_demo::App>(env())),
+            ("books", Client::start::<books::App>(env())),
+            ("rl-demo", Client::start::<rl_demo::App>(env())),
+            ("system", Client::start::<system::App>(env())),
         ];
         Self {
             routes: descriptions.iter().flat_map(paths).collect(),

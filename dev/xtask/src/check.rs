@@ -1,15 +1,15 @@
 //! `cargo xtask check`: what CI runs, in the order in which it fails fastest.
 
-use crate::{
-    Result, signals, test,
-    tools::Tools,
-    workspace::{self, cargo, execute},
-};
+use stack::tools::Tools;
+use stack::workspace::{self, cargo, execute};
+use stack::{Result, signals};
+
+use crate::test;
 
 /// Runs every check and stops at the first that fails.
-pub async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     signals::unless_interrupted(without_servers()).await?;
-    test::run(&[]).await?;
+    test::run(&test::Options::default()).await?;
     println!("All checks passed.");
     Ok(())
 }

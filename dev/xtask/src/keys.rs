@@ -2,19 +2,20 @@
 
 use serde_json::{Value, json};
 
-use crate::{Result, dotenv, error::Context, seed, settings};
+use signing_keys::generate;
+use stack::{Context as _, Result, env_file, settings};
 
 /// Prints `JWT_PRIVATE_KEY` and `JWT_PUBLIC_KEYS`. The public keys that `JWT_PUBLIC_KEYS` holds already stay in the
 /// set, so that tokens signed with the old key live on while the new one takes over.
-pub fn run() -> Result<()> {
-    let fresh = seed::key_pair();
+pub(crate) fn run() -> Result<()> {
+    let fresh = generate();
     let kept = settings::var("JWT_PUBLIC_KEYS").unwrap_or_else(|| r#"{"keys":[]}"#.to_owned());
     let public_jwks = merge(&fresh.public_jwks, &kept)?;
     let variables = [
         ("JWT_PRIVATE_KEY".to_owned(), fresh.private_pem.trim_end().replace('\n', "\\n")),
         ("JWT_PUBLIC_KEYS".to_owned(), public_jwks),
     ];
-    print!("{}", dotenv::render(&variables.into()));
+    print!("{}", env_file::render(&variables.into()));
     Ok(())
 }
 

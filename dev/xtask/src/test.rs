@@ -1,35 +1,97 @@
 //! `cargo xtask test`: every test, against servers that live only for it.
+//!
+//! Cargo builds the test programs and tells where they are. Each is run here with its output read line by line: the
+//! results are shown as they come, what failed is told once more at the end, and everything else that is printed on the
+//! way, the functions' log for instance, goes to a file.
 
-use crate::{
-    Result, signals,
-    stack::Stack,
-    workspace::{cargo, execute},
-};
+mod report;
 
-/// Runs the workspace's tests with `args` for `cargo test`, and without any the end-to-end test too.
-pub async fn run(args: &[String]) -> Result<()> {
-    let stack = signals::unless_interrupted(Stack::start("test-stack")).await?;
-    let outcome = signals::unless_interrupted(against(&stack, args)).await;
-    stack.stop().await;
-    outcome
+use stack::stack::{Lifetime, Stack};
+use stack::workspace::{self, Executable, cargo, executables};
+use stack::{Error, Result, launch::Launch, process::Process, signals};
+
+use report::Report;
+
+/// The test program that brings up whole local APIs by itself.
+const END_TO_END: &str = "e2e";
+
+/// What can be chosen.
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Only tests whose names hold one of these, as in `limits` or `sign_in::a_locked`.
+    filters: Vec<String>,
+    /// Only the test programs of these packages.
+    #[arg(long, short)]
+    package: Vec<String>,
+    /// Handed to the test programs, as in `-- --exact`.
+    #[arg(last = true)]
+    args: Vec<String>,
 }
 
-async fn against(stack: &Stack, args: &[String]) -> Result<()> {
-    let chooses = args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"));
-    let everything = if chooses { None } else { Some("--workspace") };
-    let tests = cargo(["test"])?
-        .args(everything)
-        .args(args)
-        .envs(stack.env())
-        .env("BOOKSHELF_STACK_ENV", stack.env_file());
-    execute(&cargo(["build"])?).await?;
-    let unit = execute(&tests).await;
-    if !args.is_empty() {
-        return unit;
+/// Builds and runs the tests that are chosen, all of them whatever fails.
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    signals::unless_interrupted(build_and_run(options)).await
+}
+
+async fn build_and_run(options: &Options) -> Result<()> {
+    println!("Building the tests; meanwhile Postgres, Redis and DynamoDB are installed and started …");
+    let (programs, stack) =
+        tokio::try_join!(build(&options.package), Stack::start("test-stack", Lifetime::Temporary))?;
+    let mut report = Report::new(workspace::target()?.join("test.log"))?;
+    for program in &programs {
+        run_program(program, options, &stack, &mut report).await?;
     }
-    // Without the stack's variables: this one brings up everything itself, as `up` does for a person, and two of that
-    // at a time are enough for a machine.
-    let end_to_end = cargo(["test", "--package", "bundle", "--test", "e2e", "--", "--test-threads=2"])?;
-    let end_to_end = execute(&end_to_end).await;
-    unit.and(end_to_end)
+    stack.stop().await;
+    report.conclude()
+}
+
+/// Builds the functions, which tests start, and the test programs, the one that takes longest last.
+async fn build(packages: &[String]) -> Result<Vec<Executable>> {
+    workspace::build_functions(&[]).await?;
+    let chosen: Vec<_> = match packages {
+        [] => vec!["--workspace"],
+        packages => packages.iter().flat_map(|package| ["--package", package]).collect(),
+    };
+    let mut programs = executables(cargo(["test", "--no-run"])?.args(chosen)).await?;
+    programs.retain(Executable::is_test);
+    programs.sort_by_key(|program| program.target.name == END_TO_END);
+    Ok(programs)
+}
+
+async fn run_program(
+    Executable { target, file, .. }: &Executable,
+    options: &Options,
+    stack: &Stack,
+    report: &mut Report,
+) -> Result<()> {
+    // A test waits more than it computes. Of whole APIs two at a time are enough for a machine.
+    let threads = if target.name == END_TO_END { 2 } else { 4 * cores() };
+    let launch = Launch::new(&target.name, file)
+        .args([format!("--test-threads={threads}")])
+        .args(&options.filters)
+        .args(&options.args)
+        .dir(folder_of(target.src_path.as_ref())?);
+    let launch = match target.name == END_TO_END {
+        true => launch,
+        false => launch.envs(stack.env()).env("BOOKSHELF_STACK_ENV", stack.env_file()),
+    };
+    report.begin(&target.name);
+    let (mut process, mut lines) = Process::read(&launch).await?;
+    while let Some(line) = lines.recv().await {
+        report.take(&line)?;
+    }
+    let status = process.wait().await?;
+    report.end(status.success());
+    Ok(())
+}
+
+/// The folder of the package that a source file belongs to, where cargo runs its tests.
+fn folder_of(source: &str) -> Result<std::path::PathBuf> {
+    let mut folders = std::path::Path::new(source).ancestors().skip(1);
+    let found = folders.find(|folder| folder.join("Cargo.toml").is_file());
+    found.map(ToOwned::to_owned).ok_or_else(|| Error::new(format!("{source} belongs to no package")))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,12 +1,12 @@
 //! `POST /auth/login`
 
 use axum::extract::State;
-use shared::validation::{Fields, FromFields, Paragraph};
 use shared::http::openapi::WithGrant;
 use shared::http::{Answer, ClientIp, Error, Form, Result};
 use shared::identity::passwords::Check;
 use shared::identity::tokens::Subject;
 use shared::identity::usernames;
+use shared::validation::{Fields, FromFields, Paragraph};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;

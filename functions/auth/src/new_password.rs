@@ -1,8 +1,8 @@
 //! Which passwords may be chosen (NIST SP 800-63B §3.1.1.2): a length and a blocklist, no composition rules.
 
 use shared::config::{self, Env};
-use shared::validation::{FromField, Raw};
 use shared::identity::usernames::{self, Username};
+use shared::validation::{FromField, Raw};
 
 /// The longest password, in code points.
 const LONGEST: usize = 128;

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::validation::{Fields, FromField as _, Raw};
 use shared::http::openapi::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
 use shared::http::{Caller, ClientIp, Error, JsonObject, Result};
 use shared::identity::passwords::Check;
 use shared::identity::sessions::SignedIn;
 use shared::identity::usernames::{self, Username};
+use shared::validation::{Fields, FromField as _, Raw};
 use utoipa::ToSchema;
 
 use crate::App;

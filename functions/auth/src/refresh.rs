@@ -1,11 +1,11 @@
 //! `POST /auth/refresh`: refresh token rotation with reuse detection (RFC 9700 §4.14.2).
 
 use axum::extract::State;
-use shared::validation::{Fields, FromFields, Paragraph};
 use shared::http::openapi::WithGrant;
 use shared::http::{Answer, ClientIp, Error, FormOrJson, Result};
-use shared::telemetry::metrics::{self, Metric};
 use shared::identity::tokens::{Claims, Kind, Subject};
+use shared::telemetry::metrics::{self, Metric};
+use shared::validation::{Fields, FromFields, Paragraph};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 

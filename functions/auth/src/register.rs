@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use shared::validation::{Fields, FromField, Raw};
 use shared::http::openapi::{IdempotencyKey, Idempotent, Stored, Throttled, WithClaim, WithJson};
 use shared::http::{Answer, ClientIp, Error, JsonObject, Result};
-use shared::stores::idempotent_write::Ticket;
 use shared::identity::usernames::Username;
+use shared::stores::idempotent_write::Ticket;
+use shared::validation::{Fields, FromField, Raw};
 use utoipa::ToSchema;
 
 use crate::App;

@@ -1,10 +1,10 @@
 //! `POST /auth/revoke`: token revocation (RFC 7009).
 
 use axum::extract::State;
-use shared::validation::{Fields, FromFields, Paragraph};
 use shared::http::openapi::WithGrant;
 use shared::http::{ClientIp, Form, Result};
 use shared::identity::tokens::{Claims, Kind};
+use shared::validation::{Fields, FromFields, Paragraph};
 use utoipa::ToSchema;
 
 use crate::App;

@@ -3,10 +3,10 @@
 mod rotation;
 
 use shared::http::ClientIp;
-use shared::stores::idempotent_write::{self, Outcome, Ticket};
-use shared::stores::postgres::{Error, Parameter, Postgres};
 use shared::identity::sessions::SignedIn;
 use shared::identity::usernames::Username;
+use shared::stores::idempotent_write::{self, Outcome, Ticket};
+use shared::stores::postgres::{Error, Parameter, Postgres};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;

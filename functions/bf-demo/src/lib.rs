@@ -3,14 +3,14 @@
 use axum::extract::{FromRef, State};
 use serde::Serialize;
 use shared::config::{self, Env};
-use shared::validation::{Fields, FromFields, Paragraph};
-use shared::lambda::function::Function;
 use shared::http::openapi::{Stored, Throttled, WithJson};
 use shared::http::{Answer, ClientIp, Error, Json, Result, throttle};
+use shared::identity::usernames;
+use shared::lambda::function::Function;
 use shared::protection::limiter::{DEFAULT, Limiter, SECOND};
 use shared::protection::lockout::{Entry, Lockout, Rule};
 use shared::stores::redis::Redis;
-use shared::identity::usernames;
+use shared::validation::{Fields, FromFields, Paragraph};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;

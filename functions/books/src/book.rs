@@ -1,8 +1,8 @@
 //! What a book is, and what may be said of one.
 
 use serde::Serialize;
-use shared::validation::{Change, Fields, FromField, FromFields, Paragraph, Raw, Text};
 use shared::http::EntityTag;
+use shared::validation::{Change, Fields, FromField, FromFields, Paragraph, Raw, Text};
 use utoipa::ToSchema;
 
 /// 1 to 200 code points on one line.

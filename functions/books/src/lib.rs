@@ -16,12 +16,12 @@ use axum::extract::FromRef;
 use idempotency::{Idempotency, Scope, idempotent};
 use shared::cache::Cache;
 use shared::config::{self, Env};
-use shared::lambda::function::Function;
 use shared::http::throttle;
+use shared::identity::tokens::Verifier;
+use shared::lambda::function::Function;
 use shared::protection::limiter::{DEFAULT, Limiter};
 use shared::stores::postgres::Postgres;
 use shared::stores::redis::Redis;
-use shared::identity::tokens::Verifier;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 

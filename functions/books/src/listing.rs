@@ -1,7 +1,7 @@
 //! Which books a list shows, and which page of it.
 
-use shared::validation::{Fields, FromField, FromFields, Raw, Text};
 use shared::fingerprint::fingerprint;
+use shared::validation::{Fields, FromField, FromFields, Raw, Text};
 use utoipa::IntoParams;
 
 use crate::book::Year;

@@ -72,7 +72,11 @@ impl Store {
     }
 
     /// Keeps a new book, or finds the one that `ticket` stands for.
-    pub(crate) async fn insert(&self, draft: &Draft, ticket: &Ticket) -> Result<Kept, idempotent_write::Error> {
+    pub(crate) async fn insert(
+        &self,
+        draft: &Draft,
+        ticket: &Ticket,
+    ) -> Result<Kept, idempotent_write::Error> {
         const SQL: &str = "
             with book as (
                 insert into books (title, author, year, description)

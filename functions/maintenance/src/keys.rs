@@ -7,8 +7,8 @@
 use secrets::{CURRENT, Vault, Version};
 use serde::Serialize;
 use shared::identity::passwords::new_pepper;
-use shared::stores::postgres::Server;
 use shared::identity::tokens::{generate, jwk_set};
+use shared::stores::postgres::Server;
 
 use crate::Error;
 use crate::migrate::{connect, take_turns};

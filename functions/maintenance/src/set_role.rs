@@ -1,8 +1,8 @@
 //! Gives a user a role. This is how the first administrator is made.
 
 use serde::{Deserialize, Serialize};
-use shared::stores::postgres::Server;
 use shared::identity::usernames;
+use shared::stores::postgres::Server;
 
 use crate::Error;
 use crate::migrate::connect;

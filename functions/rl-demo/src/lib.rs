@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use shared::config::{self, Env};
-use shared::lambda::function::Function;
 use shared::http::openapi::Throttled;
 use shared::http::{Answer, throttle};
+use shared::lambda::function::Function;
 use shared::protection::limiter::{Limiter, MINUTE, Quota, SECOND};
 use shared::stores::redis::Redis;
 use utoipa::ToSchema;

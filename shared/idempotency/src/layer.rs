@@ -12,14 +12,14 @@ use axum::http::request::Parts;
 use axum::middleware::{FromFnLayer, Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use lambda_http::RequestExt as _;
-use shared::lambda::function::Function;
 use shared::http::error::is_final;
 use shared::http::extract::LARGEST_BODY;
 use shared::http::problem::Writer;
 use shared::http::{Caller, ClientIp, Error, Result};
+use shared::identity::tokens::Verifier;
+use shared::lambda::function::Function;
 use shared::stores::idempotent_write::Ticket;
 use shared::stores::postgres::Postgres;
-use shared::identity::tokens::Verifier;
 
 use crate::Idempotency;
 use crate::key::{HEADER, Key};

@@ -8,8 +8,6 @@ mod key;
 mod layer;
 mod record;
 mod table;
-#[cfg(feature = "testing")]
-pub mod testing;
 
 use std::sync::Arc;
 

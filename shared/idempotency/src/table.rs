@@ -184,14 +184,8 @@ impl Table {
         })
     }
 
-    /// The table's name.
-    #[cfg(feature = "testing")]
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Built by whoever asks first.
-    pub(crate) fn client(&self) -> &Client {
+    fn client(&self) -> &Client {
         self.client.get_or_init(|| {
             let patience = TimeoutConfig::builder()
                 .operation_timeout(CLAIM_PATIENCE)

@@ -38,7 +38,8 @@ pub async fn resolve(env: Env) -> Result<Env, config::Error> {
     let text = vault.read(&arn).await.map_err(|error| {
         config::Error::invalid(SECRET_ARN, format_args!("leads to no secret that can be read: {error}"))
     })?;
-    let malformed = || config::Error::invalid(SECRET_ARN, "leads to a secret that is no JSON object of texts");
+    let malformed =
+        || config::Error::invalid(SECRET_ARN, "leads to a secret that is no JSON object of texts");
     let mut members = members(&text).ok_or_else(malformed)?;
     let missing = |name| config::Error::invalid(name, format_args!("is not in the secret of {SECRET_ARN}"));
     let mut take =

@@ -6,9 +6,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::error::Error;
-use crate::stores::postgres::Postgres;
 use crate::identity::sessions::{self, SignedIn};
 use crate::identity::tokens::{Kind, Verifier};
+use crate::stores::postgres::Postgres;
 
 /// Somebody who is signed in.
 pub struct Caller(pub SignedIn);

@@ -14,8 +14,8 @@ use super::caller::bearer_token;
 use super::client_ip::ClientIp;
 use super::error::Error;
 use super::problem::whole_seconds;
-use crate::protection::limiter::{By, Identity, Limiter, Outage, Quota, Unavailable, Verdict};
 use crate::identity::tokens::{Kind, Verifier};
+use crate::protection::limiter::{By, Identity, Limiter, Outage, Quota, Unavailable, Verdict};
 
 type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 

@@ -4,8 +4,8 @@
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::{self, Env};
-use crate::protection::limiter::Limiter;
 use crate::identity::tokens::Verifier;
+use crate::protection::limiter::Limiter;
 
 /// A group of endpoints that is deployed as one Lambda function.
 pub trait Function: Clone + Send + Sync + 'static {

@@ -18,8 +18,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::http::error::Error;
 use crate::http::problem::{self, RequestId};
 use crate::lambda::function::Function;
-use crate::telemetry::metrics::{self, Metric};
 use crate::stores::redis;
+use crate::telemetry::metrics::{self, Metric};
 
 /// The whole function as a router: its routes, between the layers that all functions share.
 pub fn router<F: Function>(function: F) -> Router {

@@ -87,7 +87,10 @@ impl Quota {
             Some((Ok(limit @ 1..=10_000), Ok(seconds @ 1..=86_400))) => {
                 Ok(Self { limit, ..self.per(SECOND * seconds) })
             }
-            _ => Err(config::Error::invalid(&name, "must be n/seconds, as in 100/60: 1 to 10000 in 1 to 86400")),
+            _ => Err(config::Error::invalid(
+                &name,
+                "must be n/seconds, as in 100/60: 1 to 10000 in 1 to 86400",
+            )),
         }
     }
 }

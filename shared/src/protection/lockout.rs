@@ -12,9 +12,9 @@ use redis::Script;
 use uuid::Uuid;
 
 use crate::fingerprint::fingerprint;
-use crate::telemetry::metrics::{self, Metric};
 use crate::stores::postgres::{self, Postgres};
 use crate::stores::redis::{Redis, Unavailable};
+use crate::telemetry::metrics::{self, Metric};
 
 /// How long a reservation stands whose request died before it was settled. Longer than any request lives: a slow
 /// hash must not lose its place to another guess.

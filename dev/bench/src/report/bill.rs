@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::bench::{
+use crate::{
     cost::{PRICES, Work, gigabyte_seconds},
     plot::{Plot, short},
     results::Results,

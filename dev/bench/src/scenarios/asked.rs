@@ -4,24 +4,22 @@ use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
 use crate::{
-    Error, Result,
-    bench::{
-        bare::{commands, statements},
-        driver::Program,
-        event::Request,
-        ground::Ground,
-    },
-    door::Door,
+    bare::{commands, statements},
+    driver::Program,
+    event::Request,
+    fixture::Fixture,
 };
+use stack::{Error, Result};
+use testkit::proxy::Proxy;
 
 /// The statements that a warm function sends for `request` when nothing is cached.
-pub(super) async fn statements_of(ground: &Ground, program: &Program, request: &Request) -> Result<Value> {
-    asked(program, "DATABASE_URL", request, statements, || ground.flush()).await
+pub(super) async fn statements_of(fixture: &Fixture, program: &Program, request: &Request) -> Result<Value> {
+    asked(program, "DATABASE_URL", request, statements, || fixture.flush()).await
 }
 
 /// The commands that a warm function sends for `request`, all in one trip, when what it wants is cached.
-pub(super) async fn commands_of(ground: &Ground, program: &Program, request: &Request) -> Result<Value> {
-    ground.flush()?;
+pub(super) async fn commands_of(fixture: &Fixture, program: &Program, request: &Request) -> Result<Value> {
+    fixture.flush()?;
     asked(program, "REDIS_URL", request, commands, || Ok(())).await
 }
 
@@ -34,18 +32,18 @@ async fn asked(
     prepare: impl Fn() -> Result<()>,
 ) -> Result<Value> {
     let url = program.variables.iter().find(|(name, _)| name == variable);
-    let door = Door::before(url.map_or("", |(_, url)| url)).await?;
-    let subject = program.clone().with(variable, door.url()).start()?;
+    let proxy = Proxy::counting(url.map_or("", |(_, url)| url)).await?;
+    let subject = program.clone().with(variable, proxy.url()).start()?;
     let ask = || {
         prepare()?;
-        let _ = door.sent();
+        let _ = proxy.sent();
         block_in_place(|| subject.invoke(request))
     };
     // What opens a connection, loads scripts or fills the cache is not the request's.
     ask()?;
     ask()?;
     let answer = ask()?;
-    let found = read(&door.sent());
+    let found = read(&proxy.sent());
     if answer.status != 200 || found == json!([]) {
         let target = &request.target;
         return Err(Error::new(format!("{target}: {}, and asked at {variable}: {found}", answer.status)));

@@ -4,31 +4,29 @@ use std::cell::RefCell;
 
 use super::{bare, invoking};
 use crate::{
-    Result,
-    bench::{
-        Results,
-        contest::{Effort, Probe, Sample},
-        driver::Subject,
-        event::Request,
-        ground::{BOOKS, Ground},
-        people::{self, Tokens, login, refresh, sign_in},
-    },
+    Results,
+    contest::{Effort, Probe, Sample},
+    driver::Subject,
+    event::Request,
+    fixture::{BOOKS, Fixture},
+    users::{self, Tokens, login, refresh, sign_in},
 };
+use stack::Result;
 
 const GROUP: &str = "auth";
 
 /// The cost that both sides hash with.
 const COST: u32 = 12;
 
-pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) -> Result<()> {
-    let floor = ground.floor().start()?;
-    let auth = ground.function("auth", BOOKS)?.start()?;
-    let peer = ground.peer(BOOKS).start()?;
+pub(super) async fn run(fixture: &Fixture, effort: Effort, results: &mut Results) -> Result<()> {
+    let floor = fixture.floor().start()?;
+    let auth = fixture.function("auth", BOOKS)?.start()?;
+    let peer = fixture.peer(BOOKS).start()?;
     for subject in [&auth, &peer] {
-        people::register(subject, "reader")?;
+        users::register(subject, "reader")?;
     }
     let contestants = vec![
-        ("bcrypt", bare(|| ground.bare.bcrypt(COST))),
+        ("bcrypt", bare(|| fixture.bare.bcrypt(COST))),
         ("us", invoking(&auth, login("reader"), 200)),
         ("peer", invoking(&peer, login("reader"), 200)),
     ];

@@ -9,54 +9,52 @@ use super::{
     bare, invoking, uncached,
 };
 use crate::{
-    Result,
-    bench::{
-        Results,
-        contest::{Effort, Probe, Sample},
-        driver::{Subject, echo},
-        event::Request,
-        ground::{BOOKS, Ground},
-        people,
-    },
+    Results,
+    contest::{Effort, Probe, Sample},
+    driver::{Subject, echo},
+    event::Request,
+    fixture::{BOOKS, Fixture},
+    users,
 };
+use stack::Result;
 
 const GROUP: &str = "books";
 
-pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) -> Result<()> {
-    let ours = ground.function("books", BOOKS)?;
-    let floor = ground.floor().start()?;
-    let (books, peer) = (ours.start()?, ground.peer(BOOKS).start()?);
+pub(super) async fn run(fixture: &Fixture, effort: Effort, results: &mut Results) -> Result<()> {
+    let ours = fixture.function("books", BOOKS)?;
+    let floor = fixture.floor().start()?;
+    let (books, peer) = (ours.start()?, fixture.peer(BOOKS).start()?);
     let mut driver = echo()?;
-    let bare_ping = || bare(|| ground.bare.ping(ground.redis()));
+    let bare_ping = || bare(|| fixture.bare.ping(fixture.redis()));
     let contestants = vec![
         ("driver", bare(&mut driver)),
         ("floor", invoking(&floor, Request::get("/books"), 200)),
         ("ping", bare_ping()),
-        ("socket ping", bare(|| ground.bare.socket_ping(ground.redis()))),
+        ("socket ping", bare(|| fixture.bare.socket_ping(fixture.redis()))),
     ];
     results.add(effort.run(GROUP, "nothing", contestants).await?);
     let list = Request::get("/books");
-    let commands = commands_of(ground, &ours, &list).await?;
+    let commands = commands_of(fixture, &ours, &list).await?;
     let contestants = vec![
         ("floor", invoking(&floor, list.clone(), 200)),
         ("ping", bare_ping()),
-        ("commands", bare(|| ground.bare.commands(ground.redis(), &commands))),
+        ("commands", bare(|| fixture.bare.commands(fixture.redis(), &commands))),
         ("us", invoking(&books, list.clone(), 200)),
         ("peer", invoking(&peer, list.clone(), 200)),
     ];
     results.add(effort.run(GROUP, "cached list", contestants).await?);
     for (name, request) in [("uncached list", list), ("item", Request::get("/books/4711"))] {
-        let sql = statements_of(ground, &ours, &request).await?;
-        let url = ground.postgres(BOOKS);
+        let sql = statements_of(fixture, &ours, &request).await?;
+        let url = fixture.postgres(BOOKS);
         let contestants = vec![
             ("floor", invoking(&floor, request.clone(), 200)),
-            ("sql", bare(|| ground.bare.query(&url, &sql))),
-            ("us", uncached(ground, &books, request.clone())),
-            ("peer", uncached(ground, &peer, request)),
+            ("sql", bare(|| fixture.bare.query(&url, &sql))),
+            ("us", uncached(fixture, &books, request.clone())),
+            ("peer", uncached(fixture, &peer, request)),
         ];
         results.add(effort.run(GROUP, name, contestants).await?);
     }
-    writes(ground, effort, (&floor, &books, &peer), results).await?;
+    writes(fixture, effort, (&floor, &books, &peer), results).await?;
     for (who, subject) in [("floor", &floor), ("us", &books), ("peer", &peer)] {
         results.note_memory(GROUP, who, subject);
     }
@@ -64,17 +62,17 @@ pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) 
 }
 
 async fn writes(
-    ground: &Ground,
+    fixture: &Fixture,
     effort: Effort,
     (floor, books, peer): (&Subject, &Subject, &Subject),
     results: &mut Results,
 ) -> Result<()> {
-    let auth = ground.function("auth", BOOKS)?.start()?;
+    let auth = fixture.function("auth", BOOKS)?.start()?;
     for subject in [&auth, peer] {
-        people::register(subject, "writer")?;
+        users::register(subject, "writer")?;
     }
     // Longer than an access token lives it must not take.
-    let tokens = || Ok([people::sign_in(&auth, "writer")?.access, people::sign_in(peer, "writer")?.access]);
+    let tokens = || Ok([users::sign_in(&auth, "writer")?.access, users::sign_in(peer, "writer")?.access]);
     let book = json!({"title": "The Telling", "author": "Ursula K. Le Guin", "year": 2000});
     for (name, method, target, status) in
         [("create", "POST", "/books", 201), ("update", "PUT", "/books/4711", 200)]

@@ -1,27 +1,25 @@
 //! From the start of a process to its first answer. What Lambda does before it starts one is the same for all.
 
 use crate::{
-    Result,
-    bench::{
-        Results,
-        contest::{Effort, Probe, Sample},
-        driver::{Program, Subject},
-        event::Request,
-        ground::{BOOKS, Ground},
-        people::{self, login},
-    },
+    Results,
+    contest::{Effort, Probe, Sample},
+    driver::{Program, Subject},
+    event::Request,
+    fixture::{BOOKS, Fixture},
+    users::{self, login},
 };
+use stack::Result;
 
 const GROUP: &str = "cold";
 
-pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) -> Result<()> {
-    let (effort, floor) = (effort.few(40), ground.floor());
+pub(super) async fn run(fixture: &Fixture, effort: Effort, results: &mut Results) -> Result<()> {
+    let (effort, floor) = (effort.few(40), fixture.floor());
     let [books, auth, demo] = [
-        ground.function("books", BOOKS)?,
-        ground.function("auth", BOOKS)?,
-        ground.function("rl-demo", BOOKS)?,
+        fixture.function("books", BOOKS)?,
+        fixture.function("auth", BOOKS)?,
+        fixture.function("rl-demo", BOOKS)?,
     ];
-    let peer = ground.peer(BOOKS);
+    let peer = fixture.peer(BOOKS);
     let [warm_books, warm_auth, warm_peer] = [books.start()?, auth.start()?, peer.start()?];
     let list = Request::get("/books");
     let contestants = vec![
@@ -31,7 +29,7 @@ pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) 
     ];
     results.add(effort.run(GROUP, "cached list", contestants).await?);
     for subject in [&warm_auth, &warm_peer] {
-        people::register(subject, "early-bird")?;
+        users::register(subject, "early-bird")?;
     }
     for (name, program, request) in
         [("login", &auth, login("early-bird")), ("ping", &demo, Request::get("/rl-demo/ping"))]

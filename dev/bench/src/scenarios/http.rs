@@ -12,33 +12,26 @@ use std::{
 use tokio::{task::block_in_place, time::sleep};
 
 use crate::{
-    Error, Result,
-    bench::{
-        Results,
-        contest::{Effort, Probe, Sample},
-        driver::Program,
-        event::Request,
-        ground::{BOOKS, Ground},
-        http1::{self, Message},
-    },
-    error::Context,
-    ports,
-    process::Process,
-    tools::Tools,
-    workspace,
+    Results,
+    contest::{Effort, Probe, Sample},
+    driver::Program,
+    event::Request,
+    fixture::{BOOKS, Fixture},
+    http1::{self, Message},
 };
+use stack::{Context as _, Error, Result, ports, process::Process, tools::Tools, workspace};
 
 const GROUP: &str = "http";
 
 /// How long the gateway and what is behind it may take to answer for the first time.
 const START: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) -> Result<()> {
+pub(super) async fn run(fixture: &Fixture, effort: Effort, results: &mut Results) -> Result<()> {
     let port = ports::free()?;
     let gateway = Tools::new()?.cargo_lambda().await?.launch("cargo-lambda");
     let gateway = gateway.args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1"]);
     let gateway = gateway.args(["--invoke-port".to_owned(), port.to_string()]).env("RUST_LOG", "error");
-    let log = ground.dir.join("logs/cargo-lambda.log");
+    let log = fixture.dir.join("logs/cargo-lambda.log");
     let _gateway = Process::spawn(&gateway.dir(workspace::root()?).log(log)).await?;
     reachable(port).await?;
     let start = |program: Program| {
@@ -46,9 +39,9 @@ pub(super) async fn run(ground: &Ground, effort: Effort, results: &mut Results) 
         program.start_behind(&place)
     };
     let _functions = [
-        start(ground.floor())?,
-        start(ground.function("books", BOOKS)?)?,
-        start(ground.function("rl-demo", BOOKS)?)?,
+        start(fixture.floor())?,
+        start(fixture.function("books", BOOKS)?)?,
+        start(fixture.function("rl-demo", BOOKS)?)?,
     ];
     for (function, target) in [("floor", "/"), ("books", "/books"), ("rl-demo", "/rl-demo/ping")] {
         until_ready(calling(port, function, target)?).await?;

@@ -4,34 +4,32 @@ use serde_json::Value;
 
 use super::{asked::statements_of, bare, uncached};
 use crate::{
-    Result,
-    bench::{
-        Results,
-        contest::{Contestants, Effort},
-        driver::Subject,
-        event::Request,
-        ground::{BOOKS, Ground},
-        probes::Probe,
-    },
+    Results,
+    contest::{Contestants, Effort},
+    driver::Subject,
+    event::Request,
+    fixture::{BOOKS, Fixture},
+    probes::Probe,
 };
+use stack::Result;
 
 const GROUP: &str = "large";
 
-pub(super) async fn run(ground: &Ground, effort: Effort, quick: bool, results: &mut Results) -> Result<()> {
+pub(super) async fn run(fixture: &Fixture, effort: Effort, quick: bool, results: &mut Results) -> Result<()> {
     let sizes: &[u32] = if quick { &[BOOKS, 100_000] } else { &[BOOKS, 100_000, 1_000_000] };
     for &size in sizes {
         if size != BOOKS {
-            ground.fill(size).await?;
+            fixture.fill(size).await?;
         }
-        of_size(ground, effort.few(100), size, results).await?;
+        of_size(fixture, effort.few(100), size, results).await?;
     }
     Ok(())
 }
 
-async fn of_size(ground: &Ground, effort: Effort, size: u32, results: &mut Results) -> Result<()> {
-    let program = ground.function("books", size)?;
-    let (books, peer) = (program.start()?, ground.peer(size).start()?);
-    let url = ground.postgres(size);
+async fn of_size(fixture: &Fixture, effort: Effort, size: u32, results: &mut Results) -> Result<()> {
+    let program = fixture.function("books", size)?;
+    let (books, peer) = (program.start()?, fixture.peer(size).start()?);
+    let url = fixture.postgres(size);
     let [deep, cursor] = deep_pages(&books, size)?;
     // What is looked for, and by how many books it is found: one, an eighth, a five-thousandth.
     let probe = Probe::new(size);
@@ -48,23 +46,23 @@ async fn of_size(ground: &Ground, effort: Effort, size: u32, results: &mut Resul
     ];
     for (name, target, peer_can) in pages {
         let request = Request::get(target);
-        let sql = statements_of(ground, &program, &request).await?;
+        let sql = statements_of(fixture, &program, &request).await?;
         let mut contestants: Contestants<'_> = vec![
-            ("sql", bare(|| ground.bare.query(&url, &sql))),
-            ("us", uncached(ground, &books, request.clone())),
+            ("sql", bare(|| fixture.bare.query(&url, &sql))),
+            ("us", uncached(fixture, &books, request.clone())),
         ];
         if name == "first page" {
-            contestants.push(("page alone", bare(|| ground.bare.query(&url, &probe.page))));
+            contestants.push(("page alone", bare(|| fixture.bare.query(&url, &probe.page))));
         }
         if name == "deep page by cursor" {
-            contestants.push(("us, first page", uncached(ground, &books, Request::get("/books"))));
+            contestants.push(("us, first page", uncached(fixture, &books, Request::get("/books"))));
         }
         if name == "title search, one match" {
-            contestants.push(("index probe", bare(|| ground.bare.query(&url, &probe.search))));
+            contestants.push(("index probe", bare(|| fixture.bare.query(&url, &probe.search))));
         }
         // The peer has no cursors: it gets there by number.
         let theirs = if peer_can { request } else { Request::get(deep.clone()) };
-        contestants.push(("peer", uncached(ground, &peer, theirs)));
+        contestants.push(("peer", uncached(fixture, &peer, theirs)));
         results.add(effort.run(GROUP, format!("{name} of {size}"), contestants).await?);
     }
     Ok(())

@@ -1,35 +1,33 @@
-//! Round trips and connections, counted at doors in front of the stores.
+//! Round trips and connections, counted at proxys in front of the stores.
 
 use serde_json::json;
 use tokio::task::block_in_place;
 
 use crate::{
-    Result,
-    bench::{
-        Results,
-        driver::{Program, Subject},
-        event::Request,
-        ground::{BOOKS, Ground},
-        people,
-    },
-    door::Door,
+    Results,
+    driver::{Program, Subject},
+    event::Request,
+    fixture::{BOOKS, Fixture},
+    users,
 };
+use stack::Result;
+use testkit::proxy::Proxy;
 
-pub(super) async fn run(ground: &Ground, results: &mut Results) -> Result<()> {
-    let auth = ground.function("auth", BOOKS)?;
+pub(super) async fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
+    let auth = fixture.function("auth", BOOKS)?;
     count(
-        ground,
+        fixture,
         "us",
-        [&ground.function("books", BOOKS)?, &auth, &ground.function("rl-demo", BOOKS)?],
+        [&fixture.function("books", BOOKS)?, &auth, &fixture.function("rl-demo", BOOKS)?],
         results,
     )
     .await?;
-    let peer = ground.peer(BOOKS);
-    count(ground, "peer", [&peer, &peer, &peer], results).await
+    let peer = fixture.peer(BOOKS);
+    count(fixture, "peer", [&peer, &peer, &peer], results).await
 }
 
 async fn count(
-    ground: &Ground,
+    fixture: &Fixture,
     who: &'static str,
     programs: [&Program; 3],
     results: &mut Results,
@@ -38,24 +36,24 @@ async fn count(
         let variables = programs[0].variables.iter();
         variables.clone().find(|(other, _)| other == name).map_or("", |(_, value)| value).to_owned()
     };
-    let redis = Door::before(&variable("REDIS_URL")).await?;
-    let postgres = Door::before(&variable("DATABASE_URL")).await?;
+    let redis = Proxy::counting(&variable("REDIS_URL")).await?;
+    let postgres = Proxy::counting(&variable("DATABASE_URL")).await?;
     let start = |program: &Program| {
         program.clone().with("REDIS_URL", redis.url()).with("DATABASE_URL", postgres.url()).start()
     };
     let [books, auth, demo] = [start(programs[0])?, start(programs[1])?, start(programs[2])?];
-    block_in_place(|| people::register(&auth, &format!("counter-of-{who}")))?;
-    let tokens = block_in_place(|| people::sign_in(&auth, &format!("counter-of-{who}")))?;
+    block_in_place(|| users::register(&auth, &format!("counter-of-{who}")))?;
+    let tokens = block_in_place(|| users::sign_in(&auth, &format!("counter-of-{who}")))?;
     let book = json!({"title": "Powers", "author": "Ursula K. Le Guin"});
     let create = || Request::json("POST", "/books", &book).bearer(&tokens.access);
     let ask = |subject: &Subject, request: &Request| block_in_place(|| subject.invoke(request).map(drop));
     // What is done once: connections, scripts, the key of cursors. An answer from the cache would do none of it.
-    ground.flush()?;
+    fixture.flush()?;
     for request in [Request::get("/books"), create()] {
         ask(&books, &request)?;
     }
     ask(&demo, &Request::get("/rl-demo/ping"))?;
-    ground.flush()?;
+    fixture.flush()?;
     ask(&books, &Request::get("/books/1"))?;
     let update = Request::json("PUT", "/books/1", &book).bearer(&tokens.access);
     for (name, subject, request) in [
@@ -64,8 +62,8 @@ async fn count(
         ("item", &books, Request::get("/books/1")),
         ("create", &books, create()),
         ("update", &books, update),
-        ("login", &auth, people::login(&format!("counter-of-{who}"))),
-        ("refresh", &auth, people::refresh(&tokens.refresh)),
+        ("login", &auth, users::login(&format!("counter-of-{who}"))),
+        ("refresh", &auth, users::refresh(&tokens.refresh)),
         ("ping", &demo, Request::get("/rl-demo/ping")),
     ] {
         let _ = (redis.trips(), postgres.trips());

@@ -1,14 +1,16 @@
 //! The functions behind `cargo lambda watch`, each a process with variables of its own: starting them, waiting for
 //! them, ending all of them.
 
-use std::{future::poll_fn, pin::pin, process::ExitStatus, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::pin, process::ExitStatus, sync::Arc, task::Poll, time::Duration};
 
+use serde_json::Value;
 use tokio::{
     net::TcpStream,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
-use crate::{Error, Result, http, launch::Launch, process::Process};
+use super::log_view::LogView;
+use crate::{Error, Result, environment::http_event, http, launch::Launch, process::Process};
 
 /// What the emulator is called among the functions. It comes first.
 pub(super) const EMULATOR: &str = "cargo-lambda";
@@ -21,25 +23,22 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Functions {
     port: u16,
+    log: Arc<LogView>,
     running: Vec<(Launch, Process)>,
 }
 
 impl Functions {
-    /// Starts the emulator, which listens on `port`, and then the functions. Returns when each function has answered,
-    /// with a line on the terminal for each.
-    pub(super) async fn start(port: u16, launches: &[Launch]) -> Result<Self> {
-        let mut functions = Self { port, running: Vec::new() };
-        for launch in launches {
-            functions.begin(launch.clone()).await?;
-        }
+    /// Starts the emulator, which listens on `port`, and then the functions. Returns when each function has answered.
+    pub(super) async fn start(port: u16, launches: Vec<Launch>, log: Arc<LogView>) -> Result<Self> {
+        let mut functions = Self { port, log, running: Vec::new() };
+        functions.begin(launches).await?;
         Ok(functions)
     }
 
     /// Ends everything and starts it anew.
-    pub(super) async fn start_again(&mut self, launches: &[Launch]) -> Result<()> {
+    pub(super) async fn start_again(&mut self, launches: Vec<Launch>) -> Result<()> {
         self.end().await;
-        *self = Self::start(self.port, launches).await?;
-        Ok(())
+        self.begin(launches).await
     }
 
     /// Starts functions again that end by themselves; returns if the emulator ends, or a function does not come back.
@@ -52,8 +51,10 @@ impl Functions {
                 return Err(Error::new(format!("{EMULATOR} ended by itself ({how})")));
             }
             println!("{} ended ({how}); starting it again …", launch.name);
-            self.running[nth].1 = Process::spawn(&launch).await?;
+            self.log.show(false);
+            self.running[nth].1 = self.spawn(&launch).await?;
             self.until_ready(nth).await?;
+            self.log.show(true);
         }
     }
 
@@ -67,32 +68,37 @@ impl Functions {
         self.end().await;
     }
 
-    async fn begin(&mut self, launch: Launch) -> Result<()> {
-        let process = Process::spawn(&launch).await?;
-        self.running.push((launch, process));
-        self.until_ready(self.running.len() - 1).await
+    async fn begin(&mut self, launches: Vec<Launch>) -> Result<()> {
+        self.log.show(false);
+        for launch in launches {
+            let process = self.spawn(&launch).await?;
+            self.running.push((launch, process));
+            self.until_ready(self.running.len() - 1).await?;
+        }
+        self.log.show(true);
+        Ok(())
+    }
+
+    async fn spawn(&self, launch: &Launch) -> Result<Process> {
+        let (log, name) = (self.log.clone(), launch.name.clone());
+        Process::observe(launch, move |line| log.take(&name, &line)).await
     }
 
     /// Returns when this one has answered.
     async fn until_ready(&mut self, nth: usize) -> Result<()> {
-        let (launch, port, began) = (self.running[nth].0.clone(), self.port, Instant::now());
-        let name = launch.name.clone();
-        // All of them write to the same log, if to any.
-        let last_words = || launch.last_words();
+        let (name, port, log) = (self.running[nth].0.name.clone(), self.port, self.log.file().to_owned());
+        let see = || format!("; see {}", log.display());
         tokio::select! {
             in_time = timeout(START, answered(&name, port)) => {
-                let silent = || format!("{name} did not answer within {} s{}", START.as_secs(), last_words());
+                let silent = || format!("{name} did not answer within {} s{}", START.as_secs(), see());
                 in_time.map_err(|_| Error::new(silent()))?;
             }
             // Others that end are started again after this one; without the emulator nobody is.
             ended = self.ended(|other| other == nth || other == 0) => {
                 let (nth, how) = ended?;
                 let name = &self.running[nth].0.name;
-                return Err(Error::new(format!("{name} ended ({how}){}", last_words())));
+                return Err(Error::new(format!("{name} ended ({how}){}", see())));
             }
-        }
-        if name != EMULATOR {
-            println!("{name:<12} ready in {:.1} s", began.elapsed().as_secs_f32());
         }
         Ok(())
     }
@@ -133,29 +139,16 @@ async fn answered(name: &str, port: u16) {
         }
         return;
     }
-    let (method, path, body) = cheap_request(name);
-    loop {
-        match http::send(method, &format!("http://127.0.0.1:{port}{path}"), body).await {
-            Ok(answer) if !is_from_the_emulator(&answer) => return,
-            _ => sleep(PAUSE).await,
-        }
+    // Changes nothing and uses up nobody's quota. `maintenance` answers it with an error: it is no task.
+    let probe = http_event("OPTIONS", "/", "", "").to_string();
+    let url = format!("http://127.0.0.1:{port}/2015-03-31/functions/{name}/invocations");
+    while !http::send("POST", &url, &probe).await.is_ok_and(|response| is_from_a_function(&response)) {
+        sleep(PAUSE).await;
     }
 }
 
-/// Something that changes nothing and uses up nobody's quota.
-fn cheap_request(function: &str) -> (&'static str, &'static str, &'static str) {
-    match function {
-        "books" => ("GET", "/books?page_size=1", ""),
-        "auth" => ("GET", "/.well-known/jwks.json", ""),
-        "rl-demo" => ("OPTIONS", "/lambda-url/rl-demo/rl-demo/ping", ""),
-        "bf-demo" => ("OPTIONS", "/lambda-url/bf-demo/bf-demo/login", ""),
-        "system" => ("GET", "/health", ""),
-        _ => ("POST", "/2015-03-31/functions/maintenance/invocations", r#"{"task":"migrate"}"#),
-    }
-}
-
-/// cargo-lambda's own complaints are problem documents with a `detail` and a `title`, of status 404 or 5xx.
-fn is_from_the_emulator(answer: &http::Answer) -> bool {
-    let complains = answer.status == 404 || answer.status >= 500;
-    complains && answer.body.contains("\"detail\"") && answer.body.contains("\"title\"")
+/// A function answers HTTP events with a `statusCode` and others with an `errorType`, the emulator with neither.
+fn is_from_a_function(response: &http::Response) -> bool {
+    let body: Value = serde_json::from_str(&response.body).unwrap_or_default();
+    body.get("statusCode").is_some() || body.get("errorType").is_some()
 }

@@ -37,8 +37,7 @@ pub(crate) async fn create_table(url: &str, table: &str) -> Result<()> {
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
         "BillingMode": "PAY_PER_REQUEST",
     });
-    let expiration =
-        json!({"TableName": table, "TimeToLiveSpecification": {"AttributeName": "expiration", "Enabled": true}});
+    let expiration = json!({"TableName": table, "TimeToLiveSpecification": {"AttributeName": "expiration", "Enabled": true}});
     let created = call(url, "CreateTable", &definition).await?;
     match created.status {
         200 => {}

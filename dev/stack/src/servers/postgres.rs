@@ -92,7 +92,7 @@ async fn create_cluster(initdb: &Tool, home: &Home<'_>, password: &str) -> Resul
     let mut outcome = Ok(());
     // macOS and older systems have no C.UTF-8.
     for locale in ["C.UTF-8", "C"] {
-        let launch = place
+        let launch = home
             .launch("initdb", initdb)
             .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"])
             .args([

@@ -8,10 +8,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::testing::Failure;
+use stack::environment::Failure;
+use stack::{Context as _, Result, workspace};
 
-use super::given::Step;
-use crate::{Result, error::Context, workspace};
+use super::step::Step;
 
 /// How the file with the expectation ends; the rest of its name is that of the event.
 const EXPECTED: &str = ".expected.json";

@@ -7,7 +7,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use super::values::Values;
-use crate::workspace;
+use stack::workspace;
 
 /// A longer value is cut in a message.
 const SHOWN: usize = 300;
@@ -144,7 +144,7 @@ mod tests {
                 json!("/users/7/"),
             ),
             ("{{unheard of}}", json!("{{unheard of}}"), json!("anything")),
-            ("{{file CHANGELOG.md}}", json!(include_str!("../../../CHANGELOG.md")), json!("")),
+            ("{{file CHANGELOG.md}}", json!(include_str!("../../../../CHANGELOG.md")), json!("")),
         ] {
             assert!(is_as_expected(&json!(pattern), &fitting), "{pattern} is {fitting}");
             assert!(!is_as_expected(&json!(pattern), &other), "{pattern} is {other}");

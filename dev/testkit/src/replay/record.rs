@@ -5,11 +5,11 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use super::{case::Case, pattern::differences, values::Values};
-use crate::{Error, Result};
+use stack::{Error, Result};
 
-/// Writes what was answered, on each of the ways, as what is expected.
+/// Writes what was answered, on each of the transports, as what is expected.
 ///
-/// A value that differs between the ways must be of a kind that there is a pattern for.
+/// A value that differs between the transports must be of a kind that there is a pattern for.
 pub(super) fn write(case: &Case, answers: &[(Value, Values)]) -> Result<()> {
     let merge =
         |expected: Value, (answer, values): &(Value, Values)| merged("", Some(&expected), answer, values);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use crate::{Error, Result};
+use stack::{Error, Result};
 
 /// Named values, from the steps that a case is given.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,7 @@
 //! A database that sleeps when a deployment comes to migrate it.
 
 use serde_json::json;
-use shared::testing::{Invoke as _, Stage};
+use testkit::TestContext;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -31,11 +31,11 @@ async fn sleepy(database: &str) -> String {
 
 #[tokio::test]
 async fn a_deployment_waits_until_the_database_is_awake_and_who_asks_directly_hears_that_it_is_not() {
-    let stage = Stage::new().await;
-    let url = stage.variable("DATABASE_URL").to_owned();
+    let context = TestContext::new().await;
+    let url = context.variable("DATABASE_URL").to_owned();
     let database = url.split(['@', '/']).nth(3).unwrap();
     let asleep = url.replace(database, &sleepy(database).await);
-    let maintenance = start(&stage.with("DATABASE_URL", &asleep)).await;
+    let maintenance = start(&context.with("DATABASE_URL", &asleep)).await;
     let refused = maintenance.invoke(r#"{"task":"migrate"}"#).await.unwrap_err();
     assert!(refused.error_message.starts_with("postgres: "), "{refused}");
     let migrated = answer(&maintenance, "Create", json!({"Task": "migrate"})).await;

@@ -2,37 +2,37 @@
 
 use std::time::Duration;
 
-use idempotency::testing::Records;
-use shared::testing::{Client, Stage};
+use stack::environment::ExecutionEnvironment;
+use testkit::records::Records;
+use testkit::{Client, TestContext};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use xtask::environment::Environment;
 
 use super::{
-    appears, assert_in_progress, assert_replayed, assert_reused, begin, book, count, create, records,
-    somebody_waits, stage, the_record,
+    appears, assert_in_progress, assert_replayed, assert_reused, begin, book, context, count, create,
+    records, somebody_waits, the_record,
 };
-use crate::door::{CLOSED, OPEN, SILENT, with_door};
-use crate::people::{Person, assert_problem, books, sign_up};
+use crate::users::{TestUser, assert_problem, books, sign_up};
+use testkit::proxy::{Mode, Proxy};
 
 #[tokio::test]
 async fn a_process_killed_after_its_commit_has_done_it_and_the_retry_gets_its_answer() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let other = books(&stage);
-    let mut database = stage.database().await;
-    let (stage, door) = with_door(stage, "AWS_ENDPOINT_URL_DYNAMODB").await;
-    let doomed = Environment::start("books", stage.variables()).await.unwrap();
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let other = books(&context);
+    let mut database = context.database().await;
+    let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
+    let doomed = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
-    let request = begin(&doomed.client(), &ada);
-    somebody_waits(&stage).await;
+    let request = begin(&Client::of(doomed.clone()), &ada);
+    somebody_waits(&context).await;
     // The claim is through; of what comes after the commit, nothing shall reach the table.
-    door.set(SILENT);
+    proxy.set(Mode::Swallowing);
     lock.commit().await.unwrap();
-    appears(&stage, "books").await;
+    appears(&context, "books").await;
     doomed.kill().await;
     assert!(request.await.is_err(), "who asked has no answer");
 
@@ -43,25 +43,25 @@ async fn a_process_killed_after_its_commit_has_done_it_and_the_retry_gets_its_an
     let found = other.get(retry.header("location").unwrap()).send().await;
     assert_eq!((found.text(), found.header("etag")), (retry.text(), retry.header("etag")));
     assert_replayed(&create(&other, &ada, "k", &book("T")).await, &retry);
-    assert_eq!(count(&stage, "books").await, 1);
+    assert_eq!(count(&context, "books").await, 1);
     assert_eq!(the_record(&records).await["status"], "COMPLETED");
 }
 
 #[tokio::test]
 async fn an_owner_that_comes_back_late_changes_nothing_any_more() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let other = books(&stage);
-    let mut database = stage.database().await;
-    let zombie = Environment::start("books", stage.variables()).await.unwrap();
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let other = books(&context);
+    let mut database = context.database().await;
+    let zombie = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
-    let request = begin(&zombie.client(), &ada);
-    somebody_waits(&stage).await;
+    let request = begin(&Client::of(zombie.clone()), &ada);
+    somebody_waits(&context).await;
     zombie.freeze();
     let first = the_record(&records).await;
     lock.commit().await.unwrap();
-    appears(&stage, "books").await;
+    appears(&context, "books").await;
     records.set_number("in_progress_expiration", 1).await.unwrap();
     let second = create(&other, &ada, "k", &book("T")).await;
     assert_eq!((second.status, second.header("idempotency-replayed")), (201, Some("true")));
@@ -74,87 +74,87 @@ async fn an_owner_that_comes_back_late_changes_nothing_any_more() {
     assert!([201, 503].contains(&late.status), "{}", late.text());
     assert!(zombie.log().contains("another owner"), "{}", zombie.log());
     assert_eq!(the_record(&records).await, completed);
-    assert_eq!(count(&stage, "books").await, 1);
+    assert_eq!(count(&context, "books").await, 1);
 }
 
 #[tokio::test]
 async fn a_failure_of_ours_is_not_kept() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let database = stage.database().await;
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let database = context.database().await;
     let name: String = database.query_one("select current_database()", &[]).await.unwrap().get(0);
     let read_only = format!("alter database {name} set default_transaction_read_only");
     database.batch_execute(&format!("{read_only} = on")).await.unwrap();
-    assert_problem(&create(&books(&stage), &ada, "k", &book("T")).await, 503);
+    assert_problem(&create(&books(&context), &ada, "k", &book("T")).await, 503);
     assert_eq!(records.all().await.unwrap().len(), 0);
     database
         .batch_execute(&format!("set default_transaction_read_only = off; {read_only} = off"))
         .await
         .unwrap();
-    let created = create(&books(&stage), &ada, "k", &book("T")).await;
+    let created = create(&books(&context), &ada, "k", &book("T")).await;
     assert_eq!((created.status, created.header("idempotency-replayed")), (201, None));
 }
 
 #[tokio::test]
 async fn a_write_that_was_answered_503_and_happened_all_the_same_is_not_done_twice() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let mut database = stage.database().await;
-    let seen = stage.variable("DATABASE_URL").to_owned();
-    let (stage, door) = with_door(stage, "DATABASE_URL").await;
-    let books = books(&stage);
-    let stage = stage.with("DATABASE_URL", &seen);
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let mut database = context.database().await;
+    let seen = context.variable("DATABASE_URL").to_owned();
+    let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
+    let books = books(&context);
+    let context = context.with("DATABASE_URL", &seen);
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
     let request = begin(&books, &ada);
-    somebody_waits(&stage).await;
-    door.set(SILENT);
+    somebody_waits(&context).await;
+    proxy.set(Mode::Swallowing);
     lock.commit().await.unwrap();
-    appears(&stage, "books").await;
+    appears(&context, "books").await;
     assert_problem(&request.await.unwrap(), 503);
     assert_eq!(records.all().await.unwrap().len(), 0);
-    door.set(OPEN);
+    proxy.set(Mode::Open);
     let retry = create(&books, &ada, "k", &book("T")).await;
     assert_eq!((retry.status, retry.header("idempotency-replayed")), (201, Some("true")), "{}", retry.text());
     assert_replayed(&create(&books, &ada, "k", &book("T")).await, &retry);
-    assert_eq!(count(&stage, "books").await, 1);
+    assert_eq!(count(&context, "books").await, 1);
 }
 
 /// Creates one book again and again while `DynamoDB` is of no use; `key` is fresh.
-async fn holds_without_dynamodb(stage: &Stage, books: &[Client; 2], who: &Person, key: &str) {
-    let before = count(stage, "books").await;
+async fn holds_without_dynamodb(context: &TestContext, books: &[Client; 2], who: &TestUser, key: &str) {
+    let before = count(context, "books").await;
     let patiently = |request| timeout(Duration::from_secs(10), request);
     let first = patiently(create(&books[0], who, key, &book(key))).await.expect("an answer in time");
     assert_eq!(first.status, 201, "{key}: {}", first.text());
     assert_replayed(&create(&books[1], who, key, &book(key)).await, &first);
     assert_reused(&create(&books[0], who, key, &book("other")).await);
-    assert_eq!(count(stage, "books").await, before + 1, "{key}");
+    assert_eq!(count(context, "books").await, before + 1, "{key}");
 }
 
 #[tokio::test]
 async fn a_stopped_or_silent_dynamodb_is_gone_without_and_used_again_at_once() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let (stage, door) = with_door(stage, "AWS_ENDPOINT_URL_DYNAMODB").await;
-    let books = [books(&stage), books(&stage)];
-    for (key, state) in [("stopped", CLOSED), ("silent", SILENT)] {
-        door.set(state);
-        holds_without_dynamodb(&stage, &books, &ada, key).await;
-        door.set(OPEN);
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
+    let books = [books(&context), books(&context)];
+    for (key, state) in [("stopped", Mode::Closed), ("silent", Mode::Swallowing)] {
+        proxy.set(state);
+        holds_without_dynamodb(&context, &books, &ada, key).await;
+        proxy.set(Mode::Open);
         assert_eq!(
             create(&books[0], &ada, key, &book(key)).await.header("idempotency-replayed"),
             Some("true")
         );
         assert_eq!(the_record(&records).await["status"], "COMPLETED", "{key}");
-        records.forget_all().await.unwrap();
+        records.delete_all().await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_throttled_dynamodb_is_gone_without() {
-    let stage = Stage::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", &throttled().await);
-    let ada = sign_up(&stage, "ada").await;
-    holds_without_dynamodb(&stage, &[books(&stage), books(&stage)], &ada, "throttled").await;
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", &throttled().await);
+    let ada = sign_up(&context, "ada").await;
+    holds_without_dynamodb(&context, &[books(&context), books(&context)], &ada, "throttled").await;
 }
 
 /// The address of a `DynamoDB` that refuses every request.
@@ -178,9 +178,9 @@ async fn throttled() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_ten_at_once_without_dynamodb_one_is_done_and_all_get_its_answer() {
-    let stage = Stage::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9");
-    let ada = sign_up(&stage, "ada").await;
-    let environments: Vec<_> = (0..4).map(|_| books(&stage)).collect();
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9");
+    let ada = sign_up(&context, "ada").await;
+    let environments: Vec<_> = (0..4).map(|_| books(&context)).collect();
     let mut requests = JoinSet::new();
     for n in 0..10 {
         let (client, token) = (environments[n % 4].elsewhere(), ada.access.clone());
@@ -192,16 +192,16 @@ async fn of_ten_at_once_without_dynamodb_one_is_done_and_all_get_its_answer() {
     }
     let answers = requests.join_all().await;
     assert!(answers.iter().all(|answer| answer.0 == 201 && answer == &answers[0]), "{answers:?}");
-    assert_eq!(count(&stage, "books").await, 1);
+    assert_eq!(count(&context, "books").await, 1);
 }
 
 #[tokio::test]
 async fn a_dynamodb_that_forgot_or_holds_nonsense_is_put_right_by_the_database() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let books = books(&stage);
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let books = books(&context);
     let first = create(&books, &ada, "k", &book("T")).await;
-    records.forget_all().await.unwrap();
+    records.delete_all().await.unwrap();
     assert_reused(&create(&books, &ada, "k", &book("other")).await);
     assert_eq!(records.all().await.unwrap().len(), 0, "the key is not the other body's");
     assert_replayed(&create(&books, &ada, "k", &book("T")).await, &first);
@@ -209,14 +209,14 @@ async fn a_dynamodb_that_forgot_or_holds_nonsense_is_put_right_by_the_database()
         records.set_text(attribute, nonsense).await.unwrap();
         assert_replayed(&create(&books, &ada, "k", &book("T")).await, &first);
     }
-    assert_eq!(count(&stage, "books").await, 1);
+    assert_eq!(count(&context, "books").await, 1);
 }
 
 #[tokio::test]
 async fn a_table_that_does_not_exist_stops_nobody() {
-    let stage = Stage::new().await;
-    let ada = sign_up(&stage, "ada").await;
-    holds_without_dynamodb(&stage, &[books(&stage), books(&stage)], &ada, "k").await;
-    let made: Records = records(&stage).await;
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    holds_without_dynamodb(&context, &[books(&context), books(&context)], &ada, "k").await;
+    let made: Records = records(&context).await;
     assert_eq!(made.all().await.unwrap().len(), 0);
 }

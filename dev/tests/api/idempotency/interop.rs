@@ -4,20 +4,20 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use shared::testing::Stage;
+use testkit::TestContext;
 use tokio::task::spawn_blocking;
 
-use super::{assert_in_progress, assert_replayed, book, count, create, stage, the_record};
-use crate::people::{books, sign_up};
+use super::{assert_in_progress, assert_replayed, book, context, count, create, the_record};
+use crate::users::{books, sign_up};
 
 /// Has Powertools do one step with the record `id`, and returns what it printed.
-async fn powertools(stage: &Stage, step: &str, id: &str) -> Value {
+async fn powertools(context: &TestContext, step: &str, id: &str) -> Value {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/idempotency"));
-    let python = xtask::tools::python(&folder.join("requirements.txt")).await.unwrap();
+    let python = stack::tools::python(&folder.join("requirements.txt")).await.unwrap();
     let mut command = Command::new(python);
     // Without a cache of bytecode among the sources.
     command.arg("-B").arg(folder.join("powertools.py"));
-    let address = ["AWS_ENDPOINT_URL_DYNAMODB", "IDEMPOTENCY_TABLE"].map(|name| stage.variable(name));
+    let address = ["AWS_ENDPOINT_URL_DYNAMODB", "IDEMPOTENCY_TABLE"].map(|name| context.variable(name));
     command.args(address).args([step, id]);
     let Output { status, stdout, stderr } = spawn_blocking(move || command.output()).await.unwrap().unwrap();
     assert!(status.success(), "{step}: {status}\n{}", String::from_utf8_lossy(&stderr));
@@ -26,32 +26,32 @@ async fn powertools(stage: &Stage, step: &str, id: &str) -> Value {
 
 #[tokio::test]
 async fn powertools_reads_what_we_claim_and_complete_and_we_what_it_does() {
-    let (stage, records) = stage().await;
-    let ada = sign_up(&stage, "ada").await;
-    let books = books(&stage);
+    let (context, records) = context().await;
+    let ada = sign_up(&context, "ada").await;
+    let books = books(&context);
     let first = create(&books, &ada, "k", &book("T")).await;
     let record = the_record(&records).await;
     let id = record["id"].as_str();
 
-    let read = powertools(&stage, "read", id).await;
+    let read = powertools(&context, "read", id).await;
     assert_eq!((&read["status"], &read["id"]), (&json!("COMPLETED"), &json!(id)));
     assert_eq!(read["validation"], record["validation"]);
     assert_eq!(read["response"]["statusCode"], 201);
     assert_eq!(read["response"]["body"], first.text());
-    let claim = powertools(&stage, "claim", id).await;
+    let claim = powertools(&context, "claim", id).await;
     assert_eq!(claim, json!({"claimed": false, "status": "COMPLETED"}));
     // As it is while we are at it.
     records.set_text("status", "INPROGRESS").await.unwrap();
-    assert_eq!(powertools(&stage, "read", id).await["status"], "INPROGRESS");
-    let claim = powertools(&stage, "claim", id).await;
+    assert_eq!(powertools(&context, "read", id).await["status"], "INPROGRESS");
+    let claim = powertools(&context, "claim", id).await;
     assert_eq!(claim, json!({"claimed": false, "status": "INPROGRESS"}));
     records.set_number("in_progress_expiration", 1).await.unwrap();
-    assert_eq!(powertools(&stage, "claim", id).await, json!({"claimed": true}), "our time is over");
+    assert_eq!(powertools(&context, "claim", id).await, json!({"claimed": true}), "our time is over");
 
     assert_in_progress(&create(&books, &ada, "k", &book("T")).await);
-    assert_eq!(powertools(&stage, "complete", id).await, json!({"completed": true}));
+    assert_eq!(powertools(&context, "complete", id).await, json!({"completed": true}));
     let answer = create(&books, &ada, "k", &book("T")).await;
     assert_eq!((answer.status, answer.json()), (201, json!({"by": "powertools"})));
     assert_replayed(&create(&books, &ada, "k", &book("T")).await, &answer);
-    assert_eq!(count(&stage, "books").await, 1);
+    assert_eq!(count(&context, "books").await, 1);
 }

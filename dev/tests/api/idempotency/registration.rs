@@ -1,23 +1,23 @@
 //! Registrations with a key: the caller is a network, and the body holds a password.
 
 use serde_json::json;
-use shared::testing::{Answer, Client};
+use testkit::{Client, Response};
 
-use super::{assert_replayed, assert_reused, count, stage, the_record};
-use crate::people::{PASSWORD, assert_problem, auth, log_in};
+use super::{assert_replayed, assert_reused, context, count, the_record};
+use crate::users::{PASSWORD, assert_problem, auth, log_in};
 
 /// 32 bytes, each of them 7.
 const OTHER_PEPPER: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
-async fn register(auth: &Client, key: &str, name: &str) -> Answer {
+async fn register(auth: &Client, key: &str, name: &str) -> Response {
     let body = json!({"username": name, "password": PASSWORD});
     auth.post("/auth/register").header("idempotency-key", key).json(&body).send().await
 }
 
 #[tokio::test]
 async fn a_registration_is_done_once_and_answered_again_from_either_memory() {
-    let (stage, records) = stage().await;
-    let (one, other) = (auth(&stage).from_ip("192.0.2.1"), auth(&stage).from_ip("192.0.2.1"));
+    let (context, records) = context().await;
+    let (one, other) = (auth(&context).from_ip("192.0.2.1"), auth(&context).from_ip("192.0.2.1"));
     let first = register(&one, "k", "Ada").await;
     assert_eq!(first.status, 201, "{}", first.text());
     assert_eq!(first.header("cache-control"), Some("no-store"));
@@ -26,24 +26,24 @@ async fn a_registration_is_done_once_and_answered_again_from_either_memory() {
         assert_replayed(&again, &first);
         assert_eq!(again.header("cache-control"), Some("no-store"));
         assert_reused(&register(&other, "k", "Bob").await);
-        records.forget_all().await.unwrap();
+        records.delete_all().await.unwrap();
     }
     // Somebody else, and the same caller with another key, meet a name that is taken.
     assert_problem(&register(&other.elsewhere(), "k", "Ada").await, 409);
     assert_problem(&register(&other, "l", "Ada").await, 409);
-    assert_eq!(count(&stage, "users").await, 1);
+    assert_eq!(count(&context, "users").await, 1);
     assert_eq!(log_in(&one, "ada", PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
 async fn what_is_kept_of_a_registration_tells_nothing_of_its_password() {
-    let (stage, records) = stage().await;
-    let auth_here = auth(&stage).from_ip("192.0.2.1");
+    let (context, records) = context().await;
+    let auth_here = auth(&context).from_ip("192.0.2.1");
     assert_eq!(register(&auth_here, "k", "ada").await.status, 201);
     let record = the_record(&records).await;
     let text = format!("{record:?}");
     let body = json!({"username": "ada", "password": PASSWORD}).to_string();
-    let database = stage.database().await;
+    let database = context.database().await;
     for secret in [PASSWORD, &body] {
         let digests = "select encode(sha256($1), 'hex'), encode(sha256($1), 'base64'), md5($1)";
         let row = database.query_one(digests, &[&secret.as_bytes()]).await.unwrap();
@@ -56,9 +56,9 @@ async fn what_is_kept_of_a_registration_tells_nothing_of_its_password() {
     // Who has the key, the body and all code, but not the pepper, computes something else.
     let kept = database.query_one("select validation from idempotent_writes", &[]).await.unwrap();
     assert_eq!(kept.get::<_, &str>(0), record["validation"]);
-    let elsewhere = super::stage().await;
-    let stage = elsewhere.0.with("PASSWORD_PEPPER", OTHER_PEPPER);
-    assert_eq!(register(&auth(&stage).from_ip("192.0.2.1"), "k", "ada").await.status, 201);
+    let elsewhere = super::context().await;
+    let context = elsewhere.0.with("PASSWORD_PEPPER", OTHER_PEPPER);
+    assert_eq!(register(&auth(&context).from_ip("192.0.2.1"), "k", "ada").await.status, 201);
     let other = the_record(&elsewhere.1).await;
     assert_eq!(other["id"], record["id"]);
     assert_ne!(other["validation"], record["validation"]);

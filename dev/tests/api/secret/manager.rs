@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use stack::servers::Server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
-use xtask::server::Server;
 
 /// A Secrets Manager of a test's own.
 pub(crate) struct Manager {
@@ -92,7 +92,7 @@ impl Manager {
             .header("content-type", "application/x-amz-json-1.1")
             .header("authorization", authorization);
         let answer =
-            xtask::http::exchange(request.body(body.to_string().into_bytes()).unwrap()).await.unwrap();
+            stack::http::exchange(request.body(body.to_string().into_bytes()).unwrap()).await.unwrap();
         assert!(answer.status().is_success(), "{target}: {}", String::from_utf8_lossy(answer.body()));
         serde_json::from_slice(answer.body()).unwrap()
     }

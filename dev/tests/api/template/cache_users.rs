@@ -5,53 +5,53 @@ use redis::aio::MultiplexedConnection;
 use rl_demo::App as RlDemo;
 use serde_json::json;
 use shared::lambda::function::Function;
-use shared::testing::{Client, Stage};
+use testkit::{Client, TestContext};
 
 use super::document::Template;
-use crate::people::{PASSWORD, auth, books, log_in, register, sign_up};
+use crate::users::{PASSWORD, auth, books, log_in, register, sign_up};
 
 async fn connection(url: &str) -> MultiplexedConnection {
     redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
-/// Makes the user of a function on the stage's server, with a password instead of IAM, for the keys of the stage.
-async fn user(stage: &Stage, resource: &str) -> String {
+/// Makes the user of a function on the context's server, with a password instead of IAM, for the keys of the context.
+async fn user(context: &TestContext, resource: &str) -> String {
     let template = Template::read();
     let rights = template.resource(resource)["AccessString"].as_str().unwrap();
-    let prefix = stage.variable("REDIS_KEY_PREFIX");
+    let prefix = context.variable("REDIS_KEY_PREFIX");
     let name = format!("{prefix}{resource}");
     let mut command = redis::cmd("ACL");
     command.arg("SETUSER").arg(&name).arg(">password");
     for right in rights.replace("~bookshelf:", &format!("~{prefix}")).split(' ') {
         command.arg(right);
     }
-    let url = stage.variable("REDIS_URL");
+    let url = context.variable("REDIS_URL");
     command.exec_async(&mut connection(url).await).await.unwrap();
     let (scheme, rest) = url.split_once("://").unwrap();
     let host = rest.rsplit('@').next().unwrap();
     format!("{scheme}://{}:password@{host}", name.replace(':', "%3A"))
 }
 
-async fn under_its_user(resource: &str) -> Stage {
-    let stage = Stage::new().await;
-    let url = user(&stage, resource).await;
-    stage.with("REDIS_URL", &url)
+async fn under_its_user(resource: &str) -> TestContext {
+    let context = TestContext::new().await;
+    let url = user(&context, resource).await;
+    context.with("REDIS_URL", &url)
 }
 
-fn start<F: Function>(stage: &Stage) -> Client {
-    Client::start::<F>(&stage.env()).unwrap()
+fn start<F: Function>(context: &TestContext) -> Client {
+    Client::start::<F>(context.env()).unwrap()
 }
 
 #[tokio::test]
 async fn every_function_may_do_in_the_cache_what_it_does() {
-    let stage = under_its_user("RlDemoCacheUser").await;
-    let rl_demo = start::<RlDemo>(&stage);
+    let context = under_its_user("RlDemoCacheUser").await;
+    let rl_demo = start::<RlDemo>(&context);
     for expected in [200, 200, 200, 200, 200, 429] {
         assert_eq!(rl_demo.get("/rl-demo/ping").send().await.status, expected);
     }
 
-    let stage = under_its_user("BfDemoCacheUser").await;
-    let bf_demo = start::<BfDemo>(&stage);
+    let context = under_its_user("BfDemoCacheUser").await;
+    let bf_demo = start::<BfDemo>(&context);
     for (password, expected) in
         [("letmein", 200), ("a", 200), ("b", 200), ("c", 200), ("d", 200), ("e", 200), ("f", 429)]
     {
@@ -59,14 +59,14 @@ async fn every_function_may_do_in_the_cache_what_it_does() {
         assert_eq!(bf_demo.post("/bf-demo/login").json(&guess).send().await.status, expected, "{password}");
     }
 
-    let stage = under_its_user("SystemCacheUser").await;
-    assert_eq!(start::<system::App>(&stage).get("/health/ready").send().await.status, 200);
+    let context = under_its_user("SystemCacheUser").await;
+    assert_eq!(start::<system::App>(&context).get("/health/ready").send().await.status, 200);
 }
 
 #[tokio::test]
 async fn sign_in_and_lists_work_under_their_users_of_the_cache() {
-    let stage = under_its_user("AuthCacheUser").await;
-    let auth = auth(&stage);
+    let context = under_its_user("AuthCacheUser").await;
+    let auth = auth(&context);
     assert_eq!(register(&auth, "ada").await.status, 201);
     assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 200);
     for _ in 0..5 {
@@ -74,25 +74,25 @@ async fn sign_in_and_lists_work_under_their_users_of_the_cache() {
     }
     assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 400, "the lock is kept in the cache");
 
-    let stage = Stage::new().await;
-    let person = sign_up(&stage, "ada").await;
-    let url = user(&stage, "BooksCacheUser").await;
-    let stage = stage.with("REDIS_URL", &url);
-    let books = books(&stage);
+    let context = TestContext::new().await;
+    let person = sign_up(&context, "ada").await;
+    let url = user(&context, "BooksCacheUser").await;
+    let context = context.with("REDIS_URL", &url);
+    let books = books(&context);
     let draft = json!({"title": "Kindred", "author": "Octavia E. Butler"});
     assert_eq!(books.post("/books").bearer(&person.access).json(&draft).send().await.status, 201);
     // Past the cache: only what is in it is found now.
     for _ in 0..2 {
         let list = books.get("/books").send().await;
         assert_eq!(list.json()["total"], 1);
-        stage.database().await.batch_execute("delete from books").await.unwrap();
+        context.database().await.batch_execute("delete from books").await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_playground_reaches_no_lock_and_no_list_and_nobody_empties_the_cache() {
-    let stage = Stage::new().await;
-    let prefix = stage.variable("REDIS_KEY_PREFIX").to_owned();
+    let context = TestContext::new().await;
+    let prefix = context.variable("REDIS_KEY_PREFIX").to_owned();
     for (resource, foreign) in [
         ("RlDemoCacheUser", "{lockout}:demo:x"),
         ("BfDemoCacheUser", "{lockout}:name:x"),
@@ -100,7 +100,7 @@ async fn a_playground_reaches_no_lock_and_no_list_and_nobody_empties_the_cache()
         ("AuthCacheUser", "cache:{books}"),
         ("BooksCacheUser", "{lockout}:name:x"),
     ] {
-        let mut redis = connection(&user(&stage, resource).await).await;
+        let mut redis = connection(&user(&context, resource).await).await;
         let foreign = format!("{prefix}{foreign}");
         for forbidden in [
             vec!["DEL", &foreign],

@@ -16,7 +16,7 @@ async fn botocore_makes_the_same_tokens_of_the_same() {
     assert!(ours.iter().any(|token| token.contains("%2Frds-db%2F")), "{ours:?}");
     assert!(ours.iter().any(|token| token.contains("%2Felasticache%2F")), "{ours:?}");
 
-    let python = xtask::tools::python(&folder.join("secret/requirements.txt")).await.unwrap();
+    let python = stack::tools::python(&folder.join("secret/requirements.txt")).await.unwrap();
     let mut command = Command::new(python);
     // Without a cache of bytecode among the sources.
     command.arg("-B").arg(folder.join("tls/tokens.py")).arg(file).env_remove("AWS_PROFILE");

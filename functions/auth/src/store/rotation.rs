@@ -1,7 +1,7 @@
 //! The SQL of refresh token rotation: one transaction, under a lock on the session.
 
-use shared::stores::postgres::{Error, Transaction};
 use shared::identity::sessions::FIND_LIVE;
+use shared::stores::postgres::{Error, Transaction};
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::types::Type;
 use uuid::Uuid;

@@ -1,9 +1,9 @@
 //! The list of books: pages, through the cache.
 
 use shared::cache::Sealed;
-use shared::validation::Text;
 use shared::http::{Error, Result};
 use shared::stores::postgres::{self, Parameter};
+use shared::validation::Text;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 

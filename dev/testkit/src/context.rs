@@ -8,24 +8,23 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use super::contents::Contents;
-use crate::config::Env;
+use shared::config::Env;
+use stack::env_file;
 
-/// The database that each test's own is copied from; the stack migrated it.
-pub const TEMPLATE: &str = "bookshelf_template";
+use crate::schema::template;
+use crate::snapshot::DatabaseSnapshot;
 
 /// Names the file with the variables of the stack to test on.
 const STACK_VARIABLE: &str = "BOOKSHELF_STACK_ENV";
 
-/// A place to test on: the variables of a running stack, with a database and a key prefix of its own. A clone is the
-/// same place.
+/// The variables of a running stack, with a database and a key prefix of a test's own. A clone shares both.
 #[derive(Clone)]
-pub struct Stage {
+pub struct TestContext {
     variables: BTreeMap<String, String>,
 }
 
-impl Stage {
-    /// Prepares a place on the running stack: the one whose variables are in the file that
+impl TestContext {
+    /// Prepares a test context on the running stack: the one whose variables are in the file that
     /// `BOOKSHELF_STACK_ENV` names, or else in `target/stack/env`.
     ///
     /// # Panics
@@ -34,7 +33,7 @@ impl Stage {
         Self::on(stack_variables()).await
     }
 
-    /// Prepares a place on the stack that has these variables.
+    /// Prepares a context on the stack that has these variables.
     ///
     /// # Panics
     /// When that stack does not answer.
@@ -42,7 +41,9 @@ impl Stage {
         let name = format!("test_{}", Uuid::now_v7().simple());
         let administration = administration(&variables["DATABASE_URL"]).await;
         SWEPT.get_or_init(|| sweep(&administration)).await;
-        let sql = format!("create database {name} template {TEMPLATE}");
+        let url = &variables["DATABASE_URL"];
+        let template = TEMPLATE.get_or_init(|| template(&administration, url)).await;
+        let sql = format!("create database {name} template {template}");
         administration.batch_execute(&sql).await.expect("the role of the stack may create databases");
         variables.insert("DATABASE_URL".into(), with_database(&variables["DATABASE_URL"], &name));
         variables.insert("REDIS_KEY_PREFIX".into(), format!("{name}:"));
@@ -55,21 +56,21 @@ impl Stage {
         Self { variables }
     }
 
-    /// What its database holds now.
+    /// The rows that its database holds now.
     ///
     /// # Panics
     /// When the stack does not answer.
-    pub async fn contents(&self) -> Contents {
-        Contents::of(&self.database().await).await.expect("the stack's Postgres answers")
+    pub async fn snapshot(&self) -> DatabaseSnapshot {
+        DatabaseSnapshot::of(&self.database().await).await.expect("the stack's Postgres answers")
     }
 
-    /// The same place with other contents, nothing in Redis, and nobody connected: quicker than a new one.
+    /// The same context with other rows, nothing in Redis, and nobody connected: quicker than a new one.
     ///
     /// # Panics
     /// When the stack does not answer.
     #[must_use]
-    pub async fn cleared(mut self, contents: &Contents) -> Self {
-        contents.restore(&mut self.database().await).await.expect("the stack's Postgres answers");
+    pub async fn cleared(mut self, snapshot: &DatabaseSnapshot) -> Self {
+        snapshot.restore(&mut self.database().await).await.expect("the stack's Postgres answers");
         self.variables.insert("REDIS_KEY_PREFIX".into(), format!("test_{}:", Uuid::now_v7().simple()));
         self
     }
@@ -112,6 +113,9 @@ impl Stage {
     }
 }
 
+/// The template, once this process has made or found it.
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
 /// Set once this process has swept.
 static SWEPT: OnceCell<()> = OnceCell::const_new();
 
@@ -134,7 +138,11 @@ async fn administration(url: &str) -> Client {
     connect(&with_database(url, "postgres")).await
 }
 
-async fn connect(url: &str) -> Client {
+/// A connection to the database at `url` whose statements may take as long as they do.
+///
+/// # Panics
+/// When the stack does not answer.
+pub async fn connect(url: &str) -> Client {
     let (client, connection) =
         tokio_postgres::connect(url, NoTls).await.expect("the stack's Postgres answers");
     tokio::spawn(connection);
@@ -157,16 +165,10 @@ pub fn with_database(url: &str, database: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "finds the stack; no function is configured this way")]
 #[must_use]
 pub fn stack_variables() -> BTreeMap<String, String> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/stack/env");
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/stack/env");
     let path = std::env::var_os(STACK_VARIABLE).map_or(default, Into::into);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|_| {
         panic!("no stack is running; `cargo xtask test` starts one, `cargo xtask stack` keeps one")
     });
-    parse(&text)
-}
-
-/// Reads `KEY=value` lines, the values quoted for a POSIX shell where need be.
-fn parse(text: &str) -> BTreeMap<String, String> {
-    let lines = text.lines().filter_map(|line| line.split_once('='));
-    lines.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').replace(r"'\''", "'"))).collect()
+    env_file::parse(&text)
 }

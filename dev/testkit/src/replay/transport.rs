@@ -2,17 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use shared::testing::{Invoke, Stage};
+use stack::environment::{Emulator, ExecutionEnvironment};
+use stack::{Error, Result};
 
-use super::given;
-use crate::{
-    Error, Result,
-    environment::{Emulator, Environment},
-};
+use super::fixtures;
+use crate::{Invoke, TestContext};
 
 /// How an event gets to its function, and the answer back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Way {
+pub enum Transport {
     /// A call of the adapter that production uses.
     InProcess,
     /// The built binary behind a runtime API of ours.
@@ -21,13 +19,13 @@ pub enum Way {
     Emulator,
 }
 
-impl Way {
-    /// An execution environment of `function` on `stage`.
-    pub(super) async fn start(self, function: &str, stage: &Stage) -> Result<Arc<dyn Invoke>> {
+impl Transport {
+    /// An execution environment of `function` in `context`.
+    pub(super) async fn start(self, function: &str, context: &TestContext) -> Result<Arc<dyn Invoke>> {
         match self {
-            Self::InProcess => given::start(function, stage),
-            Self::Process => Ok(Arc::new(Environment::start(function, stage.variables()).await?)),
-            Self::Emulator => match Emulator::start(function, stage.variables()).await? {
+            Self::InProcess => fixtures::start(function, context),
+            Self::Process => Ok(Arc::new(ExecutionEnvironment::start(function, context.variables()).await?)),
+            Self::Emulator => match Emulator::start(function, context.variables()).await? {
                 Some(emulator) => Ok(Arc::new(emulator)),
                 None => Err(Error::new("there is no Runtime Interface Emulator for this machine")),
             },
@@ -35,7 +33,7 @@ impl Way {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::InProcess => "in process",

@@ -1,4 +1,4 @@
-//! What the contest takes place on: one stack, databases of several sizes, and the programs of all sides.
+//! The fixture of a benchmark run: one stack, databases of several sizes, and the programs of all sides.
 
 use std::{
     collections::BTreeMap,
@@ -10,15 +10,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use shared::testing::{TEMPLATE, with_database};
+use testkit::{connect, template, with_database};
 
 use super::{bare::Bare, driver::Program, peer::Peer, rows};
-use crate::{
-    Error, Result, bootstraps,
-    error::Context,
-    seed, settings,
-    stack::Stack,
-    workspace::{self, FUNCTIONS},
+use stack::{
+    Context as _, Error, Result, release, settings,
+    stack::{Lifetime, Stack},
+    workspace,
 };
 
 /// How many books the scenarios have that are not about size.
@@ -33,7 +31,7 @@ const OPEN: [(&str, &str); 4] = [
 ];
 
 /// Everything that is needed for a contest.
-pub(super) struct Ground {
+pub(super) struct Fixture {
     pub(super) stack: Stack,
     pub(super) bare: Bare,
     /// `target/bench`.
@@ -43,7 +41,7 @@ pub(super) struct Ground {
     redis: Mutex<TcpStream>,
 }
 
-impl Ground {
+impl Fixture {
     /// Builds all sides, unless they are `built`, brings up a stack, and fills a database with [`BOOKS`] books for each.
     pub(super) async fn prepare(built: bool) -> Result<Self> {
         if ["DATABASE_URL", "REDIS_URL"].iter().any(|name| settings::var(name).is_some()) {
@@ -52,33 +50,32 @@ impl Ground {
         let dir = workspace::target()?.join("bench");
         fs::create_dir_all(dir.join("logs")).context(format!("create {}", dir.display()))?;
         if !built {
-            bootstraps::build(&FUNCTIONS).await?;
-            bootstraps::build(&["floor", "bare"]).await?;
+            release::build(&workspace::functions()?).await?;
+            release::build(&["floor", "bare"].map(str::to_owned)).await?;
         }
         let peer = Peer::prepare(&dir).await?;
-        let stack = Stack::start("bench-stack").await?;
+        let stack = Stack::start("bench-stack", Lifetime::Temporary).await?;
         let programs = workspace::target()?.join("lambda");
-        let ground = Self {
+        let fixture = Self {
             bare: Bare::start(&programs.join("bare/bootstrap"))?,
             floor: programs.join("floor/bootstrap"),
-            redis: Mutex::new(connect(stack.var("REDIS_URL"))?),
+            redis: Mutex::new(connect_redis(stack.var("REDIS_URL"))?),
             peer,
             stack,
             dir,
         };
-        ground.fill(BOOKS).await?;
-        Ok(ground)
+        fixture.fill(BOOKS).await?;
+        Ok(fixture)
     }
 
     /// Makes databases with so many books, for us and for the peer.
     pub(super) async fn fill(&self, books: u32) -> Result<()> {
         println!("{books} books for each side …");
         let url = self.stack.var("DATABASE_URL");
-        let administration =
-            maintenance::connect(&seed::server(url)?).await.context("connect to Postgres")?;
-        // The role's limit is for requests.
-        administration.batch_execute("set statement_timeout = 0").await.context("lift a limit")?;
-        for (name, template) in [(format!("bench_{books}"), TEMPLATE), (format!("peer_{books}"), "template1")]
+        let administration = connect(url).await;
+        let ours = template(&administration, url).await;
+        for (name, template) in
+            [(format!("bench_{books}"), ours.as_str()), (format!("peer_{books}"), "template1")]
         {
             let sql = format!("create database {name} template {template}");
             administration.batch_execute(&sql).await.context(format!("create the database {name}"))?;
@@ -172,7 +169,7 @@ impl Program {
 }
 
 /// A connection to Redis that has shown its password.
-fn connect(url: &str) -> Result<TcpStream> {
+fn connect_redis(url: &str) -> Result<TcpStream> {
     let (user, host) = url.trim_start_matches("redis://").split_once('@').unwrap_or_default();
     let mut redis = TcpStream::connect(host.split('/').next().unwrap_or_default()).context("reach Redis")?;
     let greeting = write!(redis, "AUTH {}\r\n", user.trim_start_matches(':'));

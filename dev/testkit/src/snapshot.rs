@@ -25,7 +25,7 @@ const SEQUENCES: &str = "
     where attidentity <> ''";
 
 /// The rows of a database, by table.
-pub struct Contents(Vec<Table>);
+pub struct DatabaseSnapshot(Vec<Table>);
 
 struct Table {
     name: String,
@@ -34,7 +34,7 @@ struct Table {
     rows: String,
 }
 
-impl Contents {
+impl DatabaseSnapshot {
     pub(super) async fn of(database: &Client) -> Result<Self, Error> {
         let mut tables = Vec::new();
         for row in database.query(TABLES, &[]).await? {

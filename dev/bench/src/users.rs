@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{driver::Subject, event::Request};
-use crate::{Error, Result};
+use stack::{Error, Result};
 
 const PASSWORD: &str = "correct horse battery staple";
 

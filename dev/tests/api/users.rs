@@ -1,65 +1,65 @@
 //! People for tests: registered, signed in, administrators.
 
 use serde_json::Value;
-use shared::testing::{Answer, Client, Stage};
 use shared::identity::tokens::Kind;
+use testkit::{Client, Response, TestContext};
 
 /// A password that the policy likes.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// Somebody who is signed in.
-pub(crate) struct Person {
+pub(crate) struct TestUser {
     pub(crate) name: String,
     pub(crate) id: i64,
     pub(crate) access: String,
     pub(crate) refresh: String,
 }
 
-/// The `auth` function on `stage`.
-pub(crate) fn auth(stage: &Stage) -> Client {
-    Client::start::<auth::App>(&stage.env()).unwrap()
+/// The `auth` function in `context`.
+pub(crate) fn auth(context: &TestContext) -> Client {
+    Client::start::<auth::App>(context.env()).unwrap()
 }
 
-/// The `books` function on `stage`.
-pub(crate) fn books(stage: &Stage) -> Client {
-    Client::start::<books::App>(&stage.env()).unwrap()
+/// The `books` function in `context`.
+pub(crate) fn books(context: &TestContext) -> Client {
+    Client::start::<books::App>(context.env()).unwrap()
 }
 
-pub(crate) async fn register(auth: &Client, name: &str) -> Answer {
+pub(crate) async fn register(auth: &Client, name: &str) -> Response {
     let body = serde_json::json!({"username": name, "password": PASSWORD});
     auth.elsewhere().post("/auth/register").json(&body).send().await
 }
 
-pub(crate) async fn log_in(auth: &Client, name: &str, password: &str) -> Answer {
+pub(crate) async fn log_in(auth: &Client, name: &str, password: &str) -> Response {
     let form = [("grant_type", "password"), ("username", name), ("password", password)];
     auth.post("/auth/login").form(&form).send().await
 }
 
-pub(crate) async fn refresh(auth: &Client, token: &str) -> Answer {
+pub(crate) async fn refresh(auth: &Client, token: &str) -> Response {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
     auth.elsewhere().post("/auth/refresh").form(&form).send().await
 }
 
 /// Registers `name` and signs in.
-pub(crate) async fn sign_up(stage: &Stage, name: &str) -> Person {
-    let auth = auth(stage);
+pub(crate) async fn sign_up(context: &TestContext, name: &str) -> TestUser {
+    let auth = auth(context);
     let registered = register(&auth, name).await;
     assert_eq!(registered.status, 201, "{}", registered.text());
     sign_in(&auth, name, registered.json()["id"].as_i64().unwrap()).await
 }
 
 /// Registers `name`, makes it an administrator and signs in.
-pub(crate) async fn sign_up_admin(stage: &Stage, name: &str) -> Person {
-    let auth = auth(stage);
+pub(crate) async fn sign_up_admin(context: &TestContext, name: &str) -> TestUser {
+    let auth = auth(context);
     let id = register(&auth, name).await.json()["id"].as_i64().unwrap();
-    set_role(stage, name, "admin").await;
+    set_role(context, name, "admin").await;
     sign_in(&auth, name, id).await
 }
 
-async fn sign_in(auth: &Client, name: &str, id: i64) -> Person {
+async fn sign_in(auth: &Client, name: &str, id: i64) -> TestUser {
     let tokens = log_in(&auth.elsewhere(), name, PASSWORD).await;
     assert_eq!(tokens.status, 200, "{}", tokens.text());
-    Person {
+    TestUser {
         name: name.to_owned(),
         id,
         access: text(&tokens, "access_token"),
@@ -68,24 +68,24 @@ async fn sign_in(auth: &Client, name: &str, id: i64) -> Person {
 }
 
 /// Gives `name` a role, as an operator would.
-pub(crate) async fn set_role(stage: &Stage, name: &str, role: &str) {
+pub(crate) async fn set_role(context: &TestContext, name: &str, role: &str) {
     let task = serde_json::json!({"task": "set_role", "username": name, "role": role});
-    crate::maintenance::run(stage, task).await.unwrap();
+    crate::maintenance::run(context, task).await.unwrap();
 }
 
 /// A string member of a JSON answer.
-pub(crate) fn text(answer: &Answer, member: &str) -> String {
+pub(crate) fn text(answer: &Response, member: &str) -> String {
     answer.json()[member].as_str().unwrap_or_default().to_owned()
 }
 
 /// The session a token belongs to.
-pub(crate) fn session_of(stage: &Stage, access: &str) -> uuid::Uuid {
-    let verifier = shared::identity::tokens::Verifier::from_env(&stage.env()).unwrap();
+pub(crate) fn session_of(context: &TestContext, access: &str) -> uuid::Uuid {
+    let verifier = shared::identity::tokens::Verifier::from_env(&context.env()).unwrap();
     verifier.verify(access, Kind::Access).unwrap().sid
 }
 
 /// Asserts that `answer` is a problem of this status, in the one form that all problems have.
-pub(crate) fn assert_problem(answer: &Answer, status: u16) -> Value {
+pub(crate) fn assert_problem(answer: &Response, status: u16) -> Value {
     let problem = answer.json();
     let context = format!("{} {}", answer.status, answer.text());
     assert_eq!(answer.status, status, "{context}");
@@ -102,7 +102,7 @@ pub(crate) fn assert_problem(answer: &Answer, status: u16) -> Value {
 }
 
 /// Asserts that `answer` is a 422 and names just these fields.
-pub(crate) fn assert_invalid(answer: &Answer, fields: &[&str]) {
+pub(crate) fn assert_invalid(answer: &Response, fields: &[&str]) {
     let problem = assert_problem(answer, 422);
     let errors = problem["errors"].as_array().unwrap();
     let named: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
@@ -110,7 +110,7 @@ pub(crate) fn assert_invalid(answer: &Answer, fields: &[&str]) {
 }
 
 /// Status and body of an answer, without what differs from request to request.
-pub(crate) fn without_request_id(answer: &Answer) -> (u16, Value) {
+pub(crate) fn without_request_id(answer: &Response) -> (u16, Value) {
     let mut body = answer.json();
     body["request_id"] = "".into();
     (answer.status, body)

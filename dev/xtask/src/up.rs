@@ -1,0 +1,49 @@
+//! `cargo xtask up`: the whole API on this machine, rebuilt whenever a file changes.
+
+use stack::local_api::{self, LocalApi, LogStyle};
+use stack::stack::Lifetime;
+use stack::{Result, signals};
+
+/// What can be chosen.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Where the API listens, on 127.0.0.1 [default: 9000, or the next free port].
+    #[arg(long)]
+    port: Option<u16>,
+    /// Begin with empty stores instead of what the last run left.
+    #[arg(long)]
+    fresh: bool,
+}
+
+/// Runs the API until Ctrl-C.
+pub(crate) async fn run(Options { port, fresh }: Options) -> Result<()> {
+    let lifetime = if fresh { Lifetime::Reset } else { Lifetime::Kept };
+    let options = local_api::Options { port, log: LogStyle::of_terminal(), lifetime, variables: Vec::new() };
+    let mut api = signals::unless_interrupted(LocalApi::start(options)).await?;
+    greet(&api);
+    let outcome = tokio::select! {
+        outcome = api.keep_running() => outcome,
+        asked = signals::interrupted() => asked,
+    };
+    println!("\nStopping …");
+    api.stop().await;
+    outcome
+}
+
+fn greet(api: &LocalApi) {
+    let (url, stack) = (api.url(), api.stack());
+    let port = url.rsplit(':').next().unwrap_or_default();
+    println!("\nThe API is at {url}, and its documentation to try it out at {url}/docs");
+    println!("Administrator: {} / {}", stack.var("ADMIN_USERNAME"), stack.var("ADMIN_PASSWORD"));
+    println!("Variables:     set -a; . {}", stack.env_file().display());
+    println!("Try:           curl '{url}/books?page_size=3'");
+    println!(
+        "Invoke:        PATH=target/tools/bin:$PATH cargo lambda invoke maintenance --invoke-address 127.0.0.1 \
+         --invoke-port {port} --data-ascii '{{\"task\":\"migrate\"}}'"
+    );
+    println!("Log:           {}", api.log_file().display());
+    if stack.is_kept() {
+        println!("Data:          that of the last run; --fresh begins with none");
+    }
+    println!("Ctrl-C ends everything and keeps the data.\n");
+}
