@@ -22,7 +22,7 @@ use super::{
 use stack::Result;
 
 /// The groups by name, in the order in which they run.
-pub const GROUPS: [&str; 9] =
+pub(crate) const GROUPS: [&str; 9] =
     ["books", "auth", "ping", "cold", "trips", "http", "weights", "large", "builds"];
 
 /// Runs the groups that are wanted.

@@ -1,5 +1,5 @@
 //! Any bytes as an event: a proper answer, or a runtime error. The same property as in
-//! `bundle/tests/api/mutations.rs`, without stores.
+//! `dev/tests/api/mutations.rs`, without stores.
 
 #![no_main]
 
@@ -7,14 +7,17 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use shared::config::Env;
-use shared::testing::{Invoke, flaw};
+use testkit::functions::find;
+use testkit::{Invoke, flaw};
 use tokio::runtime::{Builder, Runtime};
 
 /// Functions that answer without a store: one that is refused at once stands in for each.
 static FUNCTIONS: LazyLock<Vec<Arc<dyn Invoke>>> = LazyLock::new(|| {
     let away = [("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")];
-    let start =
-        |function| bundle::start(function, &Env::of(away)).expect("these variables do").expect("it exists");
+    let start = |function| {
+        let function = find(function).expect("it is in the list");
+        function.start(&Env::of(away)).expect("these variables do")
+    };
     ["system", "rl-demo"].map(start).into()
 });
 

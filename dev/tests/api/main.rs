@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod account;
+mod architecture;
 mod bad_input;
 mod books;
 mod cache;
@@ -13,7 +14,6 @@ mod conditional;
 mod deployments;
 mod environments;
 mod events;
-mod house;
 mod idempotency;
 mod idempotency_on_moto;
 mod lifecycle;

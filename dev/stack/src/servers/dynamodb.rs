@@ -12,12 +12,20 @@ pub(crate) fn prepare(python: &Path, home: &Home<'_>, table: &str) -> Result<Ser
     let port = ports::free()?;
     let launch = home.run(Launch::new("dynamodb", python), "dynamodb");
     let launch = launch
-        .args(["-B", "-m", "hypercorn", "--bind"])
-        .args([format!("127.0.0.1:{port}"), "--log-level".to_owned(), "warning".to_owned()])
-        .args(["ministack.app:app"])
+        // Without workers it is this one process, which ends when we end it.
+        .args(["-B", "-m", "hypercorn", "--workers", "0", "--log-level", "warning", "--bind"])
+        .args([&format!("127.0.0.1:{port}"), "ministack.app:app"])
         // Of the many services of AWS that it plays this one is wanted.
         .env("SERVICES", "dynamodb")
+        .env("GATEWAY_PORT", port.to_string())
         .env("LOG_LEVEL", "WARNING")
+        .without("AUTH")
+        .without("LOCALSTACK_PERSISTENCE")
+        .without("MINISTACK_ACCOUNT_ID")
+        .without("PERSIST_STATE")
+        .without("USE_SSL")
+        .env("SFTP_ENABLED", "0")
+        .env("IOT_MTLS_ENABLED", "0")
         .dir(home.data("dynamodb")?);
     let url = format!("http://127.0.0.1:{port}");
     let (address, table) = (url.clone(), table.to_owned());

@@ -100,7 +100,8 @@ async fn environment(requirements: &Path, dir: &Path) -> Result<()> {
 }
 
 async fn install_packages(requirements: &Path, dir: &Path, target: &Path) -> Result<()> {
-    let install = installer(dir).await?.args(&WHEELS_ALONE[..5]).path(target);
+    let installer = OVERRULED.into_iter().fold(installer(dir).await?, Launch::without);
+    let install = installer.args(&WHEELS_ALONE[..5]).path(target);
     run(install.args(&WHEELS_ALONE[5..]).path(requirements), dir).await?;
     let _ = fs::remove_dir_all(dir.join("environment"));
     Ok(())
@@ -124,29 +125,49 @@ fn key(requirements: &[u8], python: &Path) -> String {
     URL_SAFE_NO_PAD.encode(&digest(&SHA256, &seed).as_ref()[..9])
 }
 
-/// pip, with the settings of the person's own that would move the installation elsewhere or forbid it overruled. Others
-/// hold, an index of their own for instance.
+/// Settings of a person's own that would move an installation elsewhere, or forbid or change it. The others hold, an
+/// index of their own for instance.
+const OVERRULED: [&str; 12] = [
+    "PIP_CONSTRAINT",
+    "PIP_DRY_RUN",
+    "PIP_EDITABLE",
+    "PIP_PLATFORM",
+    "PIP_PREFIX",
+    "PIP_PYTHON",
+    "PIP_REQUIREMENT",
+    "PIP_ROOT",
+    "UV_BUILD_CONSTRAINT",
+    "UV_CONSTRAINT",
+    "UV_EXCLUDE_NEWER",
+    "UV_OVERRIDE",
+];
+
 fn pip(python: &Path) -> Launch {
-    let pip = Launch::new("python3", python).args(["-m", "pip"]);
-    pip.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0").without("PIP_PREFIX").without("PIP_ROOT")
+    // The one setting that no option of the command line can take back.
+    Launch::new("python3", python).args(["-m", "pip"]).env("PIP_REQUIRE_VIRTUALENV", "0").env("PIP_USER", "0")
+}
+
+/// `pip install`, with what a configuration file says of the place overruled.
+fn pip_install(python: &Path) -> Launch {
+    pip(python).args(["install", "--disable-pip-version-check", "--no-user", "--prefix=", "--root=/"])
 }
 
 /// The first of these that is there: Python's pip, a pip in a new environment, uv.
 async fn installer(dir: &Path) -> Result<Launch> {
     if let Some(python) = on_path("python3") {
         if run(pip(&python).args(["--version"]), dir).await.is_ok() {
-            return Ok(pip(&python).args(["install", "--disable-pip-version-check"]));
+            return Ok(pip_install(&python));
         }
         let environment = dir.join("environment");
         if run(Launch::new("python3", &python).args(["-m", "venv"]).path(&environment), dir).await.is_ok() {
             let python = environment.join("bin/python3");
-            return Ok(pip(&python).args(["install", "--disable-pip-version-check"]));
+            return Ok(pip_install(&python));
         }
     }
     let uv = on_path("uv").ok_or_else(|| {
         Error::new("there is neither a python3 with pip nor uv (on Debian: apt-get install python3-venv)")
     })?;
-    Ok(Launch::new("uv", uv).args(["pip", "install"]))
+    Ok(Launch::new("uv", uv).args(["pip", "install", "--python"]).path(python()?))
 }
 
 /// In a build folder of its own, so that our lock on `target` is not in the way, removed afterwards.

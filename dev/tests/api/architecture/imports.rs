@@ -1,0 +1,206 @@
+//! Which file of a crate uses which, read from its `use` declarations and paths. Comments and tests do not count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The files of one crate, by module path (`crate` itself is empty), and what each of them uses.
+pub(super) struct Crate {
+    modules: BTreeMap<Vec<String>, Module>,
+}
+
+struct Module {
+    file: String,
+    /// Paths after `use`, and paths that begin with `crate::` or `super::`, split at `::`.
+    paths: Vec<Vec<String>>,
+    /// Names that this module makes known from elsewhere: `pub use error::Error` knows `Error` as `error::Error`.
+    reexports: BTreeMap<String, Vec<String>>,
+}
+
+impl Crate {
+    /// Reads the crate whose sources are in `folder`.
+    pub(super) fn read(folder: &Path) -> Self {
+        let mut modules = BTreeMap::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for path in fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let module = module_path(path.strip_prefix(folder).unwrap());
+                    modules.insert(module, Module::read(&path));
+                }
+            }
+        }
+        Self { modules }
+    }
+
+    /// Every pair of files of which the first uses the second.
+    pub(super) fn uses(&self) -> BTreeSet<(String, String)> {
+        let mut found = BTreeSet::new();
+        for (here, module) in &self.modules {
+            for path in &module.paths {
+                if let Some(there) = self.resolve(here, path, 0)
+                    && there != *here
+                {
+                    found.insert((module.file.clone(), self.modules[&there].file.clone()));
+                }
+            }
+        }
+        found
+    }
+
+    /// The module whose file defines what `path` names when it stands in the module `here`; `None` if another crate does.
+    fn resolve(&self, here: &[String], path: &[String], depth: usize) -> Option<Vec<String>> {
+        let (mut base, mut rest) = match path.first()?.as_str() {
+            "crate" => (Vec::new(), &path[1..]),
+            "self" => (here.to_vec(), &path[1..]),
+            "super" => {
+                let ups = path.iter().take_while(|name| *name == "super").count();
+                (here[..here.len().checked_sub(ups)?].to_vec(), &path[ups..])
+            }
+            child => {
+                let is_child = self.modules.contains_key(&[here, &[child.to_owned()]].concat());
+                (is_child.then(|| here.to_vec())?, path)
+            }
+        };
+        while let Some((name, deeper)) = rest.split_first() {
+            let child = [&base[..], std::slice::from_ref(name)].concat();
+            if self.modules.contains_key(&child) {
+                (base, rest) = (child, deeper);
+                continue;
+            }
+            let known = self.modules.get(&base)?.reexports.get(name);
+            return match known {
+                Some(elsewhere) if depth < 8 => {
+                    self.resolve(&base, elsewhere, depth + 1).or(Some(base.clone()))
+                }
+                _ => Some(base),
+            };
+        }
+        Some(base)
+    }
+}
+
+impl Module {
+    fn read(path: &Path) -> Self {
+        let text = fs::read_to_string(path).unwrap();
+        // A module of tests stands last, and uses what it tests.
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let code = code.join("\n");
+        let (mut paths, mut reexports) = (Vec::new(), BTreeMap::new());
+        for declaration in declarations(&code) {
+            for path in expand(&declaration) {
+                if let Some(name) = path.last() {
+                    reexports.insert(name.clone(), path.clone());
+                }
+                paths.push(path);
+            }
+        }
+        paths.extend(inline_paths(&code));
+        let file = path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>();
+        Self { file: file.join("/"), paths, reexports }
+    }
+}
+
+/// `stores/postgres.rs` is `stores::postgres`; `lib.rs` and `main.rs` are the crate.
+fn module_path(file: &Path) -> Vec<String> {
+    let path: PathBuf = file.with_extension("");
+    let mut parts: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if parts.last().is_some_and(|last| ["lib", "main", "mod"].contains(&last.as_str())) {
+        parts.pop();
+    }
+    parts
+}
+
+/// What stands between each `use` and its semicolon.
+fn declarations(code: &str) -> Vec<String> {
+    let starts = code.match_indices("use ").filter(|(at, _)| {
+        let before = code[..*at].rsplit('\n').next().unwrap_or_default().trim();
+        before.is_empty() || before.starts_with("pub")
+    });
+    starts.filter_map(|(at, word)| Some(code[at + word.len()..].split_once(';')?.0.to_owned())).collect()
+}
+
+/// `a::{b, c::{self, D as E}}` names `a::b`, `a::c` and `a::c::D`.
+fn expand(declaration: &str) -> Vec<Vec<String>> {
+    let Some((prefix, list)) = declaration.split_once('{') else {
+        let path = declaration.split(" as ").next().unwrap_or_default();
+        let parts = path.split("::").map(|part| part.trim().to_owned());
+        return vec![parts.filter(|part| !part.is_empty() && part != "*").collect()];
+    };
+    let prefix: Vec<String> =
+        prefix.split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+    let list = list.trim_end().strip_suffix('}').unwrap_or(list);
+    items(list)
+        .iter()
+        .flat_map(|item| expand(item))
+        .map(|path| {
+            let path = if path == ["self"] { Vec::new() } else { path };
+            [prefix.clone(), path].concat()
+        })
+        .collect()
+}
+
+/// The items of a list, at the commas that are not inside of inner braces.
+fn items(list: &str) -> Vec<String> {
+    let (mut items, mut depth) = (vec![String::new()], 0);
+    for character in list.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                items.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(item) = items.last_mut() {
+            item.push(character);
+        }
+    }
+    items.retain(|item| !item.trim().is_empty());
+    items
+}
+
+/// Paths in the code itself that begin with `crate::` or `super::`.
+fn inline_paths(code: &str) -> Vec<Vec<String>> {
+    let starts = ["crate::", "super::"].map(|start| code.match_indices(start));
+    let path = |at: usize| {
+        let end = code[at..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+        let path = &code[at..end.map_or(code.len(), |end| at + end)];
+        path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let is_start = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
+    starts.into_iter().flatten().filter(|(at, _)| is_start(*at)).map(|(at, _)| path(at)).collect()
+}
+
+/// A circle in `uses`, as the files that one passes; none if there is no circle.
+pub(super) fn circle(uses: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
+    let files: BTreeSet<_> = uses.iter().flat_map(|(from, to)| [from, to]).collect();
+    let mut finished = BTreeSet::new();
+    files.into_iter().find_map(|file| visit(file, uses, &mut Vec::new(), &mut finished))
+}
+
+fn visit<'a>(
+    file: &'a String,
+    uses: &'a BTreeSet<(String, String)>,
+    way: &mut Vec<&'a String>,
+    finished: &mut BTreeSet<&'a String>,
+) -> Option<Vec<String>> {
+    if let Some(at) = way.iter().position(|passed| *passed == file) {
+        return Some(way[at..].iter().copied().cloned().collect());
+    }
+    if !finished.contains(file) {
+        way.push(file);
+        for (_, next) in uses.iter().filter(|(from, _)| from == file) {
+            if let Some(circle) = visit(next, uses, way, finished) {
+                return Some(circle);
+            }
+        }
+        way.pop();
+        finished.insert(file);
+    }
+    None
+}
