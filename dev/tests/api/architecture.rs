@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use testkit::functions::FUNCTIONS;
 
+use imports::Crate;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -99,13 +101,14 @@ fn a_module_imports_only_modules_above_it_in_the_table_of_its_crate() {
         let table = table(&lib);
         let declared: BTreeSet<_> = lib.lines().filter_map(|line| words_after(line, "mod ").pop()).collect();
         assert_eq!(declared, table.iter().map(String::as_str).collect(), "the table of {folder}/lib.rs");
-        let position = |module: &str| table.iter().position(|other| other == module);
-        for (file, lines) in sources(folder) {
-            let module = file.trim_start_matches(folder).split(['/', '.']).find(|part| !part.is_empty());
-            let here = position(module.unwrap()).unwrap_or(table.len());
-            // On one line, so that a list that spans several is one list.
-            for used in words_after(&lines.concat(), "crate::") {
-                assert!(position(used).is_none_or(|used| used <= here), "{file} imports {used}");
+        let position = |file: &str| {
+            let module = file.split(['/', '.']).next().unwrap_or_default();
+            table.iter().position(|other| other == module)
+        };
+        for (file, used) in Crate::read(&root().join(folder)).uses() {
+            // The root itself is above and below all.
+            if let (Some(here), Some(there)) = (position(&file), position(&used)) {
+                assert!(there <= here, "{folder}/{file} imports {used}");
             }
         }
     }

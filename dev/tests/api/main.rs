@@ -32,6 +32,7 @@ mod routes;
 mod secret;
 mod sign_in;
 mod system;
+mod tasks;
 mod template;
 mod tls;
 mod tokens;

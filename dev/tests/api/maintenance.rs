@@ -1,19 +1,12 @@
 //! Direct events: tasks that no caller may ask for.
 
-use maintenance::App;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::stores::postgres::Server;
 use stack::environment::ExecutionEnvironment;
-use testkit::{TestContext, incoming};
+use testkit::TestContext;
 
+use crate::tasks::run;
 use crate::users::{assert_problem, auth, set_role, sign_up};
-
-/// Runs one task as Lambda would hand it over.
-pub(crate) async fn run(context: &TestContext, task: Value) -> Result<Value, String> {
-    let event = incoming(&task.to_string()).unwrap();
-    let report = App::from_env(&context.env()).unwrap().answer(event).await;
-    report.map(|report| serde_json::to_value(report).unwrap()).map_err(|error| error.to_string())
-}
 
 /// Leaves nothing in the database.
 pub(crate) async fn empty(context: &TestContext) {
@@ -22,7 +15,7 @@ pub(crate) async fn empty(context: &TestContext) {
 
 /// The names of the migrations, in order.
 fn names() -> Vec<String> {
-    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap();
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap();
     let files = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = files.map(|file| file.trim_end_matches(".sql").to_owned()).collect();
     names.sort_by_key(|name| name[1..].split_once("__").unwrap().0.parse::<u32>().unwrap());

@@ -56,7 +56,7 @@ async fn built_binaries_answer_the_same_under_the_emulator_of_aws() {
 
 /// The functions that have a folder in `events/`.
 fn folders() -> BTreeSet<String> {
-    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events")).unwrap();
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events")).unwrap();
     let folders = folders.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir());
     folders.map(|folder| folder.file_name().into_string().unwrap()).collect()
 }
@@ -105,7 +105,7 @@ fn every_recorded_event_has_an_expectation_and_every_expectation_an_event() {
         assert!(!case.answer().is_null(), "{} is not recorded", case.name());
     }
     let files = folders().into_iter().flat_map(|folder| {
-        fs::read_dir(format!("{}/../events/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+        fs::read_dir(format!("{}/../../events/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap()
     });
     assert_eq!(files.count(), 2 * cases.len(), "a file beside the pairs");
 }

@@ -154,11 +154,11 @@ async fn maintenance_works_through_tls_and_shows_tokens_as_well() {
     let purge = || json!({"task": "purge"});
     let manner = Manner::Encrypted(authority.server("localhost", LONG));
     let (encrypted, terminator) = through(context.clone(), "DATABASE_URL", manner).await;
-    crate::maintenance::run(&encrypted, purge()).await.unwrap();
+    crate::tasks::run(&encrypted, purge()).await.unwrap();
     assert!(terminator.clear().chunks(8).all(|said| said == TLS_REQUEST), "{:?}", terminator.clear());
     let manner = Manner::Refusing(authority.server("localhost", LONG));
     let (refusing, terminator) = through(with_tokens(context), "DATABASE_URL", manner).await;
-    crate::maintenance::run(&refusing.with("DATABASE_AUTH", "iam"), purge()).await.unwrap_err();
+    crate::tasks::run(&refusing.with("DATABASE_AUTH", "iam"), purge()).await.unwrap_err();
     let said = terminator.said();
     assert!(said[0].contains("Action=connect&DBUser=bookshelf&X-Amz-"), "{said:?}");
 }

@@ -70,7 +70,7 @@ async fn sign_in(auth: &Client, name: &str, id: i64) -> TestUser {
 /// Gives `name` a role, as an operator would.
 pub(crate) async fn set_role(context: &TestContext, name: &str, role: &str) {
     let task = serde_json::json!({"task": "set_role", "username": name, "role": role});
-    crate::maintenance::run(context, task).await.unwrap();
+    crate::tasks::run(context, task).await.unwrap();
 }
 
 /// A string member of a JSON answer.

@@ -37,7 +37,7 @@ async fn schemathesis_finds_no_promise_of_the_description_broken() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generated_client_and_a_person_at_the_docs_sign_in_and_use_books() {
     let api = crate::up().await;
-    let description = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json").to_owned();
+    let description = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.json").to_owned();
     let generated = scripts::run("description", "generated.py", &[api.url(), description]).await;
     let browser = browse(&api).await;
     api.stop().await;

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 
 /// Runs a script with these arguments. What it printed, on both streams if it failed.
 pub(crate) async fn run(folder: &str, script: &str, arguments: &[String]) -> Result<String, String> {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e")).join(folder);
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e")).join(folder);
     let python = stack::tools::python(&folder.join("requirements.txt")).await.unwrap();
     let mut command = Command::new(python);
     // Without a cache of bytecode among the sources.

@@ -29,7 +29,7 @@ async fn an_emulator_creates_all_it_knows() {
 
 /// Runs a script beside this file with the packages of `requirements`; shows what it printed if it fails.
 async fn run(requirements: &str, script: &str) {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/template"));
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/template"));
     let python = stack::tools::python(&folder.join(requirements)).await.unwrap();
     let mut command = Command::new(python);
     // Without a cache of bytecode among the sources, and without a word to anybody.

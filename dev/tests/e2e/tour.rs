@@ -16,7 +16,7 @@ pub(crate) fn take(url: &str) -> Result<(), String> {
     let script: String = steps.iter().map(|step| format!("{}\nprintf '\\036'\n", step.command)).collect();
     let output = Command::new("bash")
         .args(["-u", "-c", &script.replace("9000", port)])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .output()
         .map_err(|error| error.to_string())?;
     let printed = String::from_utf8_lossy(&output.stdout).replace('\r', "");

@@ -9,8 +9,10 @@ use super::{crates, root};
 fn no_files_use_each_other_in_a_circle() {
     let circles: Vec<_> = crates()
         .iter()
-        .filter_map(|sources| circle(&Crate::read(&root().join(sources)).uses()))
-        .map(|files| files.join("\n  uses "))
+        .filter_map(|sources| {
+            let files = circle(&Crate::read(&root().join(sources)).uses())?;
+            Some(format!("{sources}: {}", files.join("\n  uses ")))
+        })
         .collect();
     assert!(circles.is_empty(), "{}", circles.join("\n\n"));
 }

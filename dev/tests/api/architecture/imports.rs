@@ -18,7 +18,7 @@ struct Module {
 }
 
 impl Crate {
-    /// Reads the crate whose sources are in `folder`.
+    /// Reads the crate whose sources are in `folder`. Files are called by their paths from there.
     pub(super) fn read(folder: &Path) -> Self {
         let mut modules = BTreeMap::new();
         let mut folders = vec![folder.to_owned()];
@@ -27,8 +27,8 @@ impl Crate {
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    let module = module_path(path.strip_prefix(folder).unwrap());
-                    modules.insert(module, Module::read(&path));
+                    let file = path.strip_prefix(folder).unwrap();
+                    modules.insert(module_path(file), Module::read(&path, file));
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Crate {
 }
 
 impl Module {
-    fn read(path: &Path) -> Self {
+    fn read(path: &Path, name: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap();
         // A module of tests stands last, and uses what it tests.
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
@@ -99,8 +99,7 @@ impl Module {
             }
         }
         paths.extend(inline_paths(&code));
-        let file = path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>();
-        Self { file: file.join("/"), paths, reexports }
+        Self { file: name.to_string_lossy().into_owned(), paths, reexports }
     }
 }
 

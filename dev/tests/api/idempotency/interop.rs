@@ -12,7 +12,7 @@ use crate::users::{books, sign_up};
 
 /// Has Powertools do one step with the record `id`, and returns what it printed.
 async fn powertools(context: &TestContext, step: &str, id: &str) -> Value {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/idempotency"));
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/api/idempotency"));
     let python = stack::tools::python(&folder.join("requirements.txt")).await.unwrap();
     let mut command = Command::new(python);
     // Without a cache of bytecode among the sources.

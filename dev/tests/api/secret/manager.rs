@@ -24,7 +24,7 @@ struct Account {
 
 impl Manager {
     pub(crate) async fn start() -> Self {
-        let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/secret/requirements.txt");
+        let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/api/secret/requirements.txt");
         let mut moto = Server::moto(Path::new(requirements)).await.unwrap();
         moto.start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

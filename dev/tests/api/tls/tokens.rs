@@ -8,8 +8,8 @@ use tokio::task::spawn_blocking;
 
 #[tokio::test]
 async fn botocore_makes_the_same_tokens_of_the_same() {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api"));
-    let file = folder.join("../../../shared/src/iam/tokens.json");
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/api"));
+    let file = folder.join("../../../shared/src/stores/iam/tokens.json");
     let answers: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let ours: Vec<_> =
         answers.as_array().unwrap().iter().map(|answer| answer["token"].as_str().unwrap()).collect();
