@@ -7,7 +7,7 @@ use maintenance::{Role, Task};
 use serde_json::json;
 use shared::config::Env;
 use shared::lambda::Gateway;
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 use shared::testing::{Answer, Client, RequestBuilder};
 use shared::identity::tokens::{self, GeneratedKeys};
 
@@ -19,8 +19,8 @@ pub(crate) async fn migrate(database_url: &str) -> Result<()> {
 }
 
 /// The server that `database_url` leads to.
-pub(crate) fn server(database_url: &str) -> Result<Server> {
-    Server::from_env(&Env::of([("DATABASE_URL", database_url)])).context("read the database's URL")
+pub(crate) fn server(database_url: &str) -> Result<ConnectionSettings> {
+    ConnectionSettings::from_env(&Env::of([("DATABASE_URL", database_url)])).context("read the database's URL")
 }
 
 /// Keeps a copy of the migrated and still empty database, for tests to copy theirs from: one that is in use

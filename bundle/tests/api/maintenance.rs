@@ -2,7 +2,7 @@
 
 use maintenance::App;
 use serde_json::{Value, json};
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 use shared::testing::{Invoke as _, Stage, incoming};
 use xtask::environment::Environment;
 
@@ -170,7 +170,7 @@ async fn the_event_of_a_schedule_means_a_purge() {
 async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
     let stage = Stage::new().await;
     empty(&stage).await;
-    let database = Server::from_env(&stage.env()).unwrap();
+    let database = ConnectionSettings::from_env(&stage.env()).unwrap();
     let migrators: Vec<_> = (0..4)
         .map(|_| {
             let database = database.clone();

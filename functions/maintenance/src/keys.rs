@@ -7,7 +7,7 @@
 use secrets::{CURRENT, Vault, Version};
 use serde::Serialize;
 use shared::identity::passwords::new_pepper;
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 use shared::identity::tokens::{generate, jwk_set};
 
 use crate::Error;
@@ -27,7 +27,7 @@ pub struct Keys {
 
 /// Makes a key pair and a pepper if `secret` was never given a value; tells its public keys either way. Of several
 /// at a time one makes them.
-pub(crate) async fn keys(vault: &Vault, database: &Server, secret: &str) -> Result<Keys, Error> {
+pub(crate) async fn keys(vault: &Vault, database: &ConnectionSettings, secret: &str) -> Result<Keys, Error> {
     let client = connect(database).await?;
     take_turns(&client).await?;
     let versions = vault.versions(secret).await?;

@@ -17,7 +17,7 @@ use shared::http::error::is_final;
 use shared::http::extract::LARGEST_BODY;
 use shared::http::problem::Writer;
 use shared::http::{Caller, ClientIp, Error, Result};
-use shared::stores::idempotent_write::Ticket;
+use shared::stores::idempotent_write::IdempotencyToken;
 use shared::stores::postgres::Postgres;
 use shared::identity::tokens::Verifier;
 
@@ -92,7 +92,7 @@ where
         Outcome::Unknown => None,
     };
     let response = next.run(request).await;
-    let response = if ticket.is_repetition() { marked_as_replayed(response) } else { response };
+    let response = if ticket.is_replay() { marked_as_replayed(response) } else { response };
     match claimed {
         Some(claimed) => idempotency.settle(claimed, response, &writer).await,
         None => Ok(response),
@@ -131,7 +131,7 @@ enum Outcome {
 }
 
 impl Idempotency {
-    async fn claim(&self, ticket: &Ticket, now: u64, deadline: u64) -> Outcome {
+    async fn claim(&self, ticket: &IdempotencyToken, now: u64, deadline: u64) -> Outcome {
         let (Some(id), Some(validation)) = (ticket.id(), ticket.validation()) else {
             return Outcome::Unknown;
         };

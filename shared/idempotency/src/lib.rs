@@ -19,7 +19,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use shared::config::{self, Env};
 use shared::fingerprint::fingerprint;
-use shared::stores::idempotent_write::Ticket;
+use shared::stores::idempotent_write::IdempotencyToken;
 
 pub use layer::{Scope, idempotent};
 
@@ -36,7 +36,7 @@ pub struct Idempotency {
 
 impl Idempotency {
     /// Reads `IDEMPOTENCY_TABLE`, `STAGE_PREFIX` (as part of what names a write), and what leads to `DynamoDB`: the
-    /// [`Identity`](shared::stores::iam::Identity) and, for a local one, `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
+    /// [`AwsCredentials`](shared::stores::iam::AwsCredentials) and, for a local one, `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let stage = env.optional("STAGE_PREFIX").map(Arc::from);
         Ok(Self { table: Arc::new(Table::from_env(env)?), stage, secret: Arc::new([]) })
@@ -50,11 +50,11 @@ impl Idempotency {
     }
 
     /// Names the write that `caller` asks for under `key`. Neither key nor body can be read from it.
-    fn ticket(&self, caller: &str, operation: [&str; 2], key: &Key, body: &[u8]) -> Ticket {
+    fn ticket(&self, caller: &str, operation: [&str; 2], key: &Key, body: &[u8]) -> IdempotencyToken {
         let [method, route] = operation.map(Some);
         let id = fingerprint([self.stage.as_deref(), Some(caller), method, route, Some(key.as_str())]);
         let mac = mac(&mac(&self.secret, key.as_str().as_bytes()), body);
-        Ticket::new(id, URL_SAFE_NO_PAD.encode(mac))
+        IdempotencyToken::new(id, URL_SAFE_NO_PAD.encode(mac))
     }
 }
 

@@ -17,7 +17,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use shared::config::{self, Env};
-use shared::stores::iam::Identity;
+use shared::stores::iam::AwsCredentials;
 use shared::stores::tls;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -46,7 +46,7 @@ const VARIABLE: &str = "IDEMPOTENCY_TABLE";
 /// The table and the way to it.
 pub(crate) struct Table {
     name: String,
-    identity: Identity,
+    identity: AwsCredentials,
     endpoint: Option<String>,
     client: OnceLock<Client>,
 }
@@ -100,7 +100,7 @@ impl Table {
         }
         Ok(Self {
             name: name.to_owned(),
-            identity: Identity::from_env(env)?,
+            identity: AwsCredentials::from_env(env)?,
             endpoint: env.optional("AWS_ENDPOINT_URL_DYNAMODB").map(str::to_owned),
             client: OnceLock::new(),
         })
@@ -215,7 +215,7 @@ impl Table {
         match &self.endpoint {
             Some(endpoint) if endpoint.starts_with("http:") => client.build_http(),
             _ => {
-                let roots = TrustStore::empty().with_pem_certificate(tls::AMAZON);
+                let roots = TrustStore::empty().with_pem_certificate(tls::AMAZON_ROOTS);
                 let context = TlsContext::builder().with_trust_store(roots).build();
                 let client = client.tls_provider(Provider::Rustls(CryptoMode::Ring));
                 client.tls_context(context.expect("roots are all it takes")).build_https()

@@ -13,7 +13,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use shared::config::{self, Env};
-use shared::stores::iam::Identity;
+use shared::stores::iam::AwsCredentials;
 use shared::stores::tls;
 
 /// The longest that a call may take, all tries included. Lambda gives a start ten seconds.
@@ -26,7 +26,7 @@ pub const CURRENT: &str = "AWSCURRENT";
 
 /// The way to Secrets Manager. Builds its client at the first call.
 pub struct Vault {
-    identity: Identity,
+    identity: AwsCredentials,
     endpoint: Option<String>,
     client: OnceLock<Client>,
 }
@@ -55,10 +55,10 @@ pub enum Error {
 }
 
 impl Vault {
-    /// Reads the [`Identity`] and, for tests, `AWS_ENDPOINT_URL_SECRETS_MANAGER`. Opens no connection.
+    /// Reads the [`AwsCredentials`] and, for tests, `AWS_ENDPOINT_URL_SECRETS_MANAGER`. Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         Ok(Self {
-            identity: Identity::from_env(env)?,
+            identity: AwsCredentials::from_env(env)?,
             endpoint: env.optional("AWS_ENDPOINT_URL_SECRETS_MANAGER").map(str::to_owned),
             client: OnceLock::new(),
         })
@@ -109,7 +109,7 @@ impl Vault {
         match &self.endpoint {
             Some(endpoint) if endpoint.starts_with("http:") => Builder::new().build_http(),
             _ => {
-                let roots = TrustStore::empty().with_pem_certificate(tls::AMAZON);
+                let roots = TrustStore::empty().with_pem_certificate(tls::AMAZON_ROOTS);
                 let context = TlsContext::builder().with_trust_store(roots).build();
                 let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
                 client.tls_context(context.expect("roots are all it takes")).build_https()
