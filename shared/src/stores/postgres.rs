@@ -75,6 +75,8 @@ impl Postgres {
         let begin = async {
             let mut connection = PooledConnection::from_pool(&self.pool).await?;
             connection.batch("begin").await?;
+            // With a transaction open, the connection returns to the pool only through `commit` or `roll_back`.
+            connection.close_on_drop();
             Ok(Transaction { connection })
         };
         timeout(STATEMENT_TIMEOUT, begin).await.unwrap_or_else(|_| Err(Error::timed_out()))
@@ -98,7 +100,7 @@ impl Transaction {
     /// Runs one statement inside the transaction.
     pub async fn run(&mut self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         let result = timeout(STATEMENT_TIMEOUT, self.connection.query(sql, parameters)).await;
-        // With a transaction open, the connection returns to the pool only through `commit` or `roll_back`.
+        // The statement marked the connection as reusable.
         self.connection.close_on_drop();
         result.unwrap_or_else(|_| Err(Error::timed_out()))
     }
