@@ -115,8 +115,8 @@ impl Entries {
     }
 }
 
-/// The lifetime of a page: up to a fifth shorter than the longest, so that pages filled together do not expire together.
-/// It is derived from the key, so no randomness is needed.
+/// The lifetime of a page: up to a fifth shorter than the longest, so that pages filled together do not expire
+/// together. It is derived from the key, so no randomness is needed.
 fn ttl(key: &str) -> Duration {
     let hash = key.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
     Duration::from_millis(MAX_TTL_MS - hash % (MAX_TTL_MS / 5))

@@ -1,8 +1,8 @@
 //! Single flight: of the readers in this process that miss one page, one fetches it and the others wait for it.
 //!
-//! The first reader of a page and version becomes the leader of a flight, later ones become followers. The leader shares
-//! the page with them through a channel. A leader that is dropped without a page, because its query failed or its request
-//! was cancelled, ends the flight; its followers then join again, and one of them leads.
+//! The first reader of a page and version becomes the leader of a flight, later ones become followers. The leader
+//! shares the page with them through a channel. A leader that is dropped without a page, because its query failed or
+//! its request was cancelled, ends the flight; its followers then join again, and one of them leads.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,10 +2,10 @@
 //!
 //! A [`Rule`] says how many failures within a window lock, and for how long; a [`Counter`] is a rule applied to one
 //! subject, such as a username and a network. An [`Attempt`] is reserved under its counters before the password is
-//! checked, and ends as failed, succeeded or abandoned afterwards. Reservations count like failures, so of many parallel
-//! attempts no more are checked than a rule allows. When the failures reach the threshold, the counter is locked:
-//! [`Lockout::begin`] then refuses without any check, and refused attempts neither count nor prolong the lock. A success
-//! clears the failures of the counters whose rule says so.
+//! checked, and ends as failed, succeeded or abandoned afterwards. Reservations count like failures, so of many
+//! parallel attempts no more are checked than a rule allows. When the failures reach the threshold, the counter is
+//! locked: [`Lockout::begin`] then refuses without any check, and refused attempts neither count nor prolong the lock.
+//! A success clears the failures of the counters whose rule says so.
 //!
 //! Redis counts, with one script per step. While it is unavailable Postgres does, if there is a fallback; otherwise
 //! [`Lockout::begin`] fails, so that no attempt is ever unprotected.

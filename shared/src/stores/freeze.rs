@@ -1,8 +1,8 @@
 //! Time that also passes while the process is frozen.
 //!
-//! Between two invocations Lambda freezes the whole process, for milliseconds or for an hour. Meanwhile a connection may
-//! die without a sign, and a waiting time may run out. The monotonic clock can stand still in a frozen process, and the
-//! wall clock can be set back, so [`FreezeAwareInstant`] reads both and believes the one that shows more time.
+//! Between two invocations Lambda freezes the whole process, for milliseconds or for an hour. Meanwhile a connection
+//! may die without a sign, and a waiting time may run out. The monotonic clock can stand still in a frozen process,
+//! and the wall clock can be set back, so [`FreezeAwareInstant`] reads both and believes the one that shows more time.
 
 use std::time::{Duration, Instant, SystemTime};
 

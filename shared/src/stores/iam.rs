@@ -1,10 +1,10 @@
 //! AWS credentials, and the IAM authentication tokens that replace the passwords of the stores.
 //!
-//! Lambda gives a function the temporary credentials of its role in environment variables; [`AwsCredentials`] reads them.
-//! A store that has IAM authentication switched on (RDS, Aurora, RDS Proxy, `ElastiCache`) takes a token as the password:
-//! a presigned URL (AWS Signature Version 4) that names the store and the user. Signing is computed locally and calls no
-//! service. A token is valid for 15 minutes and only for connecting, so one is signed for each new connection and none
-//! is stored; an open connection outlives its token.
+//! Lambda gives a function the temporary credentials of its role in environment variables; [`AwsCredentials`] reads
+//! them. A store that has IAM authentication switched on (RDS, Aurora, RDS Proxy, `ElastiCache`) takes a token as the
+//! password: a presigned URL (AWS Signature Version 4) that names the store and the user. Signing is computed locally
+//! and calls no service. A token is valid for 15 minutes and only for connecting, so one is signed for each new
+//! connection and none is stored; an open connection outlives its token.
 
 use std::time::{Duration, SystemTime};
 
@@ -76,8 +76,8 @@ impl TokenSigner {
         }
     }
 
-    /// Signs a token for `user` of the RDS database, Aurora cluster or RDS Proxy at `host` and `port`, valid from `now`.
-    /// The caller has checked the host with [`is_valid_name`].
+    /// Signs a token for `user` of the RDS database, Aurora cluster or RDS Proxy at `host` and `port`, valid from
+    /// `now`. The caller has checked the host with [`is_valid_name`].
     pub(crate) fn postgres_token(&self, host: &str, port: u16, user: &str, now: SystemTime) -> String {
         let user = utf8_percent_encode(user, RESERVED);
         self.token("rds-db", &format!("{host}:{port}/?Action=connect&DBUser={user}"), now)

@@ -1,11 +1,11 @@
 //! Writes that take effect once, however often a client sends them.
 //!
-//! The middleware of the crate `idempotency` derives an [`IdempotencyToken`] from a request's `Idempotency-Key` and puts
-//! it into the request. The handler writes through the token, with a statement that also inserts a row into
+//! The middleware of the crate `idempotency` derives an [`IdempotencyToken`] from a request's `Idempotency-Key` and
+//! puts it into the request. The handler writes through the token, with a statement that also inserts a row into
 //! `idempotent_writes`. The primary key of that row makes a second write impossible, also after a crash and whatever
-//! other stores lose. When a row is in the way, [`IdempotencyToken::write`] reads it: with the same validation the write
-//! is a replay and the id of what the first one wrote is returned; with another it is a [`Error::PayloadMismatch`]. Rows
-//! expire, and an expired one is deleted before the write is tried again.
+//! other stores lose. When a row is in the way, [`IdempotencyToken::write`] reads it: with the same validation the
+//! write is a replay and the id of what the first one wrote is returned; with another it is a
+//! [`Error::PayloadMismatch`]. Rows expire, and an expired one is deleted before the write is tried again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,9 +2,9 @@
 //!
 //! The first command opens the connection, and every clone of [`Redis`] shares it. After an idle period it is pinged
 //! before its next use, since it may have died while the process was frozen. A lost connection is replaced once, within
-//! the timeout of the command. Redis makes responses faster and limits exact, but is never the only place of any data:
-//! so timeouts are short, a failure is the ordinary result [`Unavailable`], and each caller has a policy for it. A request
-//! that ran into the timeout once gets [`Unavailable`] at once from then on, instead of waiting again.
+//! the timeout of the command. Redis makes responses faster and limits exact, but no data is stored there alone:
+//! so timeouts are short, a failure is the ordinary result [`Unavailable`], and each caller has a policy for it. A
+//! request that ran into the timeout once gets [`Unavailable`] at once from then on, instead of waiting again.
 
 mod settings;
 
@@ -23,7 +23,8 @@ use crate::stores::freeze::FreezeAwareInstant;
 
 use settings::{Connection, ConnectionSettings};
 
-/// The timeout of an operation in milliseconds, connecting and one retry included, where `REDIS_PATIENCE_MS` is not set.
+/// The timeout of an operation in milliseconds, connecting and one retry included, where `REDIS_PATIENCE_MS` is not
+/// set.
 const DEFAULT_TIMEOUT_MS: u64 = 100;
 
 /// A connection that was idle for this long or longer is pinged before its next use.

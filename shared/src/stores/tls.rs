@@ -15,7 +15,8 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::config::{self, Env};
 
-/// The root certificates of Amazon Trust Services in PEM. They certify `ElastiCache`, RDS Proxy and every endpoint of AWS.
+/// The root certificates of Amazon Trust Services in PEM. They certify `ElastiCache`, RDS Proxy and every endpoint of
+/// AWS.
 pub const AMAZON_ROOTS: &str = include_str!("tls/roots/amazon.pem");
 
 /// The root certificates of RDS and Aurora in PEM: one for each region, below a line `# <region>`.

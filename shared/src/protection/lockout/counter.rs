@@ -17,8 +17,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Locks the subject for `lock_duration` after `threshold` failures within `window`. The name is part of the keys in
-    /// Redis.
+    /// Locks the subject for `lock_duration` after `threshold` failures within `window`. The name is part of the keys
+    /// in Redis.
     #[must_use]
     pub const fn new(name: &'static str, threshold: u32, window: Duration, lock_duration: Duration) -> Self {
         Self {
@@ -37,8 +37,8 @@ impl Rule {
         Self { max_lock_duration, ..self }
     }
 
-    /// Lets failures count although an attempt succeeded: otherwise one valid account could reset the failures of a whole
-    /// network.
+    /// Lets failures count although an attempt succeeded: otherwise one valid account could reset the failures of a
+    /// whole network.
     #[must_use]
     pub const fn not_cleared_by_success(self) -> Self {
         Self { cleared_by_success: false, ..self }

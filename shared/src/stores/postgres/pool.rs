@@ -1,8 +1,8 @@
 //! The pooled connections: how they are opened, checked before use, and returned or closed after it.
 //!
-//! Every statement first marks its connection as not reusable and marks it reusable again when the server has responded.
-//! So a future that is dropped half-way, by a timeout for instance, closes the connection instead of returning it with
-//! an unread response.
+//! Every statement first marks its connection as not reusable and marks it reusable again when the server has
+//! responded. So a future that is dropped half-way, by a timeout for instance, closes the connection instead of
+//! returning it with an unread response.
 
 use std::time::{Duration, SystemTime};
 

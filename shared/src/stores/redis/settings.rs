@@ -1,9 +1,10 @@
-//! The connection settings of Redis, and how a connection is opened from them: with or without TLS, with a password or an
-//! IAM token.
+//! The connection settings of Redis, and how a connection is opened from them: with or without TLS, with a password or
+//! an IAM token.
 //!
 //! Without TLS the client of the `redis` crate connects by itself. With TLS this module opens the stream, because that
-//! client would parse every certificate authority of the system at each connection, also when it is told which to trust.
-//! It then also runs the task that does the connection's I/O and aborts it with the last clone of the [`Connection`].
+//! client would parse every certificate authority of the system at each connection, also when it is told which to
+//! trust. It then also runs the task that does the connection's I/O and aborts it with the last clone of the
+//! [`Connection`].
 
 use std::sync::Arc;
 use std::time::SystemTime;
