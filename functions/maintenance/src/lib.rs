@@ -12,7 +12,7 @@ mod task;
 use std::sync::Arc;
 
 use lambda_runtime::{Context, LambdaEvent};
-use secrets::Vault;
+use secrets::SecretsClient;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::config::{self, Env};
@@ -89,13 +89,14 @@ pub enum Error {
 #[derive(Clone)]
 pub struct App {
     database: ConnectionSettings,
-    vault: Arc<Vault>,
+    vault: Arc<SecretsClient>,
 }
 
 impl App {
-    /// Reads what leads to the database and to Secrets Manager: see [`ConnectionSettings::from_env`] and [`Vault::from_env`].
+    /// Reads what leads to the database and to Secrets Manager: see [`ConnectionSettings::from_env`] and
+    /// [`SecretsClient::from_env`].
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
-        Ok(Self { database: ConnectionSettings::from_env(env)?, vault: Arc::new(Vault::from_env(env)?) })
+        Ok(Self { database: ConnectionSettings::from_env(env)?, vault: Arc::new(SecretsClient::from_env(env)?) })
     }
 
     /// Does what an event asks for. For a custom resource, a task that fails is no error: `CloudFormation` is told.
