@@ -7,7 +7,7 @@
 //! within a process they share a flight (single flight), among processes a lease in Redis decides. A reader that has
 //! waited for `CACHE_PATIENCE_MS` queries by itself. Without Redis every read is a query, and nobody waits.
 //!
-//! Whoever changes what the pages show calls [`Cache::invalidate`] after the commit and before the response.
+//! A function that changes what the pages show calls [`Cache::invalidate`] after the commit and before the response.
 
 mod cached_page;
 mod entries;

@@ -120,7 +120,7 @@ where
     }
 }
 
-/// How a request with a key goes on.
+/// The next step for a request with a key.
 enum Handling {
     /// The handler runs. Without ownership of a record, the row beside what it writes makes the write idempotent.
     Run(Option<Ownership>),

@@ -1,7 +1,7 @@
 //! The records of the table, with the attribute names of Powertools for AWS Lambda.
 //!
 //! A record is `INPROGRESS` while its owner handles the request, and `COMPLETED` with the stored response after it.
-//! What an existing record means for a repeated request is a [`RecordState`]: its response is replayed, or the
+//! A repeated request sees an existing record as a [`RecordState`]: the stored response is replayed, or the
 //! repetition is refused, because the request is still in progress or the key was used for another body.
 
 use std::collections::{BTreeMap, HashMap};

@@ -52,7 +52,7 @@ pub(super) enum Lookup {
 pub(super) struct Miss {
     /// The version under which a page that is queried from now on may be stored.
     pub(super) version: Version,
-    /// Whether this process has the lease, and so has to fill the page.
+    /// True if this process has the lease, and so has to fill the page.
     pub(super) leased: bool,
     /// When the look-up was sent.
     looked_up: FreezeAwareInstant,

@@ -32,7 +32,7 @@ const IDLE_CHECK_AFTER: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_millis(40);
 
 tokio::task_local! {
-    /// Whether an operation of this request ran into the timeout.
+    /// True once an operation of this request has run into the timeout.
     static TIMED_OUT: Cell<bool>;
 }
 
@@ -119,7 +119,7 @@ impl Redis {
         F: Fn(MultiplexedConnection) -> Fut,
         Fut: Future<Output = RedisResult<T>>,
     {
-        // Kept in a variable until the operation is over, because the connection closes with its last clone.
+        // Stays in a variable until the operation is over, because the connection closes with its last clone.
         let connection = self.connection().await?;
         let result = operation(connection.client.clone()).await;
         let mut open = self.inner.connection.lock().await;
