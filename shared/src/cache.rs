@@ -1,119 +1,127 @@
-//! Cached pages under one version: raising the version forgets every page at once.
+//! A read-through cache of list pages in Redis, all of them under one version.
 //!
-//! A page is stored only if the version its reader saw before asking the database still stands, so that a
-//! slow reader can't publish what a writer has just made untrue. Of many who miss one page, one asks the database:
-//! in a process they share a flight, among processes there is a lease in Redis.
+//! The version is part of every entry's key, so raising it invalidates every page at once; what was stored before
+//! expires by itself. A reader learns the version in the same round trip in which it looks a page up. After a miss it
+//! queries the database and stores the page only if the version is still the same: so a slow reader can't store a page
+//! from before a write. Of many concurrent misses on one page, one reader queries and the others wait for its page:
+//! within a process they share a flight (single flight), among processes a lease in Redis decides. A reader that has
+//! waited for `CACHE_PATIENCE_MS` queries by itself. Without Redis every read is a query, and nobody waits.
+//!
+//! A function that changes what the pages show calls [`Cache::invalidate`] after the commit and before the response.
 
+mod cached_page;
 mod entries;
-mod flights;
-mod sealed;
+mod single_flight;
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use self::entries::{Entries, Look, Missing};
-use self::flights::{Flights, Place};
-pub use self::sealed::Sealed;
+pub use self::cached_page::CachedPage;
+use self::entries::{Entries, Lookup, Miss};
+use self::single_flight::{Participant, SingleFlight};
 use crate::config::{self, Env};
 use crate::stores::redis::{Redis, Unavailable};
 
-/// The longest that anybody waits for somebody else to fill a page, where `CACHE_PATIENCE_MS` is not set.
-const DEFAULT_PATIENCE_MS: u64 = 300;
-/// How often a page is looked up again that another process is filling.
-const LOOK_AGAIN: Duration = Duration::from_millis(15);
+/// The longest wait for another reader to fill a page, in milliseconds, where `CACHE_PATIENCE_MS` is not set.
+const DEFAULT_FILL_TIMEOUT_MS: u64 = 300;
+/// How often a page that another process fills is looked up again.
+const POLL_INTERVAL: Duration = Duration::from_millis(15);
 
-/// The pages of one kind of list; cloning shares what is under way.
+/// The pages of one kind of list; cloning shares the flights.
 #[derive(Clone)]
 pub struct Cache {
     entries: Entries,
-    flights: Flights,
-    patience: Duration,
+    flights: SingleFlight,
+    fill_timeout: Duration,
 }
 
-/// The version of all pages at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Version(u64);
-
 impl Cache {
-    /// The cache of the lists called `name`. Reads `CACHE_PATIENCE_MS`: the longest that a reader waits for somebody
-    /// else to fill a page, 10 to 5000 (default 300).
+    /// The cache of the lists called `name`. Reads `CACHE_PATIENCE_MS`: the longest that a reader waits for another one
+    /// to fill a page, in milliseconds, 10 to 5000 (default 300).
     pub fn from_env(env: &Env, redis: Redis, name: &str) -> Result<Self, config::Error> {
-        let patience = env.parsed("CACHE_PATIENCE_MS", DEFAULT_PATIENCE_MS)?;
-        if !(10..=5000).contains(&patience) {
+        let fill_timeout_ms = env.parsed("CACHE_PATIENCE_MS", DEFAULT_FILL_TIMEOUT_MS)?;
+        if !(10..=5000).contains(&fill_timeout_ms) {
             return Err(config::Error::invalid("CACHE_PATIENCE_MS", "is not from 10 to 5000"));
         }
-        // Time enough remains to fetch a page whose filler has died.
-        let lease_ms = patience * 2 / 3;
+        // Shorter than the wait, so that a waiting reader can take over from a process that has died.
+        let lease_ms = fill_timeout_ms * 2 / 3;
         let entries = Entries::new(redis, name, lease_ms);
-        Ok(Self { entries, flights: Flights::default(), patience: Duration::from_millis(patience) })
+        let fill_timeout = Duration::from_millis(fill_timeout_ms);
+        Ok(Self { entries, flights: SingleFlight::default(), fill_timeout })
     }
 
-    /// The page called `key`, a [`fingerprint`](crate::fingerprint::fingerprint) of all that determines it: looked up
-    /// in one round trip, or else the one that `query` fetches, or that somebody else is fetching. Without Redis nobody
-    /// is waited for.
-    pub async fn read_through<E, Query: Future<Output = Result<Sealed, E>>>(
+    /// Returns the page called `key`, a [`fingerprint`](crate::fingerprint::fingerprint) of everything that determines
+    /// it: from Redis in one round trip, from another reader that is querying it already, or from `query`, whose page
+    /// is then stored. Errors are those of `query`; a failure of Redis is logged and costs the cache alone.
+    pub async fn read_through<E, Query: Future<Output = Result<CachedPage, E>>>(
         &self,
         key: &str,
         query: impl FnOnce() -> Query,
-    ) -> Result<Sealed, E> {
-        let mut missed = match self.entries.look(key).await {
-            Ok(Look::Hit(page)) => return Ok(page),
-            Ok(Look::Miss(missing)) => Some((missing, self.flights.join(key, missing.version))),
+    ) -> Result<CachedPage, E> {
+        let mut missed = match self.entries.look_up(key).await {
+            Ok(Lookup::Hit(page)) => return Ok(page),
+            Ok(Lookup::Miss(miss)) => Some((miss, self.flights.join(key, miss.version))),
             Err(error) => {
                 tracing::warn!(%error, "a list is served without the cache");
                 None
             }
         };
-        if let Some((missing, place)) = &mut missed
-            && let Ok(Some(page)) = timeout(self.patience, self.others_fill(key, missing, place)).await
+        if let Some((miss, participant)) = &mut missed
+            && let Ok(Some(page)) =
+                timeout(self.fill_timeout, self.wait_for_fill(key, miss, participant)).await
         {
             return Ok(page);
         }
         // On the heap: most requests have no use for so large a future.
         let page = Box::pin(query()).await?;
-        if let Some((missing, place)) = missed {
-            self.publish(key, &missing, place, &page).await;
+        if let Some((miss, participant)) = missed {
+            self.publish(key, &miss, participant, &page).await;
         }
         Ok(page)
     }
 
-    /// The page that somebody else fills, or `None` when it has become this caller's to fill.
-    async fn others_fill(&self, key: &str, missing: &mut Missing, place: &mut Place) -> Option<Sealed> {
+    /// Waits for the page that another reader fills. Returns `None` as soon as this reader has to fill it.
+    async fn wait_for_fill(
+        &self,
+        key: &str,
+        miss: &mut Miss,
+        participant: &mut Participant,
+    ) -> Option<CachedPage> {
         loop {
-            match place {
-                Place::Follower(follower) => match follower.page().await {
+            match participant {
+                Participant::Follower(follower) => match follower.page().await {
                     Some(page) => return Some(page),
-                    None => *place = self.flights.join(key, missing.version),
+                    None => *participant = self.flights.join(key, miss.version),
                 },
-                Place::Leader(_) if missing.leased => return None,
-                Place::Leader(leader) => {
-                    sleep(LOOK_AGAIN).await;
-                    match self.entries.look(key).await.ok()? {
-                        Look::Hit(page) => {
-                            leader.land(&page);
+                Participant::Leader(_) if miss.leased => return None,
+                Participant::Leader(leader) => {
+                    sleep(POLL_INTERVAL).await;
+                    match self.entries.look_up(key).await.ok()? {
+                        Lookup::Hit(page) => {
+                            leader.share(&page);
                             return Some(page);
                         }
-                        Look::Miss(still) => *missing = still,
+                        Lookup::Miss(again) => *miss = again,
                     }
                 }
             }
         }
     }
 
-    /// Hands the page to those in this process who wait for it, then to all others.
-    async fn publish(&self, key: &str, missing: &Missing, place: Place, page: &Sealed) {
-        if let Place::Leader(leader) = &place {
-            leader.land(page);
+    /// Gives the page to the waiting readers of this process, then stores it for all others.
+    async fn publish(&self, key: &str, miss: &Miss, participant: Participant, page: &CachedPage) {
+        if let Participant::Leader(leader) = &participant {
+            leader.share(page);
         }
-        if let Err(error) = self.entries.store(key, missing, page).await {
+        if let Err(error) = self.entries.store(key, miss, page).await {
             tracing::warn!(%error, "a page was not cached");
         }
     }
 
-    /// Forgets every page. Called after the write was committed and before it is answered.
-    pub async fn forget_all(&self) -> Result<(), Unavailable> {
-        self.entries.forget_all().await
+    /// Invalidates every page. Called after a write was committed and before its response is sent.
+    pub async fn invalidate(&self) -> Result<(), Unavailable> {
+        self.entries.invalidate().await
     }
 }

@@ -1,11 +1,15 @@
-//! One name for several values, for keys in stores: a hash that no choice of values can steer.
+//! One hash over several values, for keys in stores.
+//!
+//! A cached page, a lockout counter and an idempotent write are each identified by several values, some of them chosen
+//! by the client. [`fingerprint`] hashes them into one short name without a delimiter that a value could imitate, so
+//! two different lists of values never share a name.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over `parts`, in base64url. Each part goes in with its length, and an absent one as a mark of
-/// its own, so that absent, empty and `0` differ and no part can imitate a boundary.
+/// Returns the SHA-256 over `parts` in base64url: 43 characters. Each part is hashed behind its length, and an absent
+/// one as a marker of its own, so that absent, empty and `0` differ and no part can imitate a boundary.
 pub fn fingerprint<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -27,12 +31,12 @@ mod tests {
 
     #[test]
     fn absent_empty_and_zero_are_three_values() {
-        let names = [None, Some(""), Some("0")].map(|part| fingerprint([part]));
-        assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2]);
+        let hashes = [None, Some(""), Some("0")].map(|part| fingerprint([part]));
+        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
     }
 
     #[test]
-    fn a_boundary_can_not_be_imitated() {
+    fn no_part_can_imitate_a_boundary() {
         assert_ne!(fingerprint([Some("ab"), Some("c")]), fingerprint([Some("a"), Some("bc")]));
         assert_ne!(fingerprint([Some("a"), None]), fingerprint([Some("a\0")]));
     }

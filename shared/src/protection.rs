@@ -1,4 +1,8 @@
-//! Protection against callers who ask too much or guess.
+//! Protection against clients that send too many requests, and against guessed passwords.
+//!
+//! The [`limiter`] counts all requests of a client and refuses those beyond a quota. The [`lockout`] counts failed
+//! attempts and locks further ones for a while. Both count in Redis, by scripts that are atomic over all execution
+//! environments, and both have a policy for when Redis is unavailable.
 
 pub mod limiter;
 pub mod lockout;

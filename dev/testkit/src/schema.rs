@@ -5,7 +5,7 @@ use std::fs;
 use std::hash::{Hash as _, Hasher as _};
 
 use shared::config::Env;
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 use stack::workspace;
 use tokio_postgres::Client;
 
@@ -40,7 +40,7 @@ async fn make(administration: &Client, url: &str, name: &str) {
         administration.batch_execute(&sql).await.expect("the role of the stack may create databases");
     }
     let database = Env::of([("DATABASE_URL", with_database(url, &unfinished))]);
-    let database = Server::from_env(&database).expect("the URL of the stack is sound");
+    let database = ConnectionSettings::from_env(&database).expect("the URL of the stack is sound");
     maintenance::migrate(&database).await.expect("the migrations apply to an empty database");
     let sql = format!("alter database {unfinished} rename to {name}");
     administration.batch_execute(&sql).await.expect("nobody is connected to the template");

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use redis::AsyncCommands as _;
 use serde_json::json;
-use shared::cache::{Cache, Sealed};
+use shared::cache::{Cache, CachedPage};
 use shared::stores::redis::Redis;
 use testkit::{Client, TestContext};
 
@@ -54,9 +54,9 @@ async fn a_write_is_seen_by_the_next_look_of_any_environment() {
 
 /// One look at a page called `page`; says what the database had to be asked for.
 async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
-    let query = async || Ok::<_, Infallible>(Sealed::new("", query().await.as_bytes()));
+    let query = async || Ok::<_, Infallible>(CachedPage::new("", query().await.as_bytes()));
     let page = cache.read_through("page", query).await.unwrap();
-    String::from_utf8(page.page().to_vec()).unwrap()
+    String::from_utf8(page.body().to_vec()).unwrap()
 }
 
 fn cache(context: &TestContext) -> Cache {
@@ -68,7 +68,7 @@ async fn a_slow_reader_can_not_publish_what_a_writer_made_untrue() {
     let context = TestContext::new().await;
     let (slow, writer) = (cache(&context), cache(&context));
     let query = async || {
-        writer.forget_all().await.unwrap();
+        writer.invalidate().await.unwrap();
         "stale"
     };
     assert_eq!(look(&slow, query).await, "stale", "it is as old as its reader");

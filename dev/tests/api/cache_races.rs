@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::json;
-use shared::cache::{Cache, Sealed};
+use shared::cache::{Cache, CachedPage};
 use shared::stores::redis::Redis;
 use stack::environment::ExecutionEnvironment;
 use testkit::{Client, TestContext};
@@ -153,9 +153,9 @@ fn cache(context: &TestContext) -> Cache {
 }
 
 async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
-    let query = async || Ok::<_, Infallible>(Sealed::new("", query().await.as_bytes()));
+    let query = async || Ok::<_, Infallible>(CachedPage::new("", query().await.as_bytes()));
     let page = cache.read_through("page", query).await.unwrap();
-    String::from_utf8(page.page().to_vec()).unwrap()
+    String::from_utf8(page.body().to_vec()).unwrap()
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_reader_does_not_wait_for_a_page_from_before_a_write_that_it_could_kno
     });
     let after = async {
         asked.notified().await;
-        writer.forget_all().await.unwrap();
+        writer.invalidate().await.unwrap();
         // However the two race, this one began after the write.
         tokio::join!(look(&cache, async || "after"), async {
             sleep(Duration::from_millis(50)).await;
@@ -238,7 +238,7 @@ async fn a_query_that_fails_is_tried_by_whoever_waits_for_it() {
 async fn a_lease_that_would_never_end_is_taken_over() {
     let context = TestContext::new().await;
     let cache = cache(&context);
-    cache.forget_all().await.unwrap();
+    cache.invalidate().await.unwrap();
     let mut redis = crate::cache::connection(&context).await;
     let space = format!("{}cache:{{test}}", context.variable("REDIS_KEY_PREFIX"));
     let version: String = redis::cmd("GET").arg(&space).query_async(&mut redis).await.unwrap();

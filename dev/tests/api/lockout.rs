@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::protection::lockout::{Entry, Lockout, Rule};
+use shared::protection::lockout::{Admission, Lockout, Rule};
 use shared::stores::redis::Redis;
 use testkit::{Client, Response, TestContext};
 
@@ -126,12 +126,12 @@ async fn names_are_not_readable_in_redis() {
 const RULE: Rule = Rule::new("test", 3, Duration::from_millis(400), Duration::from_millis(300));
 
 async fn fail(lockout: &Lockout) -> bool {
-    match lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap() {
-        Entry::Open(attempt) => {
+    match lockout.begin(vec![lockout.counter(RULE, &["somebody"])]).await.unwrap() {
+        Admission::Allowed(attempt) => {
             attempt.failed().await.unwrap();
             true
         }
-        Entry::Locked(_) => false,
+        Admission::Locked(_) => false,
     }
 }
 
@@ -143,7 +143,8 @@ async fn a_lock_ends_by_itself_however_often_it_is_tried_and_leaves_a_full_set_o
         for _ in 0..3 {
             assert!(fail(&lockout).await);
         }
-        let Entry::Locked(wait) = lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap()
+        let Admission::Locked(wait) =
+            lockout.begin(vec![lockout.counter(RULE, &["somebody"])]).await.unwrap()
         else {
             panic!("three failures lock");
         };
@@ -161,7 +162,8 @@ async fn a_failure_that_ran_out_while_another_was_checked_does_not_count() {
     let context = TestContext::new().await;
     let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     assert!(fail(&lockout).await && fail(&lockout).await);
-    let Entry::Open(slow) = lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap() else {
+    let Admission::Allowed(slow) = lockout.begin(vec![lockout.counter(RULE, &["somebody"])]).await.unwrap()
+    else {
         panic!("two failures do not lock");
     };
     tokio::time::sleep(Duration::from_millis(420)).await;
@@ -173,7 +175,8 @@ async fn an_abandoned_guess_counts_for_nothing() {
     let context = TestContext::new().await;
     let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     for _ in 0..10 {
-        let Entry::Open(attempt) = lockout.begin(vec![lockout.guard(RULE, &["somebody"])]).await.unwrap()
+        let Admission::Allowed(attempt) =
+            lockout.begin(vec![lockout.counter(RULE, &["somebody"])]).await.unwrap()
         else {
             panic!("nothing was guessed yet");
         };
@@ -187,11 +190,11 @@ async fn relapses_lock_longer_up_to_a_limit_and_a_success_forgives() {
         .growing_to(Duration::from_millis(300));
     let context = TestContext::new().await;
     let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
-    let begin = async || lockout.begin(vec![lockout.guard(GROWING, &["somebody"])]).await.unwrap();
+    let begin = async || lockout.begin(vec![lockout.counter(GROWING, &["somebody"])]).await.unwrap();
     let lock = async || {
-        let Entry::Open(attempt) = begin().await else { panic!("the lock before is over") };
+        let Admission::Allowed(attempt) = begin().await else { panic!("the lock before is over") };
         attempt.failed().await.unwrap();
-        let Entry::Locked(wait) = begin().await else { panic!("one failure locks") };
+        let Admission::Locked(wait) = begin().await else { panic!("one failure locks") };
         tokio::time::sleep(wait).await;
         wait.as_millis()
     };
@@ -199,7 +202,7 @@ async fn relapses_lock_longer_up_to_a_limit_and_a_success_forgives() {
         let wait = lock().await;
         assert!(wait <= longest && wait > longest / 2, "{wait} ms of {longest}");
     }
-    let Entry::Open(attempt) = begin().await else { panic!("the lock is over") };
+    let Admission::Allowed(attempt) = begin().await else { panic!("the lock is over") };
     attempt.succeeded().await.unwrap();
     assert!(lock().await <= 100);
 }

@@ -1,7 +1,7 @@
 //! Direct events: tasks that no caller may ask for.
 
 use serde_json::json;
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 use stack::environment::ExecutionEnvironment;
 use testkit::TestContext;
 
@@ -163,7 +163,7 @@ async fn the_event_of_a_schedule_means_a_purge() {
 async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
     let context = TestContext::new().await;
     empty(&context).await;
-    let database = Server::from_env(&context.env()).unwrap();
+    let database = ConnectionSettings::from_env(&context.env()).unwrap();
     let migrators: Vec<_> = (0..4)
         .map(|_| {
             let database = database.clone();

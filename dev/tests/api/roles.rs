@@ -2,7 +2,7 @@
 //!
 //! That every route works under its role is shown by all the other tests: their functions run under it.
 
-use shared::stores::postgres::PATIENCE;
+use shared::stores::postgres::STATEMENT_TIMEOUT;
 use stack::environment::under_role;
 use testkit::TestContext;
 use tokio_postgres::Client;
@@ -121,7 +121,7 @@ async fn a_statement_ends_on_the_server_before_its_caller_is_told_that_it_took_t
         let settings: Vec<String> = row.get(2);
         let limit = settings.iter().find_map(|setting| setting.strip_prefix("statement_timeout=")).unwrap();
         let limit: u128 = limit.trim_end_matches("ms").parse().unwrap();
-        assert!(limit < PATIENCE.as_millis(), "{function}: {settings:?}");
+        assert!(limit < STATEMENT_TIMEOUT.as_millis(), "{function}: {settings:?}");
         for name in ["lock_timeout=", "idle_in_transaction_session_timeout="] {
             assert!(settings.iter().any(|setting| setting.starts_with(name)), "{function}: {settings:?}");
         }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use shared::config::{self, Env};
-use shared::identity::tokens::{ACCESS_LIFE, Issuer, Kind, Subject};
+use shared::identity::tokens::{ACCESS_TOKEN_LIFETIME, Issuer, Kind, Subject};
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -92,9 +92,15 @@ impl Grants {
         now: OffsetDateTime,
     ) -> TokenAnswer {
         TokenAnswer {
-            access_token: self.issuer.issue(Kind::Access, subject, Uuid::now_v7(), now, now + ACCESS_LIFE),
+            access_token: self.issuer.issue(
+                Kind::Access,
+                subject,
+                Uuid::now_v7(),
+                now,
+                now + ACCESS_TOKEN_LIFETIME,
+            ),
             token_type: "Bearer",
-            expires_in: ACCESS_LIFE.whole_seconds(),
+            expires_in: ACCESS_TOKEN_LIFETIME.whole_seconds(),
             refresh_token,
         }
     }

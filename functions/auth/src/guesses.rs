@@ -2,7 +2,7 @@
 
 use shared::http::{ClientIp, Result};
 use shared::protection::limiter::MINUTE;
-use shared::protection::lockout::{Entry, Guard, Rule};
+use shared::protection::lockout::{Admission, Counter, Rule};
 
 use crate::App;
 use crate::security_log::Event;
@@ -19,7 +19,7 @@ const NAME: Rule = Rule::new("name", 50, MINUTE.saturating_mul(60), MINUTE).grow
 
 /// Wrong guesses from one network at any name. A success does not wash it clean.
 const IP: Rule =
-    Rule::new("ip", 100, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST).kept_on_success();
+    Rule::new("ip", 100, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST).not_cleared_by_success();
 
 /// Who guesses at whose password, and where.
 pub(crate) struct Guess<'a> {
@@ -41,8 +41,8 @@ pub(crate) async fn guarded<T>(
 ) -> Result<Option<T>> {
     let refused = |outcome| Event::new(guess.event, outcome).username(guess.name).record(guess.ip);
     let attempt = match app.lockout.begin(guards(app, &guess)).await? {
-        Entry::Open(attempt) => attempt,
-        Entry::Locked(_) => {
+        Admission::Allowed(attempt) => attempt,
+        Admission::Locked(_) => {
             refused("locked");
             return Ok(None);
         }
@@ -67,12 +67,12 @@ pub(crate) async fn guarded<T>(
     checked
 }
 
-fn guards(app: &App, guess: &Guess<'_>) -> Vec<Guard> {
+fn guards(app: &App, guess: &Guess<'_>) -> Vec<Counter> {
     let address = guess.ip.to_string();
     let mut guards =
-        vec![app.lockout.guard(NAME_AND_IP, &[guess.name, &address]), app.lockout.guard(IP, &[&address])];
+        vec![app.lockout.counter(NAME_AND_IP, &[guess.name, &address]), app.lockout.counter(IP, &[&address])];
     if !guess.known_here {
-        guards.push(app.lockout.guard(NAME, &[guess.name]));
+        guards.push(app.lockout.counter(NAME, &[guess.name]));
     }
     guards
 }

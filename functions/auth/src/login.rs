@@ -67,7 +67,7 @@ async fn check(app: &App, found: Option<Credentials>, password: &Password) -> Re
     let kept = found.as_ref().map(|credentials| credentials.password_hash.clone());
     let check = app.hasher.check(&password.0, kept).await?;
     let right = found.filter(|credentials| check != Check::Wrong && !credentials.disabled);
-    if let (Some(credentials), Check::RightButCheap) = (&right, check)
+    if let (Some(credentials), Check::RightNeedsRehash) = (&right, check)
         && let Err(error) = hash_again(app, credentials, password).await
     {
         tracing::warn!(?error, "a cheap hash was not replaced");

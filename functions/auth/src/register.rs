@@ -7,7 +7,7 @@ use serde::Serialize;
 use shared::http::openapi::{IdempotencyKey, Idempotent, Stored, Throttled, WithClaim, WithJson};
 use shared::http::{Answer, ClientIp, Error, JsonObject, Result};
 use shared::identity::usernames::Username;
-use shared::stores::idempotent_write::Ticket;
+use shared::stores::idempotent_write::IdempotencyToken;
 use shared::validation::{Fields, FromField, Raw};
 use utoipa::ToSchema;
 
@@ -79,7 +79,7 @@ pub(crate) struct Profile {
 pub(crate) async fn register(
     State(app): State<App>,
     ip: ClientIp,
-    ticket: Ticket,
+    ticket: IdempotencyToken,
     body: JsonObject,
 ) -> Result<Response> {
     let Registration { username, password, .. } =
@@ -88,7 +88,7 @@ pub(crate) async fn register(
     let Some(Account { id, role }) = app.store.insert_user(&username, &hash, &ticket).await? else {
         return Err(Error::Conflict("This username is taken."));
     };
-    if !ticket.is_repetition() {
+    if !ticket.is_replay() {
         Event::new("register", "success").user(id).record(ip);
     }
     let profile = Profile { id, username: username.as_str().to_owned(), role };

@@ -5,7 +5,7 @@ mod rotation;
 use shared::http::ClientIp;
 use shared::identity::sessions::SignedIn;
 use shared::identity::usernames::Username;
-use shared::stores::idempotent_write::{self, Outcome, Ticket};
+use shared::stores::idempotent_write::{self, IdempotencyToken, WriteOutcome};
 use shared::stores::postgres::{Error, Parameter, Postgres};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -89,7 +89,7 @@ impl Store {
         &self,
         name: &Username,
         hash: &str,
-        ticket: &Ticket,
+        ticket: &IdempotencyToken,
     ) -> Result<Option<Account>, idempotent_write::Error> {
         const SQL: &str = "
             with account as (
@@ -105,8 +105,10 @@ impl Store {
         let parameters =
             &[(&name.as_str() as _, Type::TEXT), (&name.key() as _, Type::TEXT), (&hash as _, Type::TEXT)];
         Ok(match ticket.write(&self.postgres, SQL, parameters).await? {
-            Outcome::Done(rows) => rows.first().map(|row| Account { id: row.get(0), role: row.get(1) }),
-            Outcome::DoneBefore(id) => Some(Account { id, role: FIRST_ROLE.to_owned() }),
+            WriteOutcome::Written(rows) => {
+                rows.first().map(|row| Account { id: row.get(0), role: row.get(1) })
+            }
+            WriteOutcome::Replayed(id) => Some(Account { id, role: FIRST_ROLE.to_owned() }),
         })
     }
 

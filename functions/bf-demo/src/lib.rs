@@ -8,7 +8,7 @@ use shared::http::{Answer, ClientIp, Error, Json, Result, throttle};
 use shared::identity::usernames;
 use shared::lambda::function::Function;
 use shared::protection::limiter::{DEFAULT, Limiter, SECOND};
-use shared::protection::lockout::{Entry, Lockout, Rule};
+use shared::protection::lockout::{Admission, Lockout, Rule};
 use shared::stores::redis::Redis;
 use shared::validation::{Fields, FromFields, Paragraph};
 use utoipa::ToSchema;
@@ -91,10 +91,10 @@ pub(crate) async fn try_password(
     Json(guess): Json<Guess>,
 ) -> Result<Answer<Outcome>> {
     let name = usernames::key(guess.username.as_str());
-    let door = lockout.guard(DOOR, &[&name, &ip.to_string()]);
+    let door = lockout.counter(DOOR, &[&name, &ip.to_string()]);
     let attempt = match lockout.begin(vec![door]).await? {
-        Entry::Open(attempt) => attempt,
-        Entry::Locked(wait) => return Err(Error::TooManyRequests(wait)),
+        Admission::Allowed(attempt) => attempt,
+        Admission::Locked(wait) => return Err(Error::TooManyRequests(wait)),
     };
     Ok(Answer(if guess.password.as_str() == RIGHT_PASSWORD {
         attempt.succeeded().await?;

@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{IdempotencyKey, Idempotent, SignedIn, Stored, Throttled, WithJson};
 use shared::http::{Answer, Caller, Json, Result};
-use shared::stores::idempotent_write::Ticket;
+use shared::stores::idempotent_write::IdempotencyToken;
 
 use crate::book::{Book, Draft};
 use crate::store::{Kept, Store};
@@ -27,7 +27,7 @@ use crate::store::{Kept, Store};
 pub(crate) async fn create_book(
     State(store): State<Store>,
     _: Caller,
-    ticket: Ticket,
+    ticket: IdempotencyToken,
     Json(draft): Json<Draft>,
 ) -> Result<Response> {
     let Kept { book, version } = store.insert(&draft, &ticket).await?;

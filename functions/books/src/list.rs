@@ -29,6 +29,6 @@ pub(crate) async fn list_books(
     Query(listing): Query<Listing>,
 ) -> Result<Response> {
     let page = store.page(&listing).await?;
-    let headers = [(CONTENT_TYPE, "application/json"), (LINK, page.head())];
-    Ok(condition.answer(&EntityTag::new(page.name()), (headers, page.page()).into_response()))
+    let headers = [(CONTENT_TYPE, "application/json"), (LINK, page.link())];
+    Ok(condition.answer(&EntityTag::new(page.entity_tag()), (headers, page.body()).into_response()))
 }

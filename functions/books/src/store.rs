@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use shared::cache::Cache;
 use shared::http::{self, IfMatch};
-use shared::stores::idempotent_write::{self, Outcome as Write, Ticket};
+use shared::stores::idempotent_write::{self, IdempotencyToken, WriteOutcome};
 use shared::stores::postgres::{Error, Parameter, Postgres};
 use tokio::sync::OnceCell;
 use tokio_postgres::Row;
@@ -75,7 +75,7 @@ impl Store {
     pub(crate) async fn insert(
         &self,
         draft: &Draft,
-        ticket: &Ticket,
+        ticket: &IdempotencyToken,
     ) -> Result<Kept, idempotent_write::Error> {
         const SQL: &str = "
             with book as (
@@ -94,8 +94,8 @@ impl Store {
             (&draft.description.as_ref().map(Description::as_str), Type::TEXT),
         ];
         let kept = match ticket.write(&self.postgres, SQL, &parameters).await? {
-            Write::Done(rows) => kept_from(&rows[0]),
-            Write::DoneBefore(id) => Kept { book: draft.as_created(id), version: Version::FIRST },
+            WriteOutcome::Written(rows) => kept_from(&rows[0]),
+            WriteOutcome::Replayed(id) => Kept { book: draft.as_created(id), version: Version::FIRST },
         };
         // Also for a book that was kept before: who kept it may have ended before this line.
         self.forget_pages().await;

@@ -4,11 +4,11 @@
 //! Here it is the public key that belongs to the value, in hexadecimal digits: so the two are written in one call and
 //! can't get lost from each other. The labels of Secrets Manager say which keys live.
 
-use secrets::{CURRENT, Vault, Version};
+use secrets::{CURRENT, SecretsClient, Version};
 use serde::Serialize;
 use shared::identity::passwords::new_pepper;
 use shared::identity::tokens::{generate, jwk_set};
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 
 use crate::Error;
 use crate::migrate::{connect, take_turns};
@@ -27,7 +27,11 @@ pub struct Keys {
 
 /// Makes a key pair and a pepper if `secret` was never given a value; tells its public keys either way. Of several
 /// at a time one makes them.
-pub(crate) async fn keys(vault: &Vault, database: &Server, secret: &str) -> Result<Keys, Error> {
+pub(crate) async fn keys(
+    vault: &SecretsClient,
+    database: &ConnectionSettings,
+    secret: &str,
+) -> Result<Keys, Error> {
     let client = connect(database).await?;
     take_turns(&client).await?;
     let versions = vault.versions(secret).await?;

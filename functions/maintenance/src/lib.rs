@@ -12,11 +12,11 @@ mod task;
 use std::sync::Arc;
 
 use lambda_runtime::{Context, LambdaEvent};
-use secrets::Vault;
+use secrets::SecretsClient;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::config::{self, Env};
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 use shared::telemetry::SECURITY;
 
 use event::Event;
@@ -88,14 +88,18 @@ pub enum Error {
 /// tasks are rare and take locks that a shared connection must not hold.
 #[derive(Clone)]
 pub struct App {
-    database: Server,
-    vault: Arc<Vault>,
+    database: ConnectionSettings,
+    vault: Arc<SecretsClient>,
 }
 
 impl App {
-    /// Reads what leads to the database and to Secrets Manager: see [`Server::from_env`] and [`Vault::from_env`].
+    /// Reads what leads to the database and to Secrets Manager: see [`ConnectionSettings::from_env`] and
+    /// [`SecretsClient::from_env`].
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
-        Ok(Self { database: Server::from_env(env)?, vault: Arc::new(Vault::from_env(env)?) })
+        Ok(Self {
+            database: ConnectionSettings::from_env(env)?,
+            vault: Arc::new(SecretsClient::from_env(env)?),
+        })
     }
 
     /// Does what an event asks for. For a custom resource, a task that fails is no error: `CloudFormation` is told.

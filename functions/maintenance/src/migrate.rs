@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use refinery::{Runner, Target};
 use serde::Serialize;
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
 
@@ -38,7 +38,7 @@ pub struct Migration {
 /// not a proxy: the lock belongs to the connection.
 ///
 /// Refuses, and names the migration, if one that was applied is not the one that is known here.
-pub async fn migrate(database: &Server) -> Result<Migration, Error> {
+pub async fn migrate(database: &ConnectionSettings) -> Result<Migration, Error> {
     let mut client = connect(database).await?;
     take_turns(&client).await?;
     let runner = runner_after(&applied(&mut client).await?);
@@ -48,7 +48,7 @@ pub async fn migrate(database: &Server) -> Result<Migration, Error> {
 }
 
 /// Tells what [`migrate`] would do, or why it would refuse, and changes nothing. Waits for nobody.
-pub(crate) async fn rehearse(database: &Server) -> Result<Migration, Error> {
+pub(crate) async fn rehearse(database: &ConnectionSettings) -> Result<Migration, Error> {
     let mut client = connect(database).await?;
     let applied = applied(&mut client).await?;
     let runner = runner_after(&applied);
@@ -95,7 +95,7 @@ pub(crate) async fn take_turns(client: &Client) -> Result<(), Error> {
 }
 
 /// A connection that lasts for one task; it ends, and gives up its locks, when the client is dropped.
-pub async fn connect(database: &Server) -> Result<Client, Error> {
+pub async fn connect(database: &ConnectionSettings) -> Result<Client, Error> {
     let connecting = timeout(CONNECT_PATIENCE, database.connect(SystemTime::now()));
     let (client, driver) = connecting.await.map_err(|_| Error::Silent)??;
     driver.detach();
@@ -104,7 +104,7 @@ pub async fn connect(database: &Server) -> Result<Client, Error> {
 
 /// Returns when the database lets somebody in, or says why it never will, or is out of reach for a minute. The task
 /// after it finds out which.
-pub(crate) async fn wake(database: &Server) {
+pub(crate) async fn wake(database: &ConnectionSettings) {
     let since = Instant::now();
     while let Err(error) = connect(database).await
         && is_passing(&error)

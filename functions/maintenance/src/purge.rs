@@ -1,7 +1,7 @@
 //! Deletes what nobody needs any more, a batch at a time, so that no lock is held for long.
 
 use serde::Serialize;
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 use tokio_postgres::Client;
 
 use crate::Error;
@@ -49,7 +49,7 @@ pub struct Purge {
 }
 
 /// Safe twice and in parallel: rows that somebody else is deleting are passed over.
-pub(crate) async fn purge(database: &Server) -> Result<Purge, Error> {
+pub(crate) async fn purge(database: &ConnectionSettings) -> Result<Purge, Error> {
     let client = connect(database).await?;
     Ok(Purge {
         refresh_tokens: in_batches(&client, REFRESH_TOKENS).await?,

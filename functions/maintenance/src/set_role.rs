@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::identity::usernames;
-use shared::stores::postgres::Server;
+use shared::stores::postgres::ConnectionSettings;
 
 use crate::Error;
 use crate::migrate::connect;
@@ -40,7 +40,11 @@ pub struct RoleChange {
 }
 
 /// Safe to do twice.
-pub(crate) async fn set_role(database: &Server, username: &str, role: Role) -> Result<RoleChange, Error> {
+pub(crate) async fn set_role(
+    database: &ConnectionSettings,
+    username: &str,
+    role: Role,
+) -> Result<RoleChange, Error> {
     const SQL: &str = "update users set role = $2 where username_key = $1 returning id, username";
     let client = connect(database).await?;
     let row = client.query_opt(SQL, &[&usernames::key(username), &role.name()]).await?;

@@ -1,5 +1,7 @@
-//! The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a string as in RFC 9651 §3.3.3, or the
-//! same without its quotes, as most clients send it.
+//! The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
+//!
+//! Its value is a string as in RFC 9651 §3.3.3, of 1 to 255 visible ASCII characters, or the same without its quotes,
+//! as most clients send it. Both spellings are the same key.
 
 use axum::http::{HeaderMap, HeaderValue};
 use shared::http::Error;
@@ -7,40 +9,41 @@ use shared::http::Error;
 /// The header's name.
 pub(crate) const HEADER: &str = "idempotency-key";
 
-/// The most characters of a key.
-const LONGEST: usize = 255;
+/// The longest key in characters.
+const MAX_LENGTH: usize = 255;
 
 const MALFORMED: Error =
     Error::Malformed("Idempotency-Key takes one key of 1 to 255 visible ASCII characters.");
 
-/// What a caller calls its request. Has no `Debug`: who knows it can ask for the answer.
+/// The key that a client chose for its request. It has no `Debug`, since whoever knows it can ask for the response.
 pub(crate) struct Key(String);
 
 impl Key {
-    /// The one key that the headers hold.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Error> {
+    /// Reads the key. The header must be present exactly once.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
         let mut values = headers.get_all(HEADER).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return Err(MALFORMED) };
-        Self::read(value).ok_or(MALFORMED)
+        Self::parse(value).ok_or(MALFORMED)
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    fn read(value: &HeaderValue) -> Option<Self> {
+    fn parse(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?.trim_matches([' ', '\t']);
         let key = match text.strip_prefix('"') {
             Some(rest) => unquote(rest)?,
-            // Two headers arrive as one with a comma, so that is no part of a key without quotes.
+            // API Gateway joins two headers with a comma, so a key without quotes must not contain one.
             None => Some(text.to_owned()).filter(|key| !key.contains([' ', '"', ',']))?,
         };
-        let fits = (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let fits =
+            (1..=MAX_LENGTH).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         fits.then_some(Self(key))
     }
 }
 
-/// What stands before the closing quote, which must be the end; only a quote and a backslash may be escaped.
+/// Returns the text before the closing quote, which must be the end. Only a quote and a backslash may be escaped.
 fn unquote(text: &str) -> Option<String> {
     let (mut key, mut rest) = (String::new(), text.chars());
     loop {
@@ -56,13 +59,13 @@ fn unquote(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(value: &str) -> Option<String> {
-        Key::read(&HeaderValue::from_bytes(value.as_bytes()).ok()?).map(|Key(key)| key)
+    fn parse(value: &str) -> Option<String> {
+        Key::parse(&HeaderValue::from_bytes(value.as_bytes()).ok()?).map(|Key(key)| key)
     }
 
     #[test]
-    fn quoted_and_bare_are_one_key() {
-        let longest = "x".repeat(LONGEST);
+    fn a_key_with_and_without_quotes_is_the_same() {
+        let longest = "x".repeat(MAX_LENGTH);
         for (value, key) in [
             ("8e03978e-40d5-43e8-bc93-6894a57f9324", "8e03978e-40d5-43e8-bc93-6894a57f9324"),
             ("\"8e03978e-40d5-43e8-bc93-6894a57f9324\"", "8e03978e-40d5-43e8-bc93-6894a57f9324"),
@@ -71,13 +74,13 @@ mod tests {
             (&longest, &longest),
             (&format!("\"{longest}\""), &longest),
         ] {
-            assert_eq!(read(value).as_deref(), Some(key), "{value}");
+            assert_eq!(parse(value).as_deref(), Some(key), "{value}");
         }
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
-        let too_long = "x".repeat(LONGEST + 1);
+    fn malformed_keys_are_refused() {
+        let too_long = "x".repeat(MAX_LENGTH + 1);
         for value in [
             "",
             " ",
@@ -93,17 +96,17 @@ mod tests {
             "é",
             &too_long,
         ] {
-            assert_eq!(read(value), None, "{value:?}");
+            assert_eq!(parse(value), None, "{value:?}");
         }
     }
 
     #[test]
-    fn two_headers_are_no_key() {
+    fn two_headers_are_refused() {
         let mut headers = HeaderMap::new();
-        assert!(Key::of(&headers).is_err());
+        assert!(Key::from_headers(&headers).is_err());
         headers.append(HEADER, HeaderValue::from_static("a"));
-        assert!(Key::of(&headers).is_ok());
+        assert!(Key::from_headers(&headers).is_ok());
         headers.append(HEADER, HeaderValue::from_static("a"));
-        assert!(Key::of(&headers).is_err());
+        assert!(Key::from_headers(&headers).is_err());
     }
 }

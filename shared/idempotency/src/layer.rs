@@ -1,4 +1,4 @@
-//! The layer that a route opts into: claims a request by its key, and keeps or gives back the answer.
+//! The middleware that a route opts into: claims a request by its key, and stores or replays the response.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,13 +18,13 @@ use shared::http::problem::Writer;
 use shared::http::{Caller, ClientIp, Error, Result};
 use shared::identity::tokens::Verifier;
 use shared::lambda::function::Function;
-use shared::stores::idempotent_write::Ticket;
+use shared::stores::idempotent_write::IdempotencyToken;
 use shared::stores::postgres::Postgres;
 
 use crate::Idempotency;
 use crate::key::{HEADER, Key};
-use crate::record::{Answer, Meaning, marked_as_replayed};
-use crate::table::{Claim, Claimed, Wish};
+use crate::record::{RecordState, StoredResponse, marked_as_replayed};
+use crate::table::{Claim, ClaimRequest, Ownership};
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -77,24 +77,23 @@ where
     let deadline = deadline(&request, now);
     let (mut parts, body) = request.into_parts();
     let caller = identify(scope, &*function, &mut parts).await?;
-    let key = Key::of(&parts.headers)?;
+    let key = Key::from_headers(&parts.headers)?;
     let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| Error::TooLarge(LARGEST_BODY))?;
     let route = parts.extensions.get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let operation = [parts.method.as_str(), route.as_deref().unwrap_or_default()];
-    let ticket = idempotency.ticket(&caller, operation, &key, &body);
-    parts.extensions.insert(ticket.clone());
+    let token = idempotency.token(&caller, operation, &key, &body);
+    parts.extensions.insert(token.clone());
     let request = Request::from_parts(parts, Body::from(body));
 
-    let claimed = match idempotency.claim(&ticket, now, deadline).await {
-        Outcome::Claimed(claimed) => Some(claimed),
-        Outcome::Answered(response) => return Ok(response),
-        Outcome::Refused(error) => return Err(error),
-        Outcome::Unknown => None,
+    let ownership = match idempotency.claim(&token, now, deadline).await {
+        Handling::Run(ownership) => ownership,
+        Handling::Replay(response) => return Ok(response),
+        Handling::Refuse(error) => return Err(error),
     };
     let response = next.run(request).await;
-    let response = if ticket.is_repetition() { marked_as_replayed(response) } else { response };
-    match claimed {
-        Some(claimed) => idempotency.settle(claimed, response, &writer).await,
+    let response = if token.is_replay() { marked_as_replayed(response) } else { response };
+    match ownership {
+        Some(ownership) => idempotency.end(ownership, response, &writer).await,
         None => Ok(response),
     }
 }
@@ -121,68 +120,67 @@ where
     }
 }
 
-/// What the table says to a request.
-enum Outcome {
-    Claimed(Claimed),
-    Answered(Response),
-    Refused(Error),
-    /// Nothing of use: the row beside what is written has to hold the promise alone.
-    Unknown,
+/// The next step for a request with a key.
+enum Handling {
+    /// The handler runs. Without ownership of a record, the row beside what it writes makes the write idempotent.
+    Run(Option<Ownership>),
+    Replay(Response),
+    Refuse(Error),
 }
 
 impl Idempotency {
-    async fn claim(&self, ticket: &Ticket, now: u64, deadline: u64) -> Outcome {
-        let (Some(id), Some(validation)) = (ticket.id(), ticket.validation()) else {
-            return Outcome::Unknown;
+    async fn claim(&self, token: &IdempotencyToken, now: u64, deadline: u64) -> Handling {
+        let (Some(id), Some(validation)) = (token.id(), token.validation()) else {
+            return Handling::Run(None);
         };
-        match self.table.claim(Wish { id, validation, now, deadline }).await {
-            Ok(Claim::Ours(claimed)) => Outcome::Claimed(claimed),
-            Ok(Claim::Held(held)) => match held.meaning(validation) {
-                Meaning::Answered(response) => Outcome::Answered(response),
-                Meaning::Refused(error) => Outcome::Refused(error),
-                Meaning::Damaged => {
+        match self.table.claim(ClaimRequest { id, validation, now, deadline }).await {
+            Ok(Claim::Acquired(ownership)) => Handling::Run(Some(ownership)),
+            Ok(Claim::Existing(record)) => match record.state(validation) {
+                RecordState::Completed(response) => Handling::Replay(response),
+                RecordState::Refused(error) => Handling::Refuse(error),
+                RecordState::Corrupt => {
                     tracing::error!(id, "an idempotency record is damaged; went on without it");
-                    Outcome::Unknown
+                    Handling::Run(None)
                 }
             },
             Err(error) => {
                 tracing::warn!(%error, "went on without an idempotency record");
-                Outcome::Unknown
+                Handling::Run(None)
             }
         }
     }
 
-    /// Keeps an answer that stands for good, and lets everything else be tried again. Whether that works or not, the
-    /// caller gets the answer.
-    async fn settle(&self, claimed: Claimed, response: Response, writer: &Writer) -> Result<Response> {
-        // Another body has this key's answer, and only the database knew.
+    /// Stores a final response, and releases the record after any other, so that the request can be tried again. The
+    /// client gets the response even if that fails.
+    async fn end(&self, ownership: Ownership, response: Response, writer: &Writer) -> Result<Response> {
+        // The key was used for another body, and only the database knew it: this response must not be replayed.
         let reused = response.extensions().get::<Error>() == Some(&Error::KeyReused);
-        let (settled, response) = if is_final(response.status()) && !reused {
+        let (ended, response) = if is_final(response.status()) && !reused {
             let (parts, body) = writer.write(response).into_parts();
             let body =
                 to_bytes(body, usize::MAX).await.map_err(|error| Error::Internal(error.to_string()))?;
-            let settled = match Answer::of(&parts, &body) {
-                Some(answer) => self.table.complete(&claimed, &answer).await,
-                None => self.table.release(&claimed).await,
+            let ended = match StoredResponse::of(&parts, &body) {
+                Some(stored) => self.table.complete(&ownership, &stored).await,
+                None => self.table.release(&ownership).await,
             };
-            (settled, Response::from_parts(parts, Body::from(body)))
+            (ended, Response::from_parts(parts, Body::from(body)))
         } else {
-            (self.table.release(&claimed).await, response)
+            (self.table.release(&ownership).await, response)
         };
-        if let Err(error) = settled {
+        if let Err(error) = ended {
             tracing::warn!(%error, "an idempotency record was not settled");
         }
         Ok(response)
     }
 }
 
-/// In milliseconds since 1970, as Lambda counts.
+/// The current time in milliseconds since 1970, the unit of Lambda's deadline.
 fn now() -> u64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// When Lambda will end this invocation, if it says so. A claim counts until then.
+/// When Lambda will end this invocation, in milliseconds since 1970. A claim expires then.
 fn deadline(request: &Request, now: u64) -> u64 {
     let told = request.lambda_context_ref().map(|context| context.deadline).filter(|deadline| *deadline > 0);
     told.unwrap_or_else(|| now + LONGEST_REQUEST.as_secs() * 1000)

@@ -1,9 +1,16 @@
-//! Idempotent writes: a caller who sends an `Idempotency-Key` may send its request again, and it is done once.
+//! Idempotent writes: a client that sends an `Idempotency-Key` may repeat its request, and the write happens once.
 //!
-//! Two memories keep the promise. A record in `DynamoDB` tells what is being done and holds the answer of what is
-//! done; [`shared::stores::idempotent_write`] has a row beside what was written, and so holds on where `DynamoDB` forgets or is away.
-//! The record's attributes are those of Powertools for AWS Lambda, so that one table serves several languages.
+//! The middleware [`idempotent`] derives an id from the client, the operation and the key, and claims a record with
+//! that id in `DynamoDB` before the handler runs. After a final response it stores the response in the record; after
+//! any other it releases the record, so that the request can be tried again. A repetition gets the stored response, or
+//! 409 while the first request is in progress, or 422 if its body differs.
+//!
+//! A second mechanism holds where `DynamoDB` is unavailable or a process dies in between: the handler's statement
+//! inserts a row with the same id beside what it writes ([`shared::stores::idempotent_write`]). So when the table
+//! fails, the request goes on without a record. The attributes are those of Powertools for AWS Lambda, so that
+//! functions in other languages can use the same table.
 
+mod client;
 mod key;
 mod layer;
 mod record;
@@ -17,14 +24,14 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use shared::config::{self, Env};
 use shared::fingerprint::fingerprint;
-use shared::stores::idempotent_write::Ticket;
+use shared::stores::idempotent_write::IdempotencyToken;
 
 pub use layer::{Scope, idempotent};
 
 use key::Key;
 use table::Table;
 
-/// What remembers writes. Cloning shares the connection, which is opened by the first request with a key.
+/// The state of the middleware. Cloning shares the client, which is built by the first request with a key.
 #[derive(Clone)]
 pub struct Idempotency {
     table: Arc<Table>,
@@ -33,26 +40,28 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// Reads `IDEMPOTENCY_TABLE`, `STAGE_PREFIX` (as part of what names a write), and what leads to `DynamoDB`: the
-    /// [`Identity`](shared::stores::iam::Identity) and, for a local one, `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
+    /// Reads `IDEMPOTENCY_TABLE`, `STAGE_PREFIX` (which becomes part of a write's id), the
+    /// [`AwsCredentials`](shared::stores::iam::AwsCredentials) and, for a local `DynamoDB`,
+    /// `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let stage = env.optional("STAGE_PREFIX").map(Arc::from);
         Ok(Self { table: Arc::new(Table::from_env(env)?), stage, secret: Arc::new([]) })
     }
 
-    /// The same, for requests whose bodies hold secrets: without `secret`, what a record tells of a body can't be
-    /// compared with a guess.
+    /// Keys the fingerprints of bodies with `secret`, for requests whose bodies contain secrets. Nobody can check a
+    /// guessed body against a record without it.
     #[must_use]
     pub fn with_secret(self, secret: &[u8]) -> Self {
         Self { secret: secret.into(), ..self }
     }
 
-    /// Names the write that `caller` asks for under `key`. Neither key nor body can be read from it.
-    fn ticket(&self, caller: &str, operation: [&str; 2], key: &Key, body: &[u8]) -> Ticket {
+    /// Derives the token of a write from the caller, the operation (method and route), the key and the body. Neither
+    /// key nor body can be read from it.
+    fn token(&self, caller: &str, operation: [&str; 2], key: &Key, body: &[u8]) -> IdempotencyToken {
         let [method, route] = operation.map(Some);
         let id = fingerprint([self.stage.as_deref(), Some(caller), method, route, Some(key.as_str())]);
         let mac = mac(&mac(&self.secret, key.as_str().as_bytes()), body);
-        Ticket::new(id, URL_SAFE_NO_PAD.encode(mac))
+        IdempotencyToken::new(id, URL_SAFE_NO_PAD.encode(mac))
     }
 }
 

@@ -1,4 +1,8 @@
-//! A record as it stands in the table, with the attribute names of Powertools for AWS Lambda.
+//! The records of the table, with the attribute names of Powertools for AWS Lambda.
+//!
+//! A record is `INPROGRESS` while its owner handles the request, and `COMPLETED` with the stored response after it.
+//! A repeated request sees an existing record as a [`RecordState`]: the stored response is replayed, or the
+//! repetition is refused, because the request is still in progress or the key was used for another body.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,51 +14,51 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shared::http::Error;
 
-/// The hash key.
+/// The partition key: the id of the request.
 pub(crate) const ID: &str = "id";
 /// [`IN_PROGRESS`] or [`COMPLETED`].
 pub(crate) const STATUS: &str = "status";
-/// When the record is over, in seconds since 1970: the table's TTL attribute.
+/// When the record expires, in seconds since 1970: the table's TTL attribute.
 pub(crate) const EXPIRATION: &str = "expiration";
-/// When its owner will have been ended, in milliseconds since 1970.
+/// When Lambda will have ended the owner, in milliseconds since 1970. The record can be claimed again after it.
 pub(crate) const IN_PROGRESS_EXPIRATION: &str = "in_progress_expiration";
-/// The answer, in the form of Lambda's answer to API Gateway.
+/// The stored response, in the format of a Lambda response to API Gateway.
 pub(crate) const DATA: &str = "data";
-/// What tells requests of one key apart.
+/// The fingerprint of the payload, which tells two requests with the same key apart.
 pub(crate) const VALIDATION: &str = "validation";
-/// Who is doing it; not an attribute of Powertools, which has no fence.
+/// The owner's random id, for fencing. Powertools has no such attribute.
 pub(crate) const OWNER: &str = "owner";
 
-/// A status: somebody is doing it.
+/// A status: the owner is handling the request.
 pub(crate) const IN_PROGRESS: &str = "INPROGRESS";
-/// A status: it is done.
+/// A status: the response is stored.
 pub(crate) const COMPLETED: &str = "COMPLETED";
 
-/// The headers that belong to the answer and not to the request that brought it.
-const KEPT: [HeaderName; 4] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL];
+/// The response headers that are stored. The others belong to the exchange and are made anew for each.
+const STORED_HEADERS: [HeaderName; 4] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL];
 
-/// Says that an answer was given before.
+/// The header that marks a replayed response.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// A record that was there already.
+/// A record that an earlier request has left.
 #[derive(Debug)]
-pub(crate) struct Held(HashMap<String, AttributeValue>);
+pub(crate) struct ExistingRecord(HashMap<String, AttributeValue>);
 
-/// What a record that was there already means for a request.
+/// The state of an existing record, as a repeated request sees it.
 #[derive(Debug)]
-pub(crate) enum Meaning {
-    /// It was answered.
-    Answered(Response),
-    /// It is refused.
+pub(crate) enum RecordState {
+    /// The request was completed; the response to replay.
+    Completed(Response),
+    /// The request must be refused with this error.
     Refused(Error),
-    /// The record makes no sense.
-    Damaged,
+    /// The record is not readable.
+    Corrupt,
 }
 
-/// An answer as it is kept.
+/// A response as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Answer {
+pub(crate) struct StoredResponse {
     status_code: u16,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -62,28 +66,29 @@ pub(crate) struct Answer {
     body: String,
 }
 
-impl Held {
+impl ExistingRecord {
     pub(crate) fn new(attributes: HashMap<String, AttributeValue>) -> Self {
         Self(attributes)
     }
 
-    /// Whether `owner` is doing it: then its claim went well, and only the news of that was lost.
-    pub(crate) fn is_of(&self, owner: &str) -> bool {
+    /// Tells whether the record is in progress and `owner` owns it.
+    pub(crate) fn is_owned_by(&self, owner: &str) -> bool {
         self.text(OWNER) == Some(owner) && self.text(STATUS) == Some(IN_PROGRESS)
     }
 
-    /// What the record means for a request with this `validation`. One by Powertools may have none.
-    pub(crate) fn meaning(&self, validation: &str) -> Meaning {
-        if self.text(VALIDATION).is_some_and(|kept| kept != validation) {
-            return Meaning::Refused(Error::KeyReused);
+    /// The state for a request with this `validation`. A record that Powertools made may have none.
+    pub(crate) fn state(&self, validation: &str) -> RecordState {
+        if self.text(VALIDATION).is_some_and(|stored| stored != validation) {
+            return RecordState::Refused(Error::KeyReused);
         }
         match self.text(STATUS) {
-            Some(IN_PROGRESS) => Meaning::Refused(Error::InProgress),
+            Some(IN_PROGRESS) => RecordState::Refused(Error::InProgress),
             Some(COMPLETED) => {
-                let answer = self.text(DATA).and_then(|data| serde_json::from_str::<Answer>(data).ok());
-                answer.and_then(Answer::give_again).map_or(Meaning::Damaged, Meaning::Answered)
+                let stored =
+                    self.text(DATA).and_then(|data| serde_json::from_str::<StoredResponse>(data).ok());
+                stored.and_then(StoredResponse::replay).map_or(RecordState::Corrupt, RecordState::Completed)
             }
-            _ => Meaning::Damaged,
+            _ => RecordState::Corrupt,
         }
     }
 
@@ -92,29 +97,29 @@ impl Held {
     }
 }
 
-impl Answer {
-    /// What is kept of an answer; `None` if its body is no text.
+impl StoredResponse {
+    /// Takes what is stored of a response; `None` if its body is not UTF-8.
     pub(crate) fn of(parts: &response::Parts, body: &[u8]) -> Option<Self> {
-        let kept = KEPT.iter().filter_map(|name| {
+        let headers = STORED_HEADERS.iter().filter_map(|name| {
             let value = parts.headers.get(name)?.to_str().ok()?;
             Some((name.to_string(), value.to_owned()))
         });
         let body = str::from_utf8(body).ok()?.to_owned();
-        Some(Self { status_code: parts.status.as_u16(), headers: kept.collect(), body })
+        Some(Self { status_code: parts.status.as_u16(), headers: headers.collect(), body })
     }
 
-    /// The answer as the attribute holds it.
+    /// The value of the attribute [`DATA`].
     pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
 
-    /// The answer once more; `None` if it has no possible status.
-    fn give_again(self) -> Option<Response> {
+    /// Builds the response again, marked as replayed; `None` if its status is not valid.
+    fn replay(self) -> Option<Response> {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = StatusCode::from_u16(self.status_code).ok()?;
         for (name, value) in &self.headers {
-            let kept = KEPT.iter().find(|kept| name.eq_ignore_ascii_case(kept.as_str()));
-            if let (Some(name), Ok(value)) = (kept, HeaderValue::from_str(value)) {
+            let stored = STORED_HEADERS.iter().find(|stored| name.eq_ignore_ascii_case(stored.as_str()));
+            if let (Some(name), Ok(value)) = (stored, HeaderValue::from_str(value)) {
                 response.headers_mut().insert(name, value);
             }
         }
@@ -122,7 +127,7 @@ impl Answer {
     }
 }
 
-/// `response` with the header that says that it was given before.
+/// Adds the header that marks a response as replayed.
 pub(crate) fn marked_as_replayed(mut response: Response) -> Response {
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response

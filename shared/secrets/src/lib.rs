@@ -1,46 +1,50 @@
-//! What is secret, in AWS Secrets Manager: `auth` reads it once, at its start; `maintenance` makes it and never
-//! reads it.
+//! The secret of a deployment in AWS Secrets Manager.
 //!
-//! A secret is a JSON object with the variables that it stands for, [`PRIVATE_KEY`] and [`PEPPER`].
+//! It is a JSON object with two environment variables as its members: the key that signs tokens ([`PRIVATE_KEY`]) and
+//! the pepper of the password hashes ([`PEPPER`]). `auth` reads it once at its start, when `SECRET_ARN` names it, and
+//! adds the two to its environment ([`resolve`]); the start fails if the secret can't be read or lacks one of them.
+//! `maintenance` creates the secret's first value and never reads it.
 
-mod vault;
+mod client;
 
 use std::collections::BTreeMap;
 
 use shared::config::{self, Env};
 
-pub use vault::{CURRENT, Error, Vault, Version};
+pub use client::{CURRENT, Error, SecretsClient, Version};
 
-/// Names the secret.
+/// The variable that names the secret.
 pub const SECRET_ARN: &str = "SECRET_ARN";
-/// What signs tokens.
+/// The variable with the private key that signs tokens.
 pub const PRIVATE_KEY: &str = "JWT_PRIVATE_KEY";
-/// What passwords are hashed with.
+/// The variable with the pepper that passwords are hashed with.
 pub const PEPPER: &str = "PASSWORD_PEPPER";
 
-/// Where the secret of this deployment is.
+/// The secret that the environment is completed from.
 pub struct Source {
-    vault: Vault,
+    client: SecretsClient,
     arn: String,
 }
 
 impl Source {
-    /// Reads `SECRET_ARN` and, where it is set, what leads to Secrets Manager: see [`Vault::from_env`].
+    /// Reads `SECRET_ARN` and, where it is set, what [`SecretsClient::from_env`] reads. Returns `None` where it is not
+    /// set.
     pub fn from_env(env: &Env) -> Result<Option<Self>, config::Error> {
         let Some(arn) = env.optional(SECRET_ARN) else { return Ok(None) };
-        Ok(Some(Self { vault: Vault::from_env(env)?, arn: arn.to_owned() }))
+        Ok(Some(Self { client: SecretsClient::from_env(env)?, arn: arn.to_owned() }))
     }
 }
 
-/// `env` with what the secret holds, where `SECRET_ARN` names one; `env` as it is, and no call, where not.
+/// Returns `env` with the two variables of the secret that `SECRET_ARN` names. Where it names none, returns `env`
+/// unchanged and calls nothing. Variables of the secret replace those of the environment.
 pub async fn resolve(env: Env) -> Result<Env, config::Error> {
-    let Some(Source { vault, arn }) = Source::from_env(&env)? else { return Ok(env) };
-    let text = vault.read(&arn).await.map_err(|error| {
+    let Some(Source { client, arn }) = Source::from_env(&env)? else { return Ok(env) };
+    let text = client.read(&arn).await.map_err(|error| {
         config::Error::invalid(SECRET_ARN, format_args!("leads to no secret that can be read: {error}"))
     })?;
     let malformed =
         || config::Error::invalid(SECRET_ARN, "leads to a secret that is no JSON object of texts");
-    let mut members = members(&text).ok_or_else(malformed)?;
+    let mut members = parse(&text).ok_or_else(malformed)?;
     let missing = |name| config::Error::invalid(name, format_args!("is not in the secret of {SECRET_ARN}"));
     let mut take =
         |name: &'static str| members.remove(name).map(|value| (name, value)).ok_or_else(|| missing(name));
@@ -48,12 +52,12 @@ pub async fn resolve(env: Env) -> Result<Env, config::Error> {
     Ok(env.with(values))
 }
 
-/// What a secret with these two holds.
+/// Composes the JSON of a secret.
 #[must_use]
 pub fn compose(private_key: &str, pepper: &str) -> String {
     serde_json::json!({ PRIVATE_KEY: private_key, PEPPER: pepper }).to_string()
 }
 
-fn members(text: &str) -> Option<BTreeMap<String, String>> {
+fn parse(text: &str) -> Option<BTreeMap<String, String>> {
     serde_json::from_str(text).ok()
 }

@@ -4,7 +4,8 @@
 //! tokens verifies them with the public keys, given as a JWK set in `JWT_PUBLIC_KEYS`. [`generate`] makes both values,
 //! for a new deployment (`maintenance`), for the local stack and for tests.
 //!
-//! This crate has few dependencies on purpose: the local stack needs keys and must not compile all of `shared` for them.
+//! This crate has few dependencies on purpose: the local stack needs keys and must not compile all of `shared` for
+//! them.
 
 mod jwk;
 

@@ -1,9 +1,10 @@
--- KEYS[1] the space; ARGV: the page's hash, who asks, the life of a lease in ms, damaged bytes to forget.
--- Answers {version, page or nil, 1 if it is on who asks to fill it}.
+-- Looks a page up and, if it is not stored, takes its lease if that is free.
+-- KEYS[1]: the version. ARGV: the page's key, the lease's owner, the lease's lifetime in ms, corrupt bytes to delete.
+-- Returns {version, page or nil, 1 if the caller has the lease}.
 local stored = redis.pcall('GET', KEYS[1])
 local version = type(stored) == 'string' and tonumber(stored)
 if not version then
-  -- Lost or never set: begin at the clock, which is past every version handed out before.
+  -- Lost or never set: begin at the clock, which is later than every version issued before.
   local now = redis.call('TIME')
   version = now[1] * 1000000 + now[2]
   redis.call('DEL', KEYS[1])
@@ -12,7 +13,7 @@ end
 local name = KEYS[1] .. string.format(':%.0f:', version) .. ARGV[1]
 local page = redis.pcall('GET', name)
 if type(page) == 'table' or page == ARGV[4] then
-  -- Not a string: not ours.
+  -- Corrupt, or of another type than a string.
   redis.call('DEL', name)
   page = false
 end
@@ -20,7 +21,7 @@ if page then return {version, page, 0} end
 
 local lease = name .. ':lease'
 if redis.call('PTTL', lease) < 0 then
-  -- Nobody's, or one that would never end.
+  -- Free, or without an expiry.
   redis.call('SET', lease, ARGV[2], 'PX', ARGV[3])
 end
 return {version, false, redis.pcall('GET', lease) == ARGV[2] and 1 or 0}

@@ -226,7 +226,9 @@ impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         match error {
             postgres::Error::Unavailable(_) => Self::Unavailable(error.to_string()),
-            postgres::Error::Taken(_) | postgres::Error::Refused(_) => Self::Internal(error.to_string()),
+            postgres::Error::UniqueViolation(_) | postgres::Error::Rejected(_) => {
+                Self::Internal(error.to_string())
+            }
         }
     }
 }
@@ -235,7 +237,7 @@ impl From<idempotent_write::Error> for Error {
     fn from(error: idempotent_write::Error) -> Self {
         match error {
             idempotent_write::Error::Postgres(error) => error.into(),
-            idempotent_write::Error::OtherContent => Self::KeyReused,
+            idempotent_write::Error::PayloadMismatch => Self::KeyReused,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::stores::idempotent_write::Ticket;
+use crate::stores::idempotent_write::IdempotencyToken;
 
-impl<S: Sync> FromRequestParts<S> for Ticket {
+impl<S: Sync> FromRequestParts<S> for IdempotencyToken {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {

@@ -1,11 +1,14 @@
-//! Who is signed in, as the database sees it at this moment.
+//! The live sessions, as the database has them at this moment.
+//!
+//! A token stays valid until it expires, also when its session was ended or its user was disabled meanwhile. Where that
+//! must take effect at once, the session is looked up here, and the user's current role with it.
 
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::stores::postgres::{Error, Postgres};
 
-/// The role that may do everything.
+/// The role with every permission.
 pub const ADMIN: &str = "admin";
 
 /// A user with a live session.
@@ -13,16 +16,17 @@ pub const ADMIN: &str = "admin";
 pub struct SignedIn {
     /// The user's id.
     pub user_id: i64,
-    /// The name as the user wrote it.
+    /// The username in the spelling of its registration.
     pub username: String,
-    /// `user` or `admin`, as of now.
+    /// The current role: `user` or `admin`.
     pub role: String,
-    /// The session the token belongs to.
+    /// The session that the token belongs to.
     pub session_id: Uuid,
 }
 
-/// The user of session `$1` if it is user `$2`'s: name, role, and when the session ends at the latest. No row where
-/// the session has ended or the user is disabled or gone. For a statement of its own, or as part of a transaction.
+/// Selects the username, the role and the time of expiry for session `$1` of user `$2`. There is no row when the
+/// session has ended or expired, belongs to another user, or its user is disabled or deleted. Types: `uuid` and
+/// `int8`.
 pub const FIND_LIVE: &str = "
     select users.username, users.role, sessions.expires_at
     from sessions
@@ -33,7 +37,7 @@ pub const FIND_LIVE: &str = "
       and sessions.expires_at > now()
       and not users.disabled";
 
-/// The user of a session, as [`FIND_LIVE`] has it.
+/// Finds the user of a live session by [`FIND_LIVE`].
 pub async fn find_live(
     postgres: &Postgres,
     session_id: Uuid,

@@ -1,7 +1,9 @@
 //! Access and refresh tokens: JWTs (RFC 7519, RFC 9068) signed with Ed25519 (RFC 8037).
 //!
-//! The key decides the algorithm, never the token. Only `auth` has an [`Issuer`]; every function that lets
-//! people in has a [`Verifier`].
+//! Only `auth` has the private key and so an [`Issuer`]; every function that accepts tokens has a [`Verifier`] with the
+//! public keys. A token names its key by `kid`, and the key decides the algorithm, never the token. The header `typ`
+//! tells access tokens from refresh tokens, so that neither is accepted as the other. Whatever is wrong with a token,
+//! the verifier says only [`Invalid`].
 
 mod keys;
 mod provider;
@@ -21,19 +23,19 @@ pub use keys::PublicKeys;
 pub use schema::PublishedKeySet;
 pub use signing_keys::{GeneratedKeys, generate, jwk_set};
 
-/// How long an access token lives.
-pub const ACCESS_LIFE: Duration = Duration::minutes(10);
+/// The lifetime of an access token.
+pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::minutes(10);
 
-/// How far the clocks of two machines may be apart, in seconds.
+/// The tolerated difference between the clocks of two machines, in seconds.
 const LEEWAY_S: u64 = 5;
 
-/// A token longer than this many bytes is refused undecoded.
-const LONGEST: usize = 8 * 1024;
+/// The longest token in bytes. A longer one is refused undecoded.
+const MAX_TOKEN_LENGTH: usize = 8 * 1024;
 
-/// What a token is for; its `typ` header, so that one can't be used as the other.
+/// The purpose of a token, which its header `typ` tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Presented to every function, lives for [`ACCESS_LIFE`].
+    /// Presented to every function, valid for [`ACCESS_TOKEN_LIFETIME`].
     Access,
     /// Presented to `auth` alone, once.
     Refresh,
@@ -48,41 +50,41 @@ impl Kind {
     }
 }
 
-/// What a token says. Times are Unix seconds.
+/// The claims of a token. Times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Issuer: `JWT_ISSUER`.
+    /// The issuer: `JWT_ISSUER`.
     pub iss: String,
-    /// Audience: `JWT_AUDIENCE`.
+    /// The audience: `JWT_AUDIENCE`.
     pub aud: String,
     /// The user's id.
     pub sub: String,
-    /// The session, which is also the family that refresh tokens rotate in.
+    /// The session's id, which is also the family in which refresh tokens rotate.
     pub sid: Uuid,
-    /// This token.
+    /// The token's id.
     pub jti: Uuid,
-    /// Issued at.
+    /// When the token was issued.
     pub iat: i64,
-    /// Not valid before.
+    /// The token is not valid before this time.
     pub nbf: i64,
-    /// Not valid from here on.
+    /// The token is not valid from this time on.
     pub exp: i64,
-    /// The user's role when the token was issued; a hint for clients, the database decides.
+    /// The user's role when the token was issued. A hint for clients; permissions follow the role in the database.
     pub role: String,
 }
 
-/// Whom a token is issued to.
+/// The user and session that a token is issued to.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The user's id.
     pub user_id: i64,
-    /// The session.
+    /// The session's id.
     pub session_id: Uuid,
     /// The user's role.
     pub role: String,
 }
 
-/// The token is not one of ours, or no longer, or not of this kind. Deliberately says no more.
+/// The token was not signed by a key of ours, has expired, or is of another kind. Says deliberately no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token is invalid")]
 pub struct Invalid;
@@ -98,7 +100,7 @@ pub struct Issuer {
 
 impl Issuer {
     /// Reads `JWT_PRIVATE_KEY` (PKCS#8 PEM; line ends may be written as `\n`), `JWT_PUBLIC_KEYS`,
-    /// `JWT_ISSUER` and `JWT_AUDIENCE`. The public half must be among the public keys.
+    /// `JWT_ISSUER` and `JWT_AUDIENCE`. The public half of the private key must be among the public keys.
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         provider::install();
         let (key, public) = keys::private_key(env)?;
@@ -109,8 +111,8 @@ impl Issuer {
         Ok(Self { key, kid, iss, aud })
     }
 
-    /// Signs a token with the given `jti`. The same arguments give the same token, byte for byte, since
-    /// Ed25519 signatures are deterministic: a refresh can be answered again without storing its answer.
+    /// Signs a token with the id `jti`. The same arguments give the same token, byte for byte, since Ed25519 signatures
+    /// are deterministic: a refresh can be repeated with the same result without storing any token.
     ///
     /// # Panics
     /// Never: the key was checked when it was read.
@@ -139,11 +141,11 @@ impl Issuer {
             exp: expires_at.unix_timestamp(),
             role: subject.role.clone(),
         };
-        jsonwebtoken::encode(&header, &claims, &self.key).expect("a key that was checked signs")
+        jsonwebtoken::encode(&header, &claims, &self.key).expect("the key was checked")
     }
 }
 
-/// Checks tokens; cloning shares the keys.
+/// Verifies tokens; cloning shares the keys.
 #[derive(Clone)]
 pub struct Verifier {
     keys: PublicKeys,
@@ -164,15 +166,15 @@ impl Verifier {
         Ok(Self { keys: PublicKeys::from_env(env)?, validation: Arc::new(validation) })
     }
 
-    /// What `token` says, if it is one of ours, of this kind, and valid now.
+    /// Verifies that `token` is signed by one of the keys, of this kind, and valid now. Returns its claims.
     pub fn verify(&self, token: &str, kind: Kind) -> Result<Claims, Invalid> {
-        if token.len() > LONGEST {
+        if token.len() > MAX_TOKEN_LENGTH {
             return Err(Invalid);
         }
         let mut parts = token.split('.');
-        let header = ProtectedHeader::of(parts.next().ok_or(Invalid)?)?;
-        // A claim that is skipped unread would be skipped unchecked (RFC 7519 §7.2: UTF-8).
-        std::str::from_utf8(&decode(parts.next().ok_or(Invalid)?)?).map_err(|_| Invalid)?;
+        let header = ProtectedHeader::parse(parts.next().ok_or(Invalid)?)?;
+        // All claims must be UTF-8 (RFC 7519 §7.2); the parser does not check those that it skips.
+        std::str::from_utf8(&decode_base64url(parts.next().ok_or(Invalid)?)?).map_err(|_| Invalid)?;
         if header.alg != "EdDSA" || header.typ != kind.typ() {
             return Err(Invalid);
         }
@@ -181,14 +183,14 @@ impl Verifier {
         Ok(token.claims)
     }
 
-    /// The keys that tokens are checked with, as a JWK set (RFC 7517 §5).
+    /// The keys that tokens are verified with.
     #[must_use]
     pub fn public_keys(&self) -> &PublicKeys {
         &self.keys
     }
 }
 
-/// The only header that our tokens have. Anything more (`jwk`, `jku`, `x5u`, `crit` …) is refused unread.
+/// The header of our tokens. Any other member (`jwk`, `jku`, `x5u`, `crit` …) is refused unread.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProtectedHeader {
@@ -198,12 +200,12 @@ struct ProtectedHeader {
 }
 
 impl ProtectedHeader {
-    fn of(header: &str) -> Result<Self, Invalid> {
-        serde_json::from_slice(&decode(header)?).map_err(|_| Invalid)
+    fn parse(header: &str) -> Result<Self, Invalid> {
+        serde_json::from_slice(&decode_base64url(header)?).map_err(|_| Invalid)
     }
 }
 
-fn decode(part: &str) -> Result<Vec<u8>, Invalid> {
+fn decode_base64url(part: &str) -> Result<Vec<u8>, Invalid> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| Invalid)
 }
 

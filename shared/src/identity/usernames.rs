@@ -1,4 +1,9 @@
-//! Usernames: what is accepted, and when two are the same.
+//! Usernames: which ones are accepted, and when two are the same.
+//!
+//! A username is stored as its owner spells it, and beside it a [`key()`] that ignores case and compatibility forms
+//! (NFKC and case folding). The key is unique in the database, so nobody can register a second spelling of a name.
+//! Control characters, invisible characters and surrounding spaces are refused, since they would make two different
+//! names look alike.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -12,26 +17,26 @@ use crate::validation::{FromField, Raw};
 
 const LENGTH: RangeInclusive<usize> = 3..=50;
 
-/// A name of 3 to 50 code points, as its owner writes it.
+/// A valid username of 3 to 50 code points, as its owner spells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
 impl Username {
-    /// The name as its owner writes it.
+    /// The username as its owner spells it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What makes two names the same; see [`key`].
+    /// The key under which the username is unique; see [`key()`].
     #[must_use]
     pub fn key(&self) -> String {
         key(&self.0)
     }
 }
 
-/// NFKC and full case folding (Unicode, default caseless matching): names with the same key are the same.
-/// Takes any text, also one that is no valid name.
+/// Normalises a name by NFKC and full case folding (Unicode, default caseless matching): names with the same key are
+/// the same. Takes any text, also one that is not a valid username.
 #[must_use]
 pub fn key(name: &str) -> String {
     caseless::default_case_fold_str(&name.nfkc().collect::<String>()).nfkc().collect()
@@ -43,7 +48,7 @@ impl FromField for Username {
         if name.chars().any(is_invisible) {
             return Err("must not hold control or invisible characters".to_owned());
         }
-        // NFKC turns odd spaces into plain ones, so look at the key as well.
+        // NFKC turns other spaces into plain ones, so the key is checked as well.
         let key = key(&name);
         if name.trim() != name || key.trim() != key {
             return Err("must not begin or end with a space".to_owned());
@@ -55,8 +60,8 @@ impl FromField for Username {
     }
 }
 
-/// Control characters, and those that are drawn as nothing (Unicode's `Default_Ignorable_Code_Point`) or as a
-/// line end, so that two names would look alike.
+/// Tells whether a character is a control character, is displayed as nothing (Unicode's
+/// `Default_Ignorable_Code_Point`), or ends a line or paragraph.
 fn is_invisible(character: char) -> bool {
     const IGNORABLE: [RangeInclusive<char>; 15] = [
         '\u{ad}'..='\u{ad}',
@@ -100,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_form_only_are_the_same() {
+    fn names_that_differ_in_case_or_compatibility_form_only_are_the_same() {
         for (one, other) in
             [("Ada", "ADA"), ("ada", "ａｄａ"), ("straße", "STRASSE"), ("café", "cafe\u{301}")]
         {
@@ -109,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_hide_something_are_refused() {
+    fn names_with_invisible_characters_or_surrounding_space_are_refused() {
         for name in [
             "ab",
             " ada",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use redis::Script;
 
 use crate::config::{self, Env};
-use crate::stores::freeze::LastUse;
+use crate::stores::freeze::FreezeAwareInstant;
 use crate::stores::redis::Redis;
 
 /// One second, to read quotas aloud.
@@ -141,7 +141,7 @@ pub struct Limiter {
 }
 
 /// Whoever was refused, by key: when, and for how long. They are refused again without asking Redis.
-type Refusals = HashMap<String, (LastUse, Duration)>;
+type Refusals = HashMap<String, (FreezeAwareInstant, Duration)>;
 
 /// Refusals that one execution environment remembers, at most; about 150 bytes each.
 const REMEMBERED: usize = 1000;
@@ -161,7 +161,7 @@ impl Limiter {
         if let Some(reset) = self.still_refused(key) {
             return Ok(Verdict::refusal(*quota, reset));
         }
-        let asked = LastUse::now();
+        let asked = FreezeAwareInstant::now();
         let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
         let (admitted, remaining, reset): (bool, u32, u64) = self
             .redis
@@ -200,13 +200,13 @@ impl Limiter {
 
     fn still_refused(&self, key: &str) -> Option<Duration> {
         let refusals = self.refusals.lock().ok()?;
-        refusals.get(key).and_then(|(since, wait)| since.left_of(*wait))
+        refusals.get(key).and_then(|(since, wait)| since.remaining(*wait))
     }
 
-    fn remember(&self, key: &str, since: LastUse, wait: Duration) {
+    fn remember(&self, key: &str, since: FreezeAwareInstant, wait: Duration) {
         let Ok(mut refusals) = self.refusals.lock() else { return };
         if refusals.len() >= REMEMBERED {
-            refusals.retain(|_, (since, wait)| since.left_of(*wait).is_some());
+            refusals.retain(|_, (since, wait)| since.remaining(*wait).is_some());
         }
         if refusals.len() < REMEMBERED {
             refusals.insert(key.to_owned(), (since, wait));

@@ -1,106 +1,62 @@
-//! Brute-force protection: a few wrong guesses lock the door for a while.
+//! Brute-force protection: after a few failed attempts, further ones are refused for a while.
 //!
-//! A guess is reserved before it is checked and settled afterwards, so that of many parallel guesses no more
-//! are checked than a rule allows. Redis counts; while it is away, Postgres does, if there is one.
+//! A [`Rule`] says how many failures within a window lock, and for how long; a [`Counter`] is a rule applied to one
+//! subject, such as a username and a network. An [`Attempt`] is reserved under its counters before the password is
+//! checked, and ends as failed, succeeded or abandoned afterwards. Reservations count like failures, so of many
+//! parallel attempts no more are checked than a rule allows. When the failures reach the threshold, the counter is
+//! locked: [`Lockout::begin`] then refuses without any check, and refused attempts neither count nor prolong the lock.
+//! A success clears the failures of the counters whose rule says so.
+//!
+//! Redis counts, with one script per step. While it is unavailable Postgres does, if there is a fallback; otherwise
+//! [`Lockout::begin`] fails, so that no attempt is ever unprotected.
 
+mod counter;
 mod fallback;
+mod scripts;
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::Script;
-use uuid::Uuid;
-
-use crate::fingerprint::fingerprint;
 use crate::stores::postgres::{self, Postgres};
 use crate::stores::redis::{Redis, Unavailable};
 use crate::telemetry::metrics::{self, Metric};
 
-/// How long a reservation stands whose request died before it was settled. Longer than any request lives: a slow
-/// hash must not lose its place to another guess.
-const RESERVATION_LIFE: Duration = Duration::from_secs(30);
+pub use counter::{Counter, Rule};
 
-/// How long a lock is remembered, for the next one to be longer.
-const RELAPSE_MEMORY: Duration = Duration::from_hours(24);
-
-static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lockout/begin.lua")));
-static FAIL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lockout/fail.lua")));
-static ABANDON: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lockout/abandon.lua")));
-static SUCCEED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lockout/succeed.lua")));
-
-/// How many failures lock, and for how long.
-#[derive(Debug, Clone, Copy)]
-pub struct Rule {
-    name: &'static str,
-    failures: u32,
-    window: Duration,
-    lock: Duration,
-    longest_lock: Duration,
-    cleared_by_success: bool,
-}
-
-impl Rule {
-    /// `failures` wrong guesses within `window` lock the subject for `lock`.
-    #[must_use]
-    pub const fn new(name: &'static str, failures: u32, window: Duration, lock: Duration) -> Self {
-        Self { name, failures, window, lock, longest_lock: lock, cleared_by_success: true }
-    }
-
-    /// Each lock within a day of the last is twice as long as that one, up to `longest_lock`.
-    #[must_use]
-    pub const fn growing_to(self, longest_lock: Duration) -> Self {
-        Self { longest_lock, ..self }
-    }
-
-    /// Failures stand although a guess was right: one good account must not wash an address clean.
-    #[must_use]
-    pub const fn kept_on_success(self) -> Self {
-        Self { cleared_by_success: false, ..self }
-    }
-}
-
-/// Keeps count of failures.
+/// Counts attempts; cloning shares the connections.
 #[derive(Clone)]
 pub struct Lockout {
     redis: Redis,
     fallback: Option<Postgres>,
 }
 
-/// A rule applied to one subject: a user name, an address, or both.
-#[derive(Debug, Clone)]
-pub struct Guard {
-    rule: Rule,
-    key: String,
-}
-
-/// Whether a guess may be checked.
-pub enum Entry {
-    /// It may; the attempt must be settled.
-    Open(Attempt),
-    /// It may not, for this long.
+/// The decision about an attempt.
+pub enum Admission {
+    /// The attempt may be checked, and must be ended then.
+    Allowed(Attempt),
+    /// A counter is locked, or all its attempts are reserved. Another attempt may be made after this time.
     Locked(Duration),
 }
 
-/// A reserved guess. If it is never settled its reservation runs out by itself.
-#[must_use = "an attempt must be settled with `failed`, `succeeded` or `abandoned`"]
+/// A reserved attempt. One that is never ended counts until its reservation expires.
+#[must_use = "an attempt must be ended with `failed`, `succeeded` or `abandoned`"]
 pub struct Attempt {
-    store: Store,
-    guards: Vec<Guard>,
+    backend: Backend,
+    counters: Vec<Counter>,
 }
 
-/// Where a guess was reserved.
-enum Store {
-    Redis { redis: Redis, id: String },
+/// The store in which an attempt is reserved.
+enum Backend {
+    Redis { redis: Redis, attempt_id: String },
     Fallback(Postgres),
 }
 
-/// Neither Redis nor what stands in for it gives an answer.
+/// Neither Redis nor its fallback can count.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Redis is away and nothing stands in for it.
+    /// Redis is unavailable and there is no fallback.
     #[error(transparent)]
     Redis(#[from] Unavailable),
-    /// Redis is away, and so is Postgres.
+    /// Redis is unavailable, and so is Postgres.
     #[error(transparent)]
     Fallback(#[from] postgres::Error),
 }
@@ -112,107 +68,74 @@ impl Lockout {
         Self { redis, fallback: None }
     }
 
-    /// Counts in `postgres` (table `login_guesses`) while Redis gives no answer.
+    /// Counts in `postgres` (table `login_guesses`) while Redis is unavailable.
     #[must_use]
     pub fn with_fallback(self, postgres: Postgres) -> Self {
         Self { fallback: Some(postgres), ..self }
     }
 
-    /// Applies `rule` to the subject made of `parts`. They are hashed: no name is readable in Redis, and no
+    /// Applies `rule` to the subject that consists of `parts`. They are hashed, so no name is readable in Redis, and no
     /// delimiter inside a part can imitate another subject.
     #[must_use]
-    pub fn guard(&self, rule: Rule, parts: &[&str]) -> Guard {
-        let subject = fingerprint(parts.iter().map(|part| Some(*part)));
-        // One hash tag for all: a cluster runs a script only on keys of one node.
-        Guard { rule, key: self.redis.key(&format!("{{lockout}}:{}:{subject}", rule.name)) }
+    pub fn counter(&self, rule: Rule, parts: &[&str]) -> Counter {
+        Counter::new(&self.redis, rule, parts)
     }
 
-    /// Reserves a guess under all of `guards`, or under none of them.
-    pub async fn begin(&self, guards: Vec<Guard>) -> Result<Entry, Error> {
-        let entry = self.enter(guards).await?;
-        if matches!(entry, Entry::Locked(_)) {
+    /// Reserves an attempt under all of `counters`, or under none of them.
+    pub async fn begin(&self, counters: Vec<Counter>) -> Result<Admission, Error> {
+        let admission = self.reserve(counters).await?;
+        if matches!(admission, Admission::Locked(_)) {
             metrics::count(Metric::Lockouts);
         }
-        Ok(entry)
+        Ok(admission)
     }
 
-    async fn enter(&self, guards: Vec<Guard>) -> Result<Entry, Error> {
-        match (self.begin_in_redis(&guards).await, &self.fallback) {
-            (Err(error), None) => Err(error.into()),
+    async fn reserve(&self, counters: Vec<Counter>) -> Result<Admission, Error> {
+        let (locked, backend) = match (scripts::begin(&self.redis, &counters).await, &self.fallback) {
+            (Ok((attempt_id, locked)), _) => {
+                (locked, Backend::Redis { redis: self.redis.clone(), attempt_id })
+            }
+            (Err(error), None) => return Err(error.into()),
             (Err(error), Some(postgres)) => {
                 tracing::warn!(%error, "guesses are counted in Postgres");
-                let locked = fallback::begin(postgres, &guards).await?;
-                let attempt = || Attempt { store: Store::Fallback(postgres.clone()), guards };
-                Ok(locked.map_or_else(|| Entry::Open(attempt()), Entry::Locked))
+                (fallback::begin(postgres, &counters).await?, Backend::Fallback(postgres.clone()))
             }
-            (Ok((id, true, _)), _) => {
-                Ok(Entry::Open(Attempt { store: Store::Redis { redis: self.redis.clone(), id }, guards }))
-            }
-            (Ok((_, false, wait)), _) => Ok(Entry::Locked(Duration::from_millis(wait))),
-        }
-    }
-
-    /// The attempt's id, whether it may be checked, and if not, how many milliseconds to wait.
-    async fn begin_in_redis(&self, guards: &[Guard]) -> Result<(String, bool, u64), Unavailable> {
-        let id = Uuid::now_v7().simple().to_string();
-        let (open, wait) = self
-            .redis
-            .run(|mut connection| {
-                let call = invocation(&BEGIN, guards, &id);
-                async move { call.invoke_async(&mut connection).await }
-            })
-            .await?;
-        Ok((id, open, wait))
+        };
+        Ok(match locked {
+            Some(wait) => Admission::Locked(wait),
+            None => Admission::Allowed(Attempt { backend, counters }),
+        })
     }
 }
 
 impl Attempt {
-    /// The guess was wrong. Answers how many failures now count under the first guard.
+    /// The password was wrong. Returns how many failures now count under the first counter.
     pub async fn failed(self) -> Result<u32, Error> {
-        match &self.store {
-            Store::Redis { redis, id } => settle(redis, &FAIL, &self.guards, id).await,
-            Store::Fallback(postgres) => Ok(fallback::count(postgres, &self.guards).await?),
+        match &self.backend {
+            Backend::Redis { redis, attempt_id } => {
+                Ok(scripts::fail(redis, &self.counters, attempt_id).await?)
+            }
+            Backend::Fallback(postgres) => Ok(fallback::count(postgres, &self.counters).await?),
         }
     }
 
-    /// The guess was right: what counted against this subject is forgotten.
+    /// The password was right. Clears the failures of every counter whose rule says so.
     pub async fn succeeded(self) -> Result<(), Error> {
-        match &self.store {
-            Store::Redis { redis, id } => settle(redis, &SUCCEED, &self.guards, id).await,
-            Store::Fallback(postgres) => Ok(fallback::succeed(postgres, &self.guards).await?),
+        match &self.backend {
+            Backend::Redis { redis, attempt_id } => {
+                Ok(scripts::succeed(redis, &self.counters, attempt_id).await?)
+            }
+            Backend::Fallback(postgres) => Ok(fallback::succeed(postgres, &self.counters).await?),
         }
     }
 
-    /// The guess could not be checked: it counts for nothing.
+    /// The password could not be checked. The attempt does not count.
     pub async fn abandoned(self) -> Result<(), Error> {
-        match &self.store {
-            Store::Redis { redis, id } => settle(redis, &ABANDON, &self.guards, id).await,
-            Store::Fallback(postgres) => Ok(fallback::abandon(postgres, &self.guards).await?),
+        match &self.backend {
+            Backend::Redis { redis, attempt_id } => {
+                Ok(scripts::abandon(redis, &self.counters, attempt_id).await?)
+            }
+            Backend::Fallback(postgres) => Ok(fallback::abandon(postgres, &self.counters).await?),
         }
     }
-}
-
-async fn settle<T: redis::FromRedisValue>(
-    redis: &Redis,
-    script: &'static Script,
-    guards: &[Guard],
-    id: &str,
-) -> Result<T, Error> {
-    let trip = redis.run(|mut connection| {
-        let call = invocation(script, guards, id);
-        async move { call.invoke_async(&mut connection).await }
-    });
-    Ok(trip.await?)
-}
-
-/// Every script takes the guards' keys; the attempt, the life of a reservation and of the memory of a lock; and
-/// per guard its failures, window, lock, longest lock, and whether a success clears it. Times are in ms.
-fn invocation<'a>(script: &'a Script, guards: &[Guard], id: &str) -> redis::ScriptInvocation<'a> {
-    let mut call = script.prepare_invoke();
-    call.arg(id).arg(RESERVATION_LIFE.as_millis()).arg(RELAPSE_MEMORY.as_millis());
-    for Guard { rule, key } in guards {
-        call.key(key).arg(rule.failures).arg(rule.window.as_millis()).arg(rule.lock.as_millis());
-        call.arg(rule.longest_lock.as_millis()).arg(u8::from(rule.cleared_by_success));
-    }
-    call
 }

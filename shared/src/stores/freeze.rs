@@ -1,33 +1,33 @@
-//! Between two requests Lambda freezes the whole process, for milliseconds or for an hour.
+//! Time that also passes while the process is frozen.
 //!
-//! A connection that was open before may be dead after, without a sign, and a wait may be long over. [`LastUse`]
-//! tells by two clocks.
+//! Between two invocations Lambda freezes the whole process, for milliseconds or for an hour. Meanwhile a connection
+//! may die without a sign, and a waiting time may run out. The monotonic clock can stand still in a frozen process,
+//! and the wall clock can be set back, so [`FreezeAwareInstant`] reads both and believes the one that shows more time.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// When something was so, a connection known to work for instance, by two clocks: the monotonic one may stand still in a frozen
-/// process, the wall clock may be set back.
+/// A moment, recorded by the monotonic and by the wall clock.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LastUse {
+pub(crate) struct FreezeAwareInstant {
     monotonic: Instant,
     wall: SystemTime,
 }
 
-impl LastUse {
+impl FreezeAwareInstant {
     pub(crate) fn now() -> Self {
         Self { monotonic: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// What is left of `wait`, which began then; nothing if it is over by either clock.
-    pub(crate) fn left_of(self, wait: Duration) -> Option<Duration> {
-        if self.is_older_than(wait) {
+    /// Returns the rest of a `period` that began at this moment, or `None` if it is over by either clock.
+    pub(crate) fn remaining(self, period: Duration) -> Option<Duration> {
+        if self.is_older_than(period) {
             return None;
         }
         let passed = self.monotonic.elapsed().max(self.wall.elapsed().unwrap_or_default());
-        wait.checked_sub(passed).filter(|left| !left.is_zero())
+        period.checked_sub(passed).filter(|rest| !rest.is_zero())
     }
 
-    /// Whether `limit` or more has passed by either clock, or the wall clock went backwards.
+    /// Tells whether `limit` or more has passed by either clock. A wall clock that went backwards counts as passed.
     pub(crate) fn is_older_than(self, limit: Duration) -> bool {
         self.monotonic.elapsed() >= limit
             || self.wall.elapsed().is_ok_and(|elapsed| elapsed >= limit)
@@ -42,15 +42,15 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_connection_just_used_is_not_doubted() {
-        assert!(!LastUse::now().is_older_than(LIMIT));
+    fn a_moment_just_now_is_not_old() {
+        assert!(!FreezeAwareInstant::now().is_older_than(LIMIT));
     }
 
     #[test]
-    fn either_clock_raises_doubt() {
-        let now = LastUse::now();
-        let slept = LastUse { wall: now.wall - 2 * LIMIT, ..now };
-        let set_back = LastUse { wall: now.wall + 2 * LIMIT, ..now };
+    fn either_clock_makes_a_moment_old() {
+        let now = FreezeAwareInstant::now();
+        let slept = FreezeAwareInstant { wall: now.wall - 2 * LIMIT, ..now };
+        let set_back = FreezeAwareInstant { wall: now.wall + 2 * LIMIT, ..now };
         assert!(slept.is_older_than(LIMIT) && set_back.is_older_than(LIMIT));
     }
 }

@@ -1,7 +1,11 @@
-//! Writes that are done once, however often they are asked for.
+//! Writes that take effect once, however often a client sends them.
 //!
-//! A write leaves a record beside what it wrote, by the same statement. The record's primary key makes a second write
-//! impossible, also after a crash and whatever other stores forget.
+//! The middleware of the crate `idempotency` derives an [`IdempotencyToken`] from a request's `Idempotency-Key` and
+//! puts it into the request. The handler writes through the token, with a statement that also inserts a row into
+//! `idempotent_writes`. The primary key of that row makes a second write impossible, also after a crash and whatever
+//! other stores lose. When a row is in the way, [`IdempotencyToken::write`] reads it: with the same validation the
+//! write is a replay and the id of what the first one wrote is returned; with another it is a
+//! [`Error::PayloadMismatch`]. Rows expire, and an expired one is deleted before the write is tried again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,61 +15,61 @@ use tokio_postgres::types::Type;
 
 use crate::stores::postgres::{self, Parameter, Postgres};
 
-/// Names a write whose sender may repeat it; blank for the others.
+/// Identifies a write that its client may repeat; empty for a request without an idempotency key.
 #[derive(Debug, Clone, Default)]
-pub struct Ticket(Option<Arc<Named>>);
+pub struct IdempotencyToken(Option<Arc<Identified>>);
 
 #[derive(Debug)]
-struct Named {
+struct Identified {
     id: String,
     validation: String,
-    is_repetition: AtomicBool,
+    is_replay: AtomicBool,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Debug)]
-pub enum Outcome {
-    /// It is done; the rows that the statement returned.
-    Done(Vec<Row>),
-    /// It was done before, and this is the id of what was written.
-    DoneBefore(i64),
+pub enum WriteOutcome {
+    /// It was written now; the rows that the statement returned.
+    Written(Vec<Row>),
+    /// It had been written before; the id of the resource that was written then.
+    Replayed(i64),
 }
 
-/// Why a write was not done.
+/// The reason why a write was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database gave no answer, or refused.
+    /// The database is unavailable or rejected the statement.
     #[error(transparent)]
     Postgres(#[from] postgres::Error),
-    /// Something else was written under this name before.
+    /// A write with another payload has used this id before.
     #[error("another write has this name")]
-    OtherContent,
+    PayloadMismatch,
 }
 
-impl Ticket {
-    /// Names a write: `id` is the same for every repetition and for nothing else, `validation` differs where what is
-    /// to be written differs.
+impl IdempotencyToken {
+    /// Identifies a write: `id` is the same for every repetition of a write and for no other; `validation` differs
+    /// where the payload differs.
     #[must_use]
     pub fn new(id: String, validation: String) -> Self {
-        Self(Some(Arc::new(Named { id, validation, is_repetition: AtomicBool::new(false) })))
+        Self(Some(Arc::new(Identified { id, validation, is_replay: AtomicBool::new(false) })))
     }
 
-    /// What names the write.
+    /// The id of the write.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.0.as_ref().map(|named| named.id.as_str())
+        self.0.as_ref().map(|write| write.id.as_str())
     }
 
-    /// What tells writes of one name apart.
+    /// The fingerprint of the payload.
     #[must_use]
     pub fn validation(&self) -> Option<&str> {
-        self.0.as_ref().map(|named| named.validation.as_str())
+        self.0.as_ref().map(|write| write.validation.as_str())
     }
 
-    /// Whether the write turned out to have been done before.
+    /// Tells whether the write turned out to be a replay.
     #[must_use]
-    pub fn is_repetition(&self) -> bool {
-        self.0.as_ref().is_some_and(|named| named.is_repetition.load(Ordering::Relaxed))
+    pub fn is_replay(&self) -> bool {
+        self.0.as_ref().is_some_and(|write| write.is_replay.load(Ordering::Relaxed))
     }
 
     /// Runs a statement that writes something and, unless its last two parameters are null, a record of it:
@@ -75,39 +79,39 @@ impl Ticket {
         postgres: &Postgres,
         sql: &str,
         parameters: &[Parameter<'_>],
-    ) -> Result<Outcome, Error> {
+    ) -> Result<WriteOutcome, Error> {
         let (id, validation) = (self.id(), self.validation());
         let parameters = [parameters, &[(&id, Type::TEXT), (&validation, Type::TEXT)]].concat();
-        let Some(named) = &self.0 else {
-            return Ok(Outcome::Done(postgres.write(sql, &parameters).await?));
+        let Some(write) = &self.0 else {
+            return Ok(WriteOutcome::Written(postgres.write(sql, &parameters).await?));
         };
         match postgres.write(sql, &parameters).await {
-            Ok(rows) if !rows.is_empty() => return Ok(Outcome::Done(rows)),
-            // Something stood in the way, and that may be what the first try wrote.
-            Ok(_) | Err(postgres::Error::Taken(_)) => {}
+            Ok(rows) if !rows.is_empty() => return Ok(WriteOutcome::Written(rows)),
+            // A row is in the way. It may be the record that an earlier attempt of this write left.
+            Ok(_) | Err(postgres::Error::UniqueViolation(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        match named.find(postgres).await? {
-            Some((validation, _)) if validation != named.validation => Err(Error::OtherContent),
+        match write.find_record(postgres).await? {
+            Some((validation, _)) if validation != write.validation => Err(Error::PayloadMismatch),
             Some((_, resource_id)) => {
-                named.is_repetition.store(true, Ordering::Relaxed);
-                Ok(Outcome::DoneBefore(resource_id))
+                write.is_replay.store(true, Ordering::Relaxed);
+                Ok(WriteOutcome::Replayed(resource_id))
             }
-            // It was in the way and had expired, or it is no matter of a record at all.
+            // The record had expired, or the row in the way was another one.
             None => match postgres.write(sql, &parameters).await {
-                // Somebody with the same ticket was faster; the next repetition finds what they wrote.
-                Err(error @ postgres::Error::Taken(_)) => {
+                // A concurrent request with the same token was faster; the next repetition finds its record.
+                Err(error @ postgres::Error::UniqueViolation(_)) => {
                     Err(postgres::Error::Unavailable(error.to_string()).into())
                 }
-                written => Ok(Outcome::Done(written?)),
+                written => Ok(WriteOutcome::Written(written?)),
             },
         }
     }
 }
 
-impl Named {
-    /// The record's validation and what was written; removes a record that has expired.
-    async fn find(&self, postgres: &Postgres) -> Result<Option<(String, i64)>, postgres::Error> {
+impl Identified {
+    /// Returns the validation and the resource id of the record, and deletes a record that has expired.
+    async fn find_record(&self, postgres: &Postgres) -> Result<Option<(String, i64)>, postgres::Error> {
         const SQL: &str = "
             with expired as (delete from idempotent_writes where id = $1 and expires_at <= now())
             select validation, resource_id from idempotent_writes where id = $1 and expires_at > now()";

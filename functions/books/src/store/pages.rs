@@ -1,6 +1,6 @@
 //! The list of books: pages, through the cache.
 
-use shared::cache::Sealed;
+use shared::cache::CachedPage;
 use shared::http::{Error, Result};
 use shared::stores::postgres::{self, Parameter};
 use shared::validation::Text;
@@ -16,11 +16,11 @@ use crate::page::Page;
 
 impl Store {
     /// One page as JSON under its links, from the cache if it is there. Without Redis every page comes from Postgres.
-    pub(crate) async fn page(&self, listing: &Listing) -> Result<Sealed> {
+    pub(crate) async fn page(&self, listing: &Listing) -> Result<CachedPage> {
         let query = async || {
             let page = self.query_page(listing).await?;
             let body = serde_json::to_vec(&page).expect("a page of books serialises");
-            Ok(Sealed::new(&page.links(listing), &body))
+            Ok(CachedPage::new(&page.links(listing), &body))
         };
         self.cache.read_through(&listing.cache_key(), query).await
     }

@@ -25,7 +25,7 @@ impl Store {
     /// Forgets the cached pages. The write is committed: if Redis can't be told, that is noted, and the write is
     /// still answered as done.
     pub(super) async fn forget_pages(&self) {
-        let Err(error) = self.cache.forget_all().await else { return };
+        let Err(error) = self.cache.invalidate().await else { return };
         tracing::error!(%error, "pages were not invalidated");
         if let Err(error) = self.note_pending().await {
             tracing::error!(%error, "stale pages will stand until they expire");
@@ -34,7 +34,7 @@ impl Store {
 
     /// Makes good what failed: forgets the pages, then the note. In this order, so that a failure leaves the note.
     pub(super) async fn repair(&self, pending: Pending) {
-        if let Err(error) = self.cache.forget_all().await {
+        if let Err(error) = self.cache.invalidate().await {
             tracing::warn!(%error, "pages are still not invalidated");
             return;
         }

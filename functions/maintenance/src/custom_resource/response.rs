@@ -86,7 +86,7 @@ fn uri(url: &str) -> Option<Uri> {
 }
 
 fn client() -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
-    let tls = HttpsConnectorBuilder::new().with_tls_config(tls::to_aws());
+    let tls = HttpsConnectorBuilder::new().with_tls_config(tls::config_for_aws());
     Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().build())
 }
 

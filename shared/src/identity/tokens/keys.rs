@@ -1,5 +1,5 @@
-//! Reads the key material from the environment: the private key as PKCS#8 PEM (RFC 5958, RFC 8410), the public keys as a
-//! JWK set (RFC 7517).
+//! Reads the key material from the environment: the private key as PKCS#8 PEM (RFC 5958, RFC 8410), the public keys as
+//! a JWK set (RFC 7517).
 //!
 //! The start fails when a key is missing or unusable. Several public keys may be valid at once, so that one can replace
 //! another without invalidating the tokens that were signed before.

@@ -1,5 +1,8 @@
-//! Ed25519 from ring for `jsonwebtoken`: its own backends bring RSA and NIST curves that nothing here uses,
-//! or a second TLS-sized library.
+//! Ed25519 from ring as the cryptography provider of `jsonwebtoken`.
+//!
+//! The providers that come with it bring RSA and NIST curves, which nothing here uses, or a second library of the size
+//! of ring. A provider is installed once per process; this one signs and verifies with Ed25519 and refuses everything
+//! else.
 
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "the signatures are jsonwebtoken's")]
 
@@ -12,7 +15,7 @@ use signature::{Signer, Verifier};
 static PROVIDER: CryptoProvider =
     CryptoProvider { signer_factory, verifier_factory, key_utils: KeyUtils::new_unimplemented() };
 
-/// Makes ring the process's provider. Later calls change nothing.
+/// Installs the provider for this process. Later calls change nothing.
 pub(super) fn install() {
     let _ = PROVIDER.install_default();
 }

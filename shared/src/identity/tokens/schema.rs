@@ -1,5 +1,5 @@
 //! The published key set as `openapi.json` describes it. The types of `signing_keys` are served; these only document
-//! them, so that the small crate needs no OpenAPI library. A test compares the two.
+//! them, so that the small crate does not depend on `utoipa`. A test compares the two.
 
 #![expect(dead_code, reason = "the types exist for their schemas alone")]
 

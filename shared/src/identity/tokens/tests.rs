@@ -1,4 +1,4 @@
-//! What counts as a token and what does not.
+//! The tokens that are accepted, and those that are refused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::*;
 
-struct Setting {
+struct Fixture {
     issuer: Issuer,
     verifier: Verifier,
 }
 
-fn setting() -> Setting {
+fn fixture() -> Fixture {
     let keys = generate();
     let env = Env::of([
         ("JWT_PRIVATE_KEY", keys.private_pem.replace('\n', "\\n")),
@@ -19,16 +19,16 @@ fn setting() -> Setting {
         ("JWT_ISSUER", "https://books.example".to_owned()),
         ("JWT_AUDIENCE", "bookshelf".to_owned()),
     ]);
-    Setting { issuer: Issuer::from_env(&env).unwrap(), verifier: Verifier::from_env(&env).unwrap() }
+    Fixture { issuer: Issuer::from_env(&env).unwrap(), verifier: Verifier::from_env(&env).unwrap() }
 }
 
 fn subject() -> Subject {
     Subject { user_id: 7, session_id: Uuid::now_v7(), role: "user".into() }
 }
 
-impl Setting {
+impl Fixture {
     fn token(&self, kind: Kind, issued_at: OffsetDateTime) -> String {
-        self.issuer.issue(kind, &subject(), Uuid::now_v7(), issued_at, issued_at + ACCESS_LIFE)
+        self.issuer.issue(kind, &subject(), Uuid::now_v7(), issued_at, issued_at + ACCESS_TOKEN_LIFETIME)
     }
 
     /// Signs any header and claims with the right key.
@@ -61,43 +61,43 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
 
 #[test]
 fn an_issued_token_is_accepted_as_its_kind_only() {
-    let setting = setting();
-    let token = setting.token(Kind::Access, OffsetDateTime::now_utc());
-    assert_eq!(setting.verifier.verify(&token, Kind::Access).unwrap().sub, "7");
-    assert_eq!(setting.verifier.verify(&token, Kind::Refresh), Err(Invalid));
+    let fixture = fixture();
+    let token = fixture.token(Kind::Access, OffsetDateTime::now_utc());
+    assert_eq!(fixture.verifier.verify(&token, Kind::Access).unwrap().sub, "7");
+    assert_eq!(fixture.verifier.verify(&token, Kind::Refresh), Err(Invalid));
 }
 
 #[test]
 fn an_expired_or_future_token_is_refused() {
-    let setting = setting();
+    let fixture = fixture();
     for shift in [-Duration::minutes(11), Duration::minutes(1)] {
-        let token = setting.token(Kind::Access, OffsetDateTime::now_utc() + shift);
-        assert_eq!(setting.verifier.verify(&token, Kind::Access), Err(Invalid), "{shift}");
+        let token = fixture.token(Kind::Access, OffsetDateTime::now_utc() + shift);
+        assert_eq!(fixture.verifier.verify(&token, Kind::Access), Err(Invalid), "{shift}");
     }
 }
 
 #[test]
 fn clocks_may_be_five_seconds_apart_and_no_more() {
-    let setting = setting();
+    let fixture = fixture();
     let now = OffsetDateTime::now_utc();
     for (seconds, accepted) in [(3, true), (8, false)] {
-        let expired = setting.token(Kind::Access, now - ACCESS_LIFE - Duration::seconds(seconds));
-        assert_eq!(setting.verifier.verify(&expired, Kind::Access).is_ok(), accepted, "{seconds} s ago");
-        let early = setting.token(Kind::Access, now + Duration::seconds(seconds));
-        assert_eq!(setting.verifier.verify(&early, Kind::Access).is_ok(), accepted, "in {seconds} s");
+        let expired = fixture.token(Kind::Access, now - ACCESS_TOKEN_LIFETIME - Duration::seconds(seconds));
+        assert_eq!(fixture.verifier.verify(&expired, Kind::Access).is_ok(), accepted, "{seconds} s ago");
+        let early = fixture.token(Kind::Access, now + Duration::seconds(seconds));
+        assert_eq!(fixture.verifier.verify(&early, Kind::Access).is_ok(), accepted, "in {seconds} s");
     }
 }
 
 #[test]
 fn a_token_of_another_key_is_refused() {
-    let token = setting().token(Kind::Access, OffsetDateTime::now_utc());
-    assert_eq!(setting().verifier.verify(&token, Kind::Access), Err(Invalid));
+    let token = fixture().token(Kind::Access, OffsetDateTime::now_utc());
+    assert_eq!(fixture().verifier.verify(&token, Kind::Access), Err(Invalid));
 }
 
 #[test]
-fn a_header_with_anything_more_or_else_is_refused() {
-    let setting = setting();
-    assert!(setting.accepts(&setting.header(), &claims()), "the harness signs rightly");
+fn an_unexpected_or_changed_header_member_is_refused() {
+    let fixture = fixture();
+    assert!(fixture.accepts(&fixture.header(), &claims()), "an unchanged header is accepted");
     for (name, value) in [
         ("alg", json!("none")),
         ("alg", json!("HS256")),
@@ -109,27 +109,27 @@ fn a_header_with_anything_more_or_else_is_refused() {
         ("x5u", json!("https://evil.example")),
         ("crit", json!(["exp"])),
     ] {
-        assert!(!setting.accepts(&with(setting.header(), name, value.clone()), &claims()), "{name}: {value}");
+        assert!(!fixture.accepts(&with(fixture.header(), name, value.clone()), &claims()), "{name}: {value}");
     }
 }
 
 #[test]
-fn a_claim_that_nobody_reads_must_be_text_all_the_same() {
-    let setting = setting();
+fn an_unread_claim_must_be_utf_8_as_well() {
+    let fixture = fixture();
     let mut payload = claims().to_string().into_bytes();
     payload.truncate(payload.len() - 1);
     payload.extend(b",\"x\":\"\xff\"}");
-    let body = [setting.header().to_string().into_bytes(), payload]
+    let body = [fixture.header().to_string().into_bytes(), payload]
         .map(|part| URL_SAFE_NO_PAD.encode(part))
         .join(".");
     let signature =
-        jsonwebtoken::crypto::sign(body.as_bytes(), &setting.issuer.key, Algorithm::EdDSA).unwrap();
-    assert_eq!(setting.verifier.verify(&format!("{body}.{signature}"), Kind::Access), Err(Invalid));
+        jsonwebtoken::crypto::sign(body.as_bytes(), &fixture.issuer.key, Algorithm::EdDSA).unwrap();
+    assert_eq!(fixture.verifier.verify(&format!("{body}.{signature}"), Kind::Access), Err(Invalid));
 }
 
 #[test]
-fn odd_claims_are_refused() {
-    let setting = setting();
+fn wrong_or_mistyped_claims_are_refused() {
+    let fixture = fixture();
     for (name, value) in [
         ("iss", json!("https://evil.example")),
         ("aud", json!("other")),
@@ -140,30 +140,30 @@ fn odd_claims_are_refused() {
         ("sid", json!("not a uuid")),
         ("role", json!(["admin"])),
     ] {
-        assert!(!setting.accepts(&setting.header(), &with(claims(), name, value.clone())), "{name}: {value}");
+        assert!(!fixture.accepts(&fixture.header(), &with(claims(), name, value.clone())), "{name}: {value}");
     }
 }
 
 #[test]
-fn text_that_is_no_token_is_refused() {
-    let setting = setting();
-    let token = setting.token(Kind::Access, OffsetDateTime::now_utc());
-    let oversized = format!("{token}{}", "A".repeat(LONGEST));
+fn malformed_tokens_are_refused() {
+    let fixture = fixture();
+    let token = fixture.token(Kind::Access, OffsetDateTime::now_utc());
+    let oversized = format!("{token}{}", "A".repeat(MAX_TOKEN_LENGTH));
     for text in ["", ".", "..", "a.b.c", "\0", &oversized, &token[..token.len() - 1], &format!("{token}.")] {
-        assert_eq!(setting.verifier.verify(text, Kind::Access), Err(Invalid));
+        assert_eq!(fixture.verifier.verify(text, Kind::Access), Err(Invalid));
     }
 }
 
 #[test]
 fn the_same_arguments_give_the_same_token() {
-    let setting = setting();
+    let fixture = fixture();
     let (subject, jti, now) = (subject(), Uuid::now_v7(), OffsetDateTime::now_utc());
-    let issue = || setting.issuer.issue(Kind::Refresh, &subject, jti, now, now + ACCESS_LIFE);
+    let issue = || fixture.issuer.issue(Kind::Refresh, &subject, jti, now, now + ACCESS_TOKEN_LIFETIME);
     assert_eq!(issue(), issue());
 }
 
 #[test]
-fn unusable_key_material_ends_the_start_with_the_variable_named() {
+fn unusable_key_material_is_refused_with_the_variable_named() {
     let keys = generate();
     for (name, value) in [
         ("JWT_PRIVATE_KEY", "secret".to_owned()),

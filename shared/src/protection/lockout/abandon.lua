@@ -1,4 +1,5 @@
--- KEYS and ARGV as in begin.lua. The guess was never checked: as if not made.
+-- Deletes the reservation of an attempt that was never checked.
+-- KEYS and ARGV as in begin.lua.
 for _, key in ipairs(KEYS) do
   redis.call('ZREM', key, 'r' .. ARGV[1])
 end

@@ -1,5 +1,6 @@
--- KEYS and ARGV as in begin.lua. Forgets the failures and relapses of every guard that a success clears; guesses
--- still in flight keep their reservations.
+-- Deletes the reservation, and the failures and relapses of every counter that a success clears. Attempts still in
+-- flight keep their reservations.
+-- KEYS and ARGV as in begin.lua.
 local attempt = ARGV[1]
 for i, key in ipairs(KEYS) do
   redis.call('ZREM', key, 'r' .. attempt)

@@ -1,4 +1,5 @@
--- KEYS[1] the space. The next version: at least the clock, so that it rises also after a FLUSHALL.
+-- Raises the version, which invalidates every page.
+-- KEYS[1]: the version. The next one is at least the clock, so that it rises also after a FLUSHALL.
 local now = redis.call('TIME')
 local version = now[1] * 1000000 + now[2]
 local stored = redis.pcall('GET', KEYS[1])

@@ -1,0 +1,82 @@
+//! Counting attempts in Redis: one Lua script for each step of an attempt, atomic over all its counters.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use redis::{FromRedisValue, Script, ScriptInvocation};
+use uuid::Uuid;
+
+use super::counter::Counter;
+use crate::stores::redis::{Redis, Unavailable};
+
+/// How long a reservation counts whose request died before the attempt was ended. Longer than any request lives: an
+/// attempt whose password hash is slow must not lose its reservation to another one.
+const RESERVATION_TTL: Duration = Duration::from_secs(30);
+
+/// How long a lock is remembered as a relapse, which makes the next lock longer.
+const RELAPSE_TTL: Duration = Duration::from_hours(24);
+
+static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("begin.lua")));
+static FAIL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fail.lua")));
+static SUCCEED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("succeed.lua")));
+static ABANDON: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("abandon.lua")));
+
+/// Reserves an attempt under every counter. Returns the attempt's id and, if nothing was reserved, how long to wait.
+pub(super) async fn begin(
+    redis: &Redis,
+    counters: &[Counter],
+) -> Result<(String, Option<Duration>), Unavailable> {
+    let attempt_id = Uuid::now_v7().simple().to_string();
+    let (allowed, wait_ms): (bool, u64) = run(redis, &BEGIN, counters, &attempt_id).await?;
+    Ok((attempt_id, (!allowed).then(|| Duration::from_millis(wait_ms))))
+}
+
+/// Turns the reservation into a failure. Returns how many failures count under the first counter.
+pub(super) async fn fail(redis: &Redis, counters: &[Counter], attempt_id: &str) -> Result<u32, Unavailable> {
+    run(redis, &FAIL, counters, attempt_id).await
+}
+
+/// Deletes the reservation, and the failures of every counter that a success clears.
+pub(super) async fn succeed(
+    redis: &Redis,
+    counters: &[Counter],
+    attempt_id: &str,
+) -> Result<(), Unavailable> {
+    run(redis, &SUCCEED, counters, attempt_id).await
+}
+
+/// Deletes the reservation.
+pub(super) async fn abandon(
+    redis: &Redis,
+    counters: &[Counter],
+    attempt_id: &str,
+) -> Result<(), Unavailable> {
+    run(redis, &ABANDON, counters, attempt_id).await
+}
+
+async fn run<T: FromRedisValue>(
+    redis: &Redis,
+    script: &'static Script,
+    counters: &[Counter],
+    attempt_id: &str,
+) -> Result<T, Unavailable> {
+    redis
+        .run(|mut connection| {
+            let call = invocation(script, counters, attempt_id);
+            async move { call.invoke_async(&mut connection).await }
+        })
+        .await
+}
+
+/// Every script takes the counters' keys; the attempt's id, the lifetimes of a reservation and of a relapse; and for
+/// each counter its threshold, window, lock duration, longest lock duration, and whether a success clears it. Times
+/// are in milliseconds.
+fn invocation<'a>(script: &'a Script, counters: &[Counter], attempt_id: &str) -> ScriptInvocation<'a> {
+    let mut call = script.prepare_invoke();
+    call.arg(attempt_id).arg(RESERVATION_TTL.as_millis()).arg(RELAPSE_TTL.as_millis());
+    for Counter { rule, key } in counters {
+        call.key(key).arg(rule.threshold).arg(rule.window.as_millis()).arg(rule.lock_duration.as_millis());
+        call.arg(rule.max_lock_duration.as_millis()).arg(u8::from(rule.cleared_by_success));
+    }
+    call
+}

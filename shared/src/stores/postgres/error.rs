@@ -1,0 +1,49 @@
+//! The three outcomes of a failed statement that callers tell apart, by the server's SQLSTATE.
+
+use tokio_postgres::error::SqlState;
+
+/// The reason why a statement has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server can't be reached, is too slow, read-only, or temporarily refuses work.
+    #[error("postgres is unavailable: {0}")]
+    Unavailable(String),
+    /// A row with this key exists. A bug in this program, unless its statement allows for it.
+    #[error("postgres has such a row: {0}")]
+    UniqueViolation(#[source] tokio_postgres::Error),
+    /// The server rejected the statement; a bug in this program.
+    #[error("postgres refused a statement: {0}")]
+    Rejected(#[source] tokio_postgres::Error),
+}
+
+impl Error {
+    pub(super) fn timed_out() -> Self {
+        Self::Unavailable("no answer in time".to_owned())
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(response) = error.as_db_error() else { return Self::Unavailable(error.to_string()) };
+        if is_transient(response.code()) {
+            Self::Unavailable(response.message().to_owned())
+        } else if *response.code() == SqlState::UNIQUE_VIOLATION {
+            Self::UniqueViolation(error)
+        } else {
+            Self::Rejected(error)
+        }
+    }
+}
+
+/// Tells whether a code describes the state of the server rather than a fault of the statement.
+fn is_transient(code: &SqlState) -> bool {
+    // Class 08: connection; 53: resources, too many connections; 57: shutdown, start-up, statement timeout.
+    matches!(code.code().get(..2), Some("08" | "53" | "57"))
+        || [
+            &SqlState::READ_ONLY_SQL_TRANSACTION,
+            &SqlState::LOCK_NOT_AVAILABLE,
+            &SqlState::T_R_DEADLOCK_DETECTED,
+            &SqlState::T_R_SERIALIZATION_FAILURE,
+        ]
+        .contains(&code)
+}
