@@ -1,20 +1,22 @@
-//! `POST /auth/password`
+//! `POST /auth/password` changes the password of the user who is signed in.
+//!
+//! It asks for the current password, under the same limits as a sign-in: who has stolen a session must not be able to
+//! guess the password any faster. Every other session of the user ends with the change.
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::validation::{Fields, FromField as _, Raw};
 use shared::http::openapi::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
 use shared::http::{Caller, ClientIp, Error, JsonObject, Result};
-use shared::identity::passwords::Check;
+use shared::identity::passwords::{Check, Hasher};
 use shared::identity::sessions::SignedIn;
 use shared::identity::usernames::{self, Username};
+use shared::validation::{Fields, FromField as _, Raw};
 use utoipa::ToSchema;
 
-use crate::App;
-use crate::guesses::{Guess, guarded};
-use crate::new_password::{Password, Policy};
+use crate::password_check::{Guess, PasswordCheck};
+use crate::password_policy::{Password, PasswordPolicy};
 use crate::security_log::Event;
-use crate::store::Credentials;
+use crate::store::{Credentials, Store};
 
 /// A change of password.
 #[derive(ToSchema)]
@@ -27,7 +29,7 @@ pub(crate) struct PasswordChange {
 }
 
 impl PasswordChange {
-    fn read(fields: &mut Fields, policy: Policy, user: &SignedIn) -> Option<Self> {
+    fn read(fields: &mut Fields, policy: PasswordPolicy, user: &SignedIn) -> Option<Self> {
         let current_password = fields.required("current_password");
         let mut new_password = fields.required("new_password");
         let name = Username::from_field(Raw::Text(user.username.clone())).ok();
@@ -45,18 +47,20 @@ impl PasswordChange {
     responses((status = 204, description = "Changed; other sessions are over"), WithJson, NeedsToken, Throttled, Stored),
 )]
 pub(crate) async fn change_password(
-    State(app): State<App>,
+    State(store): State<Store>,
+    State(passwords): State<PasswordCheck>,
+    State(policy): State<PasswordPolicy>,
     Caller(user): Caller,
     ip: ClientIp,
     body: JsonObject,
 ) -> Result<StatusCode> {
-    let change = body.read(|fields| PasswordChange::read(fields, app.policy, &user))?;
+    let change = body.read(|fields| PasswordChange::read(fields, policy, &user))?;
     let name = usernames::key(&user.username);
-    let guess = Guess { event: "password", name: &name, ip, known_here: true };
-    let proof = guarded(&app, guess, Box::pin(prove(&app, &name, &change.current_password, ip))).await?;
-    let current = proof.ok_or_else(wrong_password)?;
-    let hash = app.hasher.hash(&change.new_password.0).await?;
-    if !app.store.change_password(&user, current.password_version, &hash).await? {
+    let guess = Guess { event: "password", name: &name, ip, knows_network: true };
+    let check = Box::pin(check_password(&store, &passwords.hasher, &name, &change.current_password, ip));
+    let current = passwords.check_with_lockout(guess, check).await?.ok_or_else(wrong_password)?;
+    let hash = passwords.hasher.hash(&change.new_password.0).await?;
+    if !store.change_password(&user, current.password_version, &hash).await? {
         return Err(wrong_password());
     }
     Event::new("password", "success").user(user.user_id).session(user.session_id).record(ip);
@@ -64,10 +68,16 @@ pub(crate) async fn change_password(
 }
 
 /// The credentials of `name`, if `password` is theirs.
-async fn prove(app: &App, name: &str, password: &Password, ip: ClientIp) -> Result<Option<Credentials>> {
-    let found = app.store.find_credentials(name, ip).await?;
-    let kept = found.as_ref().map(|credentials| credentials.password_hash.clone());
-    let check = app.hasher.check(&password.0, kept).await?;
+async fn check_password(
+    store: &Store,
+    hasher: &Hasher,
+    name: &str,
+    password: &Password,
+    ip: ClientIp,
+) -> Result<Option<Credentials>> {
+    let found = store.find_credentials(name, &ip.to_string()).await?;
+    let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
+    let check = hasher.check(&password.0, hash).await?;
     Ok(found.filter(|_| check != Check::Wrong))
 }
 
