@@ -61,6 +61,8 @@ pub(crate) async fn change_password(
     let current = passwords.check_with_lockout(guess, check).await?.ok_or_else(wrong_password)?;
     let hash = passwords.hasher.hash(&change.new_password.0).await?;
     if !store.change_password(&user, current.password_version, &hash).await? {
+        // Somebody else changed it while it was checked.
+        Event::new("password", "refused").reason("credentials_changed").user(user.user_id).record(ip);
         return Err(wrong_password());
     }
     Event::new("password", "success").user(user.user_id).session(user.session_id).record(ip);

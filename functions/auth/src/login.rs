@@ -112,6 +112,7 @@ async fn open_session(
         NewSession { id: subject.session_id, user_id, expires_at, network: ip.to_string(), password_version };
     if !store.open_session(&session, &refresh_token).await? {
         // The password was changed, or the user disabled, while it was checked.
+        Event::new("login", "refused").reason("credentials_changed").user(user_id).record(ip);
         return Err(Error::InvalidGrant);
     }
     Event::new("login", "success").user(user_id).session(session.id).record(ip);

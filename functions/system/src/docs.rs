@@ -156,8 +156,8 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 
 /// The content of a gzip member. Its header has 10 bytes and its trailer 8 (RFC 1952 §2.3).
 ///
-/// On a function with little memory this takes longer than the limiter may wait for Redis, so it runs on a thread of its
-/// own.
+/// On a function with little memory this takes longer than the limiter may wait for Redis, so it runs on a thread of
+/// its own.
 async fn inflate(member: &'static [u8]) -> Result<Vec<u8>> {
     let deflated = member.get(10..member.len() - 8).unwrap_or_default();
     let inflated = spawn_blocking(|| decompress_to_vec(deflated)).await;
