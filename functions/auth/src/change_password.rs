@@ -31,12 +31,8 @@ pub(crate) struct PasswordChange {
 impl PasswordChange {
     fn read(fields: &mut Fields, policy: PasswordPolicy, user: &SignedIn) -> Option<Self> {
         let current_password = fields.required("current_password");
-        let mut new_password = fields.required("new_password");
-        let name = Username::from_field(Raw::Text(user.username.clone())).ok();
-        let objection = new_password.as_ref().and_then(|password| policy.objection(password, name.as_ref()));
-        if let Some(objection) = objection {
-            new_password = fields.refuse("new_password", objection);
-        }
+        let username = Username::from_field(Raw::Text(user.username.clone())).ok();
+        let new_password = policy.read(fields, "new_password", username.as_ref());
         Some(Self { current_password: current_password?, new_password: new_password? })
     }
 }

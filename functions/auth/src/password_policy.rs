@@ -2,7 +2,7 @@
 
 use shared::config::{self, Env};
 use shared::identity::usernames::{self, Username};
-use shared::validation::{FromField, Raw};
+use shared::validation::{Fields, FromField, Raw};
 
 /// The longest password, in code points.
 const LONGEST: usize = 128;
@@ -28,8 +28,22 @@ impl PasswordPolicy {
         }
     }
 
-    /// Why `password` may not be chosen by somebody of this name, as the rest of a sentence; `None` if it may.
-    pub(crate) fn objection(self, password: &Password, username: Option<&Username>) -> Option<String> {
+    /// Reads the field `name`, and records it as invalid if a user of this name may not choose such a password.
+    pub(crate) fn read(
+        self,
+        fields: &mut Fields,
+        name: &str,
+        username: Option<&Username>,
+    ) -> Option<Password> {
+        let password = fields.required(name)?;
+        match self.objection(&password, username) {
+            Some(objection) => fields.refuse(name, objection),
+            None => Some(password),
+        }
+    }
+
+    /// Why `password` may not be chosen by a user of this name, as the rest of a sentence; `None` if it may.
+    fn objection(self, password: &Password, username: Option<&Username>) -> Option<String> {
         let Password(password) = password;
         let shortest = self.shortest;
         if !(shortest..=LONGEST).contains(&password.chars().count()) {

@@ -33,11 +33,7 @@ pub(crate) struct Registration {
 impl Registration {
     fn read(fields: &mut Fields, policy: PasswordPolicy) -> Option<Self> {
         let username = fields.required("username");
-        let mut password = fields.required("password");
-        let objection = password.as_ref().and_then(|password| policy.objection(password, username.as_ref()));
-        if let Some(objection) = objection {
-            password = fields.refuse("password", objection);
-        }
+        let password = policy.read(fields, "password", username.as_ref());
         // Clients of the Python original send a role; nobody chooses their own.
         let _ = fields.optional::<Ignored>("role");
         Some(Self { username: username?, password: password?, role: () })
