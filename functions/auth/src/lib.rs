@@ -44,11 +44,12 @@ use password_policy::PasswordPolicy;
 use store::Store;
 use token_service::TokenService;
 
-/// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is away: then
-/// Postgres counts wrong guesses.
+/// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is
+/// unavailable: then Postgres counts wrong guesses.
 pub const LOGIN: Quota = Quota::new("login", 20).per(MINUTE);
 
-/// Registrations: 10 per minute and network; each costs a password hash and a row, so none while nobody counts.
+/// Registrations: 10 per minute and network; each costs a password hash and a row, so none while Redis is
+/// unavailable and they can't be counted.
 pub const REGISTER: Quota = Quota::new("register", 10).per(MINUTE).on_outage(Outage::Refuse);
 
 /// Password changes: 5 per minute and user; each costs two password hashes.

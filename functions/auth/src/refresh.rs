@@ -113,8 +113,8 @@ impl Refusal {
     }
 }
 
-/// Marks the presented token as used and answers with its one successor, under a lock on its session, so that
-/// parallel refreshes and a logout happen one after the other.
+/// Marks the presented token as used and returns its one successor, under a lock on its session, so that parallel
+/// refreshes and a logout happen one after the other.
 async fn rotate(
     store: &Store,
     tokens: &TokenService,

@@ -59,8 +59,8 @@ pub(crate) struct TokenResponse {
 }
 
 impl TokenService {
-    /// Reads `REFRESH_GRACE_SECONDS`: for how long a used refresh token still answers with its successor, 0 to
-    /// 60 (default 10). A client whose response got lost can try again; 0 forbids it.
+    /// Reads `REFRESH_GRACE_SECONDS`: the grace period, 0 to 60 seconds (default 10). A client whose response got lost
+    /// can try again within it; 0 forbids that.
     pub(crate) fn from_env(env: &Env, issuer: Issuer) -> Result<Self, config::Error> {
         let seconds = env.parsed("REFRESH_GRACE_SECONDS", DEFAULT_GRACE_SECONDS)?;
         if seconds > 60 {
@@ -69,7 +69,7 @@ impl TokenService {
         Ok(Self { issuer, grace: Duration::seconds(i64::from(seconds)) })
     }
 
-    /// How long a used refresh token still answers with its successor.
+    /// The time in which a used refresh token can still be exchanged, for the same successor.
     pub(crate) fn grace(&self) -> Duration {
         self.grace
     }
@@ -81,7 +81,7 @@ impl TokenService {
         now: OffsetDateTime,
         session_end: OffsetDateTime,
     ) -> RefreshToken {
-        // Tokens count whole seconds; the database must keep just what was signed.
+        // Tokens count whole seconds; the record must hold just what was signed.
         let issued_at = now.replace_nanosecond(0).unwrap_or(now);
         let record = RefreshTokenRecord {
             jti: Uuid::now_v7(),

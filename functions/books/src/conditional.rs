@@ -9,8 +9,8 @@ use shared::http::{EntityTag, Error, IfMatch, Result};
 use crate::book::{ExpectedVersions, Version};
 use crate::store::Conditional;
 
-/// The format in which books are answered, as part of their tags: raise it when [`Book`](crate::book::Book) changes,
-/// or clients keep books in the old format.
+/// The format of books in responses, which is part of their tags: raise it when [`Book`](crate::book::Book) changes, or
+/// clients go on using cached books in the old format.
 const FORMAT: u32 = 1;
 
 impl Version {

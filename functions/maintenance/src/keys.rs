@@ -44,7 +44,7 @@ async fn find_or_make(client: &Vault, secret: &str) -> Result<Keys, Error> {
 
 /// The public keys in the ids of these versions, ordered by label and id, whatever the order of the versions.
 fn public_keys(mut versions: Vec<Version>) -> Result<Vec<[u8; 32]>, Error> {
-    let rank = |version: &Version| LABELS.iter().position(|stage| version.stages.contains(*stage));
+    let rank = |version: &Version| LABELS.iter().position(|label| version.stages.contains(*label));
     versions.sort_by_key(|version| (rank(version).unwrap_or(LABELS.len()), version.id.clone()));
     let is_readable = |version: &Version| version.stages.contains(CURRENT) && key(version).is_some();
     if !versions.iter().any(is_readable) {
