@@ -6,7 +6,7 @@ use shared::stores::postgres::Server;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
 
-use crate::error::Error;
+use crate::Error;
 
 /// The key of the advisory lock: any number that nothing else uses.
 const LOCK: i64 = 0x626f_6f6b_7368_656c;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use self::response::{Response, Status};
-use crate::error::Error;
+use crate::Error;
 use crate::task::{Report, Task};
 
 /// The part of the time that Lambda gives which is reserved for sending the response.

@@ -10,8 +10,8 @@ use shared::identity::passwords::new_pepper;
 use shared::identity::tokens::{generate, jwk_set};
 use shared::stores::postgres::Server;
 
+use crate::Error;
 use crate::connection::with_advisory_lock;
-use crate::error::Error;
 
 /// The staging labels in the order of the keys; others come after these.
 const LABELS: [&str; 3] = [CURRENT, "AWSPENDING", "AWSPREVIOUS"];

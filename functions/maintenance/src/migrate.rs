@@ -8,8 +8,8 @@ use serde::Serialize;
 use shared::stores::postgres::Server;
 use tokio_postgres::Client;
 
+use crate::Error;
 use crate::connection::{connect, with_advisory_lock};
-use crate::error::Error;
 
 mod embedded {
     refinery::embed_migrations!("../../migrations");

@@ -4,8 +4,8 @@ use serde::Serialize;
 use shared::stores::postgres::Server;
 use tokio_postgres::Client;
 
+use crate::Error;
 use crate::connection::connect;
-use crate::error::Error;
 
 /// Rows per statement.
 const BATCH: i64 = 1000;

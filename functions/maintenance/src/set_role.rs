@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use shared::identity::usernames;
 use shared::stores::postgres::Server;
 
+use crate::Error;
 use crate::connection::connect;
-use crate::error::Error;
 
 /// The role of a user, which decides what they may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

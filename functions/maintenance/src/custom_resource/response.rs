@@ -13,7 +13,7 @@ use serde_json::Value;
 use shared::stores::tls;
 use tokio::time::{sleep, timeout};
 
-use crate::error::Error;
+use crate::Error;
 
 /// The most characters of a reason: a response may have 4096 bytes.
 pub(super) const LONGEST_REASON: usize = 1000;
