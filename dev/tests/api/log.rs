@@ -9,7 +9,9 @@ use shared::telemetry::Line;
 use testkit::TestContext;
 use tokio::task::JoinSet;
 
-use crate::users::{PASSWORD, auth, log_in, refresh, register, set_role, text};
+use crate::users::{
+    PASSWORD, auth, log_in, refresh, register, session_of, set_role, text, without_request_id,
+};
 
 /// The security events of all threads, for tests that run on several; each looks for a name of its own.
 static SECURITY: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -52,16 +54,20 @@ impl Log {
         LINES.with_borrow(|lines| String::from_utf8(lines.clone().unwrap()).unwrap())
     }
 
-    /// The security events so far, as `event outcome`.
-    fn events() -> Vec<String> {
+    /// The security events so far.
+    fn security_events() -> Vec<Value> {
         let text = Self::text();
         let lines =
             text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is a JSON object"));
-        let events = lines.filter(|line| line["target"] == "security");
+        lines.filter(|line| line["target"] == "security").collect()
+    }
+
+    /// The security events so far, as `event outcome`.
+    fn events() -> Vec<String> {
         let name = |line: Value| {
             format!("{} {}", line["event"].as_str().unwrap(), line["outcome"].as_str().unwrap())
         };
-        events.map(name).collect()
+        Self::security_events().into_iter().map(name).collect()
     }
 }
 
@@ -97,6 +103,45 @@ async fn each_thing_that_matters_leaves_one_line_and_none_holds_a_secret() {
     for secret in [PASSWORD, "wrong-guess", "$2b$", "postgres://", "redis://"] {
         assert!(!everything.contains(secret), "{secret} stands in the log");
     }
+}
+
+#[tokio::test]
+async fn why_a_refresh_is_refused_is_told_to_the_log_alone() {
+    let context = TestContext::new().await.with("REFRESH_GRACE_SECONDS", "0");
+    Log::start();
+    let auth = auth(&context);
+    register(&auth, "ada").await;
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        let tokens = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+        sessions.push((text(&tokens, "access_token"), text(&tokens, "refresh_token")));
+    }
+    let [unknown, ended, reused] = sessions.try_into().unwrap();
+    let purge = "delete from refresh_tokens where session_id = $1";
+    context.database().await.execute(purge, &[&session_of(&context, &unknown.0)]).await.unwrap();
+    assert_eq!(auth.elsewhere().post("/auth/logout").bearer(&ended.0).send().await.status, 204);
+    assert_eq!(refresh(&auth, &reused.1).await.status, 200);
+
+    let mut answers = Vec::new();
+    for token in ["forged", &unknown.1, &ended.1, &reused.1, &reused.1] {
+        answers.push(without_request_id(&refresh(&auth, token).await));
+    }
+    assert!(answers[0].0 == 400 && answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    let refusals = Log::security_events().into_iter().filter(|event| !event["reason"].is_null());
+    let told = |event: Value| {
+        let [outcome, reason] = ["outcome", "reason"].map(|field| event[field].as_str().unwrap().to_owned());
+        (outcome, reason, event["session_id"].as_str().map(str::to_owned))
+    };
+    let session = |access: &str| Some(session_of(&context, access).to_string());
+    let expected = [
+        ("refused", "invalid_token", None),
+        ("refused", "unknown_token", session(&unknown.0)),
+        ("refused", "session_ended", session(&ended.0)),
+        ("reuse", "reused_after_grace", session(&reused.0)),
+        ("refused", "session_ended", session(&reused.0)),
+    ];
+    let expected = expected.map(|(outcome, reason, id)| (outcome.to_owned(), reason.to_owned(), id));
+    assert_eq!(refusals.map(told).collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! `GET /auth/admin-only`
+//! `GET /auth/admin-only` shows what a role permits.
 
 use serde::Serialize;
 use shared::http::openapi::{AdminOnly, Stored, Throttled};

@@ -1,4 +1,4 @@
-//! `GET /.well-known/jwks.json`
+//! `GET /.well-known/jwks.json` publishes the keys that tokens are verified with.
 
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};

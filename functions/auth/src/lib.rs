@@ -1,20 +1,25 @@
-//! Accounts and sign-in: OAuth 2.0's password grant (RFC 6749 §4.3) with rotating refresh tokens.
+//! The `auth` function: accounts, sign-in and sessions.
+//!
+//! A client signs in with OAuth 2.0's password grant (RFC 6749 §4.3). It gets an access token, which every function
+//! accepts for ten minutes, and a refresh token, which this function exchanges once for the next pair. Both belong to a
+//! session in the database, and are worth nothing once that has ended. This function alone holds the private key that
+//! tokens are signed with; its public half is published as a JWK set.
 
 mod admin_only;
-mod grant;
-mod guesses;
+mod change_password;
 mod jwks;
 mod login;
 mod logout;
 mod me;
-mod new_password;
-mod password;
+mod password_check;
+mod password_policy;
 mod refresh;
 mod register;
 mod revoke;
 mod security_log;
 mod sessions;
 mod store;
+mod token_service;
 
 use axum::extract::FromRef;
 use axum::http::{HeaderValue, header};
@@ -34,15 +39,17 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-use grant::Grants;
-use new_password::Policy;
+use password_check::PasswordCheck;
+use password_policy::PasswordPolicy;
 use store::Store;
+use token_service::TokenService;
 
-/// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is away: then
-/// Postgres counts wrong guesses.
+/// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is
+/// unavailable: then Postgres counts wrong guesses.
 pub const LOGIN: Quota = Quota::new("login", 20).per(MINUTE);
 
-/// Registrations: 10 per minute and network; each costs a password hash and a row, so none while nobody counts.
+/// Registrations: 10 per minute and network; each costs a password hash and a row, so none while Redis is
+/// unavailable and they can't be counted.
 pub const REGISTER: Quota = Quota::new("register", 10).per(MINUTE).on_outage(Outage::Refuse);
 
 /// Password changes: 5 per minute and user; each costs two password hashes.
@@ -50,15 +57,15 @@ pub const PASSWORD: Quota =
     Quota::new("password", 5).per(MINUTE).counted_by(By::User).on_outage(Outage::Refuse);
 
 /// The function's state.
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 pub struct App {
     store: Store,
     postgres: Postgres,
     verifier: Verifier,
-    grants: Grants,
+    tokens: TokenService,
     hasher: Hasher,
-    policy: Policy,
-    lockout: Lockout,
+    policy: PasswordPolicy,
+    password_check: PasswordCheck,
     idempotency: Idempotency,
     limiter: Limiter,
 }
@@ -72,14 +79,17 @@ impl Function for App {
         let store = Store::new(postgres.clone());
         let hasher = Hasher::from_env(env)?;
         Ok(Self {
-            grants: Grants::from_env(env, Issuer::from_env(env)?)?,
+            tokens: TokenService::from_env(env, Issuer::from_env(env)?)?,
             store,
             verifier: Verifier::from_env(env)?,
             // A registration holds a password, which a record must not help to guess.
             idempotency: Idempotency::from_env(env)?.with_secret(&hasher.subkey("idempotency")),
+            password_check: PasswordCheck::new(
+                hasher.clone(),
+                Lockout::new(redis.clone()).with_fallback(postgres.clone()),
+            ),
             hasher,
-            policy: Policy::from_env(env)?,
-            lockout: Lockout::new(redis.clone()).with_fallback(postgres.clone()),
+            policy: PasswordPolicy::from_env(env)?,
             limiter: Limiter::from_env(env, redis, &[DEFAULT, LOGIN, REGISTER, PASSWORD])?,
             postgres,
         })
@@ -98,7 +108,7 @@ impl Function for App {
                 routes!(refresh::refresh_tokens).layer(throttle(DEFAULT)).layer(from_fn(for_oauth_clients)),
             )
             .routes(routes!(revoke::revoke_token).layer(throttle(DEFAULT)).layer(from_fn(for_oauth_clients)))
-            .routes(routes!(password::change_password).layer(throttle(PASSWORD)))
+            .routes(routes!(change_password::change_password).layer(throttle(PASSWORD)))
             .routes(routes!(sessions::list_sessions).layer(throttle(DEFAULT)))
             .routes(routes!(sessions::end_session).layer(throttle(DEFAULT)))
             .routes(routes!(logout::log_out).layer(throttle(DEFAULT)))
@@ -115,23 +125,5 @@ impl Function for App {
 
     fn verifier(&self) -> Option<&Verifier> {
         Some(&self.verifier)
-    }
-}
-
-impl FromRef<App> for Postgres {
-    fn from_ref(app: &App) -> Self {
-        app.postgres.clone()
-    }
-}
-
-impl FromRef<App> for Verifier {
-    fn from_ref(app: &App) -> Self {
-        app.verifier.clone()
-    }
-}
-
-impl FromRef<App> for Idempotency {
-    fn from_ref(app: &App) -> Self {
-        app.idempotency.clone()
     }
 }

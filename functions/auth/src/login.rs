@@ -1,9 +1,13 @@
-//! `POST /auth/login`
+//! `POST /auth/login`: the password grant of OAuth 2.0 (RFC 6749 §4.3).
+//!
+//! A name that nobody has costs as much time as a wrong password, and both get the same response, so that nobody can
+//! find out which names exist. The session begins in one statement with its first refresh token, under the condition
+//! that the password which was checked still is the user's.
 
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
 use shared::http::{Answer, ClientIp, Error, Form, Result};
-use shared::identity::passwords::Check;
+use shared::identity::passwords::{Check, Hasher};
 use shared::identity::tokens::Subject;
 use shared::identity::usernames;
 use shared::validation::{Fields, FromFields, Paragraph};
@@ -11,12 +15,11 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::App;
-use crate::grant::{ABSOLUTE_LIMIT, Grants, TokenAnswer};
-use crate::guesses::{Guess, guarded};
-use crate::new_password::Password;
+use crate::password_check::{Guess, PasswordCheck};
+use crate::password_policy::Password;
 use crate::security_log::Event;
-use crate::store::{Credentials, NewSession};
+use crate::store::{Credentials, NewSession, Store};
+use crate::token_service::{ABSOLUTE_LIMIT, TokenResponse, TokenService};
 
 /// The password grant (RFC 6749 §4.3.2).
 #[derive(ToSchema)]
@@ -43,61 +46,75 @@ impl FromFields for PasswordGrant {
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth",
     request_body(content = PasswordGrant, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "Tokens", body = TokenAnswer), WithGrant),
+    responses((status = 200, description = "Tokens", body = TokenResponse), WithGrant),
 )]
 pub(crate) async fn log_in(
-    State(app): State<App>,
+    State(store): State<Store>,
+    State(passwords): State<PasswordCheck>,
+    State(tokens): State<TokenService>,
     ip: ClientIp,
     Form(grant): Form<PasswordGrant>,
-) -> Result<Answer<TokenAnswer>> {
+) -> Result<Answer<TokenResponse>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "password") {
         return Err(Error::UnsupportedGrantType);
     }
     let name = usernames::key(grant.username.as_str());
-    let credentials = app.store.find_credentials(&name, ip).await?;
-    let known_here = credentials.as_ref().is_some_and(|credentials| credentials.known_here);
-    let guess = Guess { event: "login", name: &name, ip, known_here };
-    let credentials = guarded(&app, guess, Box::pin(check(&app, credentials, &grant.password))).await?;
-    let credentials = credentials.ok_or(Error::InvalidGrant)?;
-    Ok(Answer(open_session(&app, &credentials, ip).await?))
+    let found = store.find_credentials(&name, &ip.to_string()).await?;
+    let knows_network = found.as_ref().is_some_and(|credentials| credentials.knows_network);
+    let guess = Guess { event: "login", name: &name, ip, knows_network };
+    // On the heap: together the two futures are large.
+    let check = Box::pin(check_password(&store, &passwords.hasher, found, &grant.password));
+    let credentials = passwords.check_with_lockout(guess, check).await?.ok_or(Error::InvalidGrant)?;
+    Ok(Answer(open_session(&store, &tokens, credentials, ip).await?))
 }
 
 /// The credentials again, if the password is theirs and they may sign in. Takes as long where there are none.
-async fn check(app: &App, found: Option<Credentials>, password: &Password) -> Result<Option<Credentials>> {
-    let kept = found.as_ref().map(|credentials| credentials.password_hash.clone());
-    let check = app.hasher.check(&password.0, kept).await?;
+async fn check_password(
+    store: &Store,
+    hasher: &Hasher,
+    found: Option<Credentials>,
+    password: &Password,
+) -> Result<Option<Credentials>> {
+    let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
+    let check = hasher.check(&password.0, hash).await?;
     let right = found.filter(|credentials| check != Check::Wrong && !credentials.disabled);
     if let (Some(credentials), Check::RightNeedsRehash) = (&right, check)
-        && let Err(error) = hash_again(app, credentials, password).await
+        && let Err(error) = hash_again(store, hasher, credentials, password).await
     {
         tracing::warn!(?error, "a cheap hash was not replaced");
     }
     Ok(right)
 }
 
-async fn hash_again(app: &App, credentials: &Credentials, password: &Password) -> Result<()> {
-    let hash = app.hasher.hash(&password.0).await?;
-    Ok(app.store.replace_hash(credentials.user_id, &credentials.password_hash, &hash).await?)
+/// Replaces a hash of a lower cost than is configured now, which only a sign-in can do: it has the password.
+async fn hash_again(
+    store: &Store,
+    hasher: &Hasher,
+    credentials: &Credentials,
+    password: &Password,
+) -> Result<()> {
+    let hash = hasher.hash(&password.0).await?;
+    Ok(store.replace_hash(credentials.user_id, &credentials.password_hash, &hash).await?)
 }
 
-async fn open_session(app: &App, credentials: &Credentials, ip: ClientIp) -> Result<TokenAnswer> {
+async fn open_session(
+    store: &Store,
+    tokens: &TokenService,
+    credentials: Credentials,
+    ip: ClientIp,
+) -> Result<TokenResponse> {
     let now = OffsetDateTime::now_utc();
     let Credentials { user_id, role, password_version, .. } = credentials;
-    let subject = Subject { user_id: *user_id, session_id: Uuid::now_v7(), role: role.clone() };
+    let subject = Subject { user_id, session_id: Uuid::now_v7(), role };
     let expires_at = now + ABSOLUTE_LIMIT;
-    let refresh = Grants::new_refresh_token(role, now, expires_at);
-    let token = app.grants.sign(*user_id, subject.session_id, &refresh);
-    let session = NewSession {
-        id: subject.session_id,
-        user_id: *user_id,
-        expires_at,
-        ip: ip.to_string(),
-        password_version: *password_version,
-    };
-    if !app.store.open_session(&session, &refresh, &token).await? {
+    let refresh_token = tokens.new_refresh_token(&subject, now, expires_at);
+    let session =
+        NewSession { id: subject.session_id, user_id, expires_at, network: ip.to_string(), password_version };
+    if !store.open_session(&session, &refresh_token).await? {
         // The password was changed, or the user disabled, while it was checked.
+        Event::new("login", "refused").reason("credentials_changed").user(user_id).record(ip);
         return Err(Error::InvalidGrant);
     }
-    Event::new("login", "success").user(*user_id).session(session.id).record(ip);
-    Ok(app.grants.answer(&subject, token, now))
+    Event::new("login", "success").user(user_id).session(session.id).record(ip);
+    Ok(tokens.response(&subject, refresh_token, now))
 }

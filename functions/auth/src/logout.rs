@@ -1,13 +1,12 @@
-//! `POST /auth/logout` and `POST /auth/logout-all`
+//! `POST /auth/logout` ends one session, `POST /auth/logout-all` every session of the user.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use shared::http::openapi::{SignedIn, Stored, Throttled};
 use shared::http::{Caller, ClientIp, Result};
 
-use crate::App;
 use crate::security_log::Event;
-use crate::store::EndReason;
+use crate::store::{EndReason, Store};
 
 /// Ends this session: its access and refresh tokens are refused from now on.
 #[utoipa::path(
@@ -15,11 +14,11 @@ use crate::store::EndReason;
     responses((status = 204, description = "Signed out"), SignedIn, Throttled, Stored),
 )]
 pub(crate) async fn log_out(
-    State(app): State<App>,
+    State(store): State<Store>,
     Caller(user): Caller,
     ip: ClientIp,
 ) -> Result<StatusCode> {
-    app.store.end_session(user.user_id, user.session_id, EndReason::Logout).await?;
+    store.end_session(user.user_id, user.session_id, EndReason::Logout).await?;
     Event::new("logout", "success").user(user.user_id).session(user.session_id).record(ip);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -30,11 +29,11 @@ pub(crate) async fn log_out(
     responses((status = 204, description = "Signed out everywhere"), SignedIn, Throttled, Stored),
 )]
 pub(crate) async fn log_out_everywhere(
-    State(app): State<App>,
+    State(store): State<Store>,
     Caller(user): Caller,
     ip: ClientIp,
 ) -> Result<StatusCode> {
-    app.store.end_all_sessions(user.user_id).await?;
+    store.end_all_sessions(user.user_id).await?;
     Event::new("logout-all", "success").user(user.user_id).session(user.session_id).record(ip);
     Ok(StatusCode::NO_CONTENT)
 }

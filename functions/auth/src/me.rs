@@ -1,4 +1,4 @@
-//! `GET /auth/me`
+//! `GET /auth/me` tells a user who is signed in.
 
 use shared::http::openapi::{SignedIn, Stored, Throttled};
 use shared::http::{Answer, Caller};

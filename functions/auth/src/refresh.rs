@@ -1,18 +1,22 @@
 //! `POST /auth/refresh`: refresh token rotation with reuse detection (RFC 9700 §4.14.2).
+//!
+//! A refresh token can be used once: using it issues its successor. Two uses of one token mean that somebody has a
+//! copy, so the second use ends the session, unless it comes within the grace period: then it is taken for the retry
+//! of a client whose response got lost, and gets the same successor.
 
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
 use shared::http::{Answer, ClientIp, Error, FormOrJson, Result};
-use shared::identity::tokens::{Claims, Kind, Subject};
+use shared::identity::tokens::{Kind, Verifier};
 use shared::telemetry::metrics::{self, Metric};
 use shared::validation::{Fields, FromFields, Paragraph};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::App;
-use crate::grant::{Grants, RefreshToken, TokenAnswer, digest};
 use crate::security_log::Event;
-use crate::store::{Rotation, Use};
+use crate::store::{Store, TokenState};
+use crate::token_service::{TokenResponse, TokenService};
 
 /// The refresh grant (RFC 6749 §6).
 #[derive(ToSchema)]
@@ -36,69 +40,107 @@ impl FromFields for RefreshGrant {
 #[utoipa::path(
     post, path = "/auth/refresh", tag = "auth",
     request_body(content((RefreshGrant = "application/x-www-form-urlencoded"), (RefreshGrant = "application/json"))),
-    responses((status = 200, description = "Tokens", body = TokenAnswer), WithGrant),
+    responses((status = 200, description = "Tokens", body = TokenResponse), WithGrant),
 )]
 pub(crate) async fn refresh_tokens(
-    State(app): State<App>,
+    State(store): State<Store>,
+    State(verifier): State<Verifier>,
+    State(tokens): State<TokenService>,
     ip: ClientIp,
     FormOrJson(grant): FormOrJson<RefreshGrant>,
-) -> Result<Answer<TokenAnswer>> {
+) -> Result<Answer<TokenResponse>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "refresh_token") {
         return Err(Error::UnsupportedGrantType);
     }
-    let presented = grant.refresh_token.as_str();
-    let Ok(claims) = app.verifier.verify(presented, Kind::Refresh) else {
-        Event::new("refresh", "refused").record(ip);
+    let Some(presented) = PresentedToken::verify(&verifier, grant.refresh_token.as_str()) else {
+        Refusal::InvalidToken.event().record(ip);
         return Err(Error::InvalidGrant);
     };
-    let user_id = claims.sub.parse().map_err(|_| Error::InvalidGrant)?;
-    let now = OffsetDateTime::now_utc();
-    let (successor, role) = rotate(&app, presented, &claims, user_id, now, ip).await?;
-    let token = app.grants.sign(user_id, claims.sid, &successor);
-    Event::new("refresh", "success").user(user_id).session(claims.sid).record(ip);
-    let subject = Subject { user_id, session_id: claims.sid, role };
-    Ok(Answer(app.grants.answer(&subject, token, now)))
-}
-
-/// Marks the presented token as used and answers its one successor, under a lock on its session, so that
-/// parallel refreshes and a logout happen one after the other.
-async fn rotate(
-    app: &App,
-    presented: &str,
-    claims: &Claims,
-    user_id: i64,
-    now: OffsetDateTime,
-    ip: ClientIp,
-) -> Result<(RefreshToken, String)> {
-    let digest = digest(presented);
-    let mut rotation = Rotation::begin(&app.store, claims.sid).await?;
-    let Some(session) = rotation.live_session(user_id).await? else {
-        rotation.give_up().await?;
-        Event::new("refresh", "refused").user(user_id).session(claims.sid).record(ip);
-        return Err(Error::InvalidGrant);
-    };
-    match rotation.find_use(&digest).await? {
-        Some(Use::Unused) => {
-            let successor = Grants::new_refresh_token(&session.role, now, session.expires_at);
-            let token = app.grants.sign(user_id, claims.sid, &successor);
-            rotation.exchange(&digest, &successor, &token).await?;
-            Ok((successor, session.role))
+    match rotate(&store, &tokens, &presented).await? {
+        Ok(response) => {
+            presented.identify(Event::new("refresh", "success")).record(ip);
+            Ok(Answer(response))
         }
-        Some(Use::Exchanged { ago, successor }) if ago < app.grants.grace() => {
-            rotation.give_up().await?;
-            Ok((successor, session.role))
-        }
-        Some(Use::Exchanged { .. }) => {
-            // Somebody holds a copy. The end of the family is committed although this request fails.
-            rotation.end_session().await?;
-            metrics::count(Metric::TokenReuse);
-            Event::new("refresh", "reuse").user(user_id).session(claims.sid).record(ip);
-            Err(Error::InvalidGrant)
-        }
-        None => {
-            rotation.give_up().await?;
-            Event::new("refresh", "refused").user(user_id).session(claims.sid).record(ip);
+        Err(refusal) => {
+            presented.identify(refusal.event()).record(ip);
             Err(Error::InvalidGrant)
         }
     }
+}
+
+/// A refresh token whose signature is ours, and which has not expired.
+struct PresentedToken<'a> {
+    text: &'a str,
+    user_id: i64,
+    session_id: Uuid,
+}
+
+impl<'a> PresentedToken<'a> {
+    fn verify(verifier: &Verifier, text: &'a str) -> Option<Self> {
+        let claims = verifier.verify(text, Kind::Refresh).ok()?;
+        Some(Self { text, user_id: claims.sub.parse().ok()?, session_id: claims.sid })
+    }
+
+    /// `event`, with the user and the session of this token.
+    fn identify<'e>(&self, event: Event<'e>) -> Event<'e> {
+        event.user(self.user_id).session(self.session_id)
+    }
+}
+
+/// Why a refresh token is refused. The caller is told `invalid_grant` each time; the security log tells the reasons
+/// apart.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    /// It is no refresh token of ours, or it has expired.
+    InvalidToken,
+    /// Its session has ended, or the user is disabled or gone.
+    SessionEnded,
+    /// It is well signed, but the session has no such token.
+    UnknownToken,
+    /// It was used before, and the grace period is over.
+    Reused,
+}
+
+impl Refusal {
+    fn event(self) -> Event<'static> {
+        let (outcome, reason) = match self {
+            Self::InvalidToken => ("refused", "invalid_token"),
+            Self::SessionEnded => ("refused", "session_ended"),
+            Self::UnknownToken => ("refused", "unknown_token"),
+            Self::Reused => ("reuse", "reused_after_grace"),
+        };
+        Event::new("refresh", outcome).reason(reason)
+    }
+}
+
+/// Marks the presented token as used and returns its one successor, under a lock on its session, so that parallel
+/// refreshes and a logout happen one after the other.
+async fn rotate(
+    store: &Store,
+    tokens: &TokenService,
+    presented: &PresentedToken<'_>,
+) -> Result<Result<TokenResponse, Refusal>> {
+    let now = OffsetDateTime::now_utc();
+    let mut rotation = store.begin_rotation(presented.session_id, presented.text).await?;
+    let refusal = match rotation.find_token(presented.user_id).await? {
+        TokenState::Unused { subject, session_end } => {
+            let successor = tokens.new_refresh_token(&subject, now, session_end);
+            rotation.exchange_for(&successor).await?;
+            return Ok(Ok(tokens.response(&subject, successor, now)));
+        }
+        TokenState::Used { subject, ago, successor } if ago < tokens.grace() => {
+            rotation.roll_back().await?;
+            return Ok(Ok(tokens.response(&subject, tokens.sign(&subject, successor), now)));
+        }
+        TokenState::Used { .. } => {
+            // Somebody has a copy. The end of the session is committed although this request fails.
+            rotation.end_session().await?;
+            metrics::count(Metric::TokenReuse);
+            return Ok(Err(Refusal::Reused));
+        }
+        TokenState::Unknown => Refusal::UnknownToken,
+        TokenState::SessionEnded => Refusal::SessionEnded,
+    };
+    rotation.roll_back().await?;
+    Ok(Err(refusal))
 }

@@ -1,4 +1,4 @@
-//! `POST /auth/register`
+//! `POST /auth/register` makes an account. With an idempotency key it can be repeated and makes one.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -6,15 +6,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::http::openapi::{IdempotencyKey, Idempotent, Stored, Throttled, WithClaim, WithJson};
 use shared::http::{Answer, ClientIp, Error, JsonObject, Result};
+use shared::identity::passwords::Hasher;
 use shared::identity::usernames::Username;
 use shared::stores::idempotent_write::IdempotencyToken;
 use shared::validation::{Fields, FromField, Raw};
 use utoipa::ToSchema;
 
-use crate::App;
-use crate::new_password::{Password, Policy};
+use crate::password_policy::{Password, PasswordPolicy};
 use crate::security_log::Event;
-use crate::store::Account;
+use crate::store::{Account, Store};
 
 /// A wish for an account.
 #[derive(ToSchema)]
@@ -31,20 +31,16 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    fn read(fields: &mut Fields, policy: Policy) -> Option<Self> {
+    fn read(fields: &mut Fields, policy: PasswordPolicy) -> Option<Self> {
         let username = fields.required("username");
-        let mut password = fields.required("password");
-        let objection = password.as_ref().and_then(|password| policy.objection(password, username.as_ref()));
-        if let Some(objection) = objection {
-            password = fields.refuse("password", objection);
-        }
+        let password = policy.read(fields, "password", username.as_ref());
         // Clients of the Python original send a role; nobody chooses their own.
         let _ = fields.optional::<Ignored>("role");
         Some(Self { username: username?, password: password?, role: () })
     }
 }
 
-/// Accepts anything and means nothing.
+/// A value of any type, which has no effect.
 struct Ignored;
 
 impl FromField for Ignored {
@@ -77,18 +73,19 @@ pub(crate) struct Profile {
     ),
 )]
 pub(crate) async fn register(
-    State(app): State<App>,
+    State(store): State<Store>,
+    State(hasher): State<Hasher>,
+    State(policy): State<PasswordPolicy>,
     ip: ClientIp,
-    ticket: IdempotencyToken,
+    token: IdempotencyToken,
     body: JsonObject,
 ) -> Result<Response> {
-    let Registration { username, password, .. } =
-        body.read(|fields| Registration::read(fields, app.policy))?;
-    let hash = app.hasher.hash(&password.0).await?;
-    let Some(Account { id, role }) = app.store.insert_user(&username, &hash, &ticket).await? else {
+    let Registration { username, password, .. } = body.read(|fields| Registration::read(fields, policy))?;
+    let hash = hasher.hash(&password.0).await?;
+    let Some(Account { id, role }) = store.insert_user(&username, &hash, &token).await? else {
         return Err(Error::Conflict("This username is taken."));
     };
-    if !ticket.is_replay() {
+    if !token.is_replay() {
         Event::new("register", "success").user(id).record(ip);
     }
     let profile = Profile { id, username: username.as_str().to_owned(), role };

@@ -1,15 +1,15 @@
-//! `POST /auth/revoke`: token revocation (RFC 7009).
+//! `POST /auth/revoke`: token revocation (RFC 7009). The session ends, and with it all of its tokens.
 
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
 use shared::http::{ClientIp, Form, Result};
-use shared::identity::tokens::{Claims, Kind};
+use shared::identity::tokens::{Claims, Kind, Verifier};
 use shared::validation::{Fields, FromFields, Paragraph};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::App;
 use crate::security_log::Event;
-use crate::store::EndReason;
+use crate::store::{EndReason, Store};
 
 /// A token to revoke (RFC 7009 §2.1).
 #[derive(ToSchema)]
@@ -38,20 +38,22 @@ impl FromFields for Revocation {
     responses((status = 200, description = "The token is worth nothing now"), WithGrant),
 )]
 pub(crate) async fn revoke_token(
-    State(app): State<App>,
+    State(store): State<Store>,
+    State(verifier): State<Verifier>,
     ip: ClientIp,
     Form(revocation): Form<Revocation>,
 ) -> Result<()> {
-    if let Some((user_id, session_id)) = session_of(&app, revocation.token.as_str())
-        && app.store.end_session(user_id, session_id, EndReason::Revoked).await?
+    if let Some((user_id, session_id)) = session_of(&verifier, revocation.token.as_str())
+        && store.end_session(user_id, session_id, EndReason::Revoked).await?
     {
         Event::new("revoke", "success").user(user_id).session(session_id).record(ip);
     }
     Ok(())
 }
 
-fn session_of(app: &App, token: &str) -> Option<(i64, uuid::Uuid)> {
-    let of_kind = |kind| app.verifier.verify(token, kind).ok();
+/// The user and the session of a token that is valid, of either kind.
+fn session_of(verifier: &Verifier, token: &str) -> Option<(i64, Uuid)> {
+    let of_kind = |kind| verifier.verify(token, kind).ok();
     let Claims { sub, sid, .. } = of_kind(Kind::Refresh).or_else(|| of_kind(Kind::Access))?;
     Some((sub.parse().ok()?, sid))
 }

@@ -1,18 +1,20 @@
 //! Security events: one structured log line for each thing that a security officer may ask about.
 //!
-//! Never a secret. Values are fields of a JSON object, so a line stays one line whatever a name holds.
+//! An event tells what was tried, its outcome, and where known the user, the session and the network. It never holds a
+//! secret. Values are fields of a JSON object, so an event stays one line whatever a name holds.
 
 use shared::http::ClientIp;
 use shared::telemetry::SECURITY;
 use tracing::field::display;
 use uuid::Uuid;
 
-/// What happened to an account or a session, and how it ended.
+/// An event of an account or a session, and its outcome.
 #[must_use = "an event is written by `record`"]
 #[derive(Debug, Default)]
 pub(crate) struct Event<'a> {
     name: &'static str,
     outcome: &'static str,
+    reason: Option<&'static str>,
     user_id: Option<i64>,
     username: Option<&'a str>,
     session_id: Option<Uuid>,
@@ -21,6 +23,11 @@ pub(crate) struct Event<'a> {
 impl<'a> Event<'a> {
     pub(crate) fn new(name: &'static str, outcome: &'static str) -> Self {
         Self { name, outcome, ..Self::default() }
+    }
+
+    /// Why it was refused, where the outcome alone does not tell.
+    pub(crate) fn reason(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 
     pub(crate) fn user(self, user_id: i64) -> Self {
@@ -38,8 +45,12 @@ impl<'a> Event<'a> {
 
     /// Writes the event to the log.
     pub(crate) fn record(self, ip: ClientIp) {
-        let Self { name, outcome, user_id, username, session_id } = self;
+        let Self { name, outcome, reason, user_id, username, session_id } = self;
         let session_id = session_id.as_ref().map(display);
-        tracing::info!(target: SECURITY, event = name, outcome, user_id, username, session_id, %ip, "security event");
+        tracing::info!(
+            target: SECURITY,
+            event = name, outcome, reason, user_id, username, session_id, %ip,
+            "security event"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /auth/sessions` and `DELETE /auth/sessions/{id}`
+//! `GET /auth/sessions` lists the live sessions of a user, `DELETE /auth/sessions/{id}` ends one of them.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,11 +9,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::App;
 use crate::security_log::Event;
-use crate::store::{EndReason, SessionRow};
+use crate::store::{EndReason, SessionRow, Store};
 
-/// Sessions that are listed, at most: nobody looks through more.
+/// The most sessions that are listed: nobody looks through more.
 const LISTED: i64 = 100;
 
 /// Where somebody is signed in.
@@ -53,13 +52,16 @@ pub(crate) struct Sessions {
     get, path = "/auth/sessions", tag = "auth", security(("password" = [])),
     responses((status = 200, description = "Your live sessions", body = Sessions), SignedIn, Throttled, Stored),
 )]
-pub(crate) async fn list_sessions(State(app): State<App>, Caller(user): Caller) -> Result<Answer<Sessions>> {
-    let rows = app.store.list_sessions(user.user_id, LISTED).await?;
-    let show = |SessionRow { id, created_at, last_used_at, ip }| Session {
+pub(crate) async fn list_sessions(
+    State(store): State<Store>,
+    Caller(user): Caller,
+) -> Result<Answer<Sessions>> {
+    let rows = store.list_sessions(user.user_id, LISTED).await?;
+    let show = |SessionRow { id, created_at, last_used_at, network }| Session {
         id,
         created_at,
         last_used_at,
-        ip,
+        ip: network,
         current: id == user.session_id,
     };
     let items: Vec<_> = rows.into_iter().map(show).collect();
@@ -72,12 +74,12 @@ pub(crate) async fn list_sessions(State(app): State<App>, Caller(user): Caller) 
     responses((status = 204, description = "The session is over"), WithId, SignedIn, Throttled, Stored),
 )]
 pub(crate) async fn end_session(
-    State(app): State<App>,
+    State(store): State<Store>,
     Caller(user): Caller,
     ip: ClientIp,
     UuidId(id): UuidId,
 ) -> Result<StatusCode> {
-    if !app.store.end_session(user.user_id, id, EndReason::Logout).await? {
+    if !store.end_session(user.user_id, id, EndReason::Logout).await? {
         return Err(Error::NotFound);
     }
     Event::new("logout", "success").user(user.user_id).session(id).record(ip);

@@ -1,4 +1,7 @@
-//! A playground for brute-force protection: one door, one right password (`letmein`), no account.
+//! The `bf-demo` function: a playground for brute-force protection.
+//!
+//! It has one password (`letmein`) and no accounts. Unlike the real sign-in it shows how many wrong guesses count, and
+//! when a name is locked for the caller's network.
 
 use axum::extract::{FromRef, State};
 use serde::Serialize;
@@ -15,14 +18,14 @@ use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-/// 5 wrong guesses at one name from one network within 2 minutes lock the door for a minute.
-const DOOR: Rule = Rule::new("demo", 5, SECOND.saturating_mul(120), SECOND.saturating_mul(60));
+/// 5 wrong guesses at one name from one network within 2 minutes lock that name there for a minute.
+const RULE: Rule = Rule::new("demo", 5, SECOND.saturating_mul(120), SECOND.saturating_mul(60));
 
 /// The one right password: this is a demonstration.
 const RIGHT_PASSWORD: &str = "letmein";
 
 /// The function's state.
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 pub struct App {
     lockout: Lockout,
     limiter: Limiter,
@@ -42,12 +45,6 @@ impl Function for App {
 
     fn limiter(&self) -> &Limiter {
         &self.limiter
-    }
-}
-
-impl FromRef<App> for Lockout {
-    fn from_ref(app: &App) -> Self {
-        app.lockout.clone()
     }
 }
 
@@ -71,7 +68,8 @@ impl FromFields for Guess {
 
 /// What became of a guess.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Outcome {
+#[schema(as = Outcome)]
+pub(crate) struct GuessResult {
     ok: bool,
     #[schema(example = "Wrong password.")]
     message: &'static str,
@@ -83,24 +81,24 @@ pub(crate) struct Outcome {
 /// Tries a password. A wrong one is answered 200 with `ok: false`; after five the door is locked (429).
 #[utoipa::path(
     post, path = "/bf-demo/login", tag = "bf-demo", request_body = Guess,
-    responses((status = 200, description = "Right or wrong", body = Outcome), WithJson, Throttled, Stored),
+    responses((status = 200, description = "Right or wrong", body = GuessResult), WithJson, Throttled, Stored),
 )]
 pub(crate) async fn try_password(
     State(lockout): State<Lockout>,
     ip: ClientIp,
     Json(guess): Json<Guess>,
-) -> Result<Answer<Outcome>> {
+) -> Result<Answer<GuessResult>> {
     let name = usernames::key(guess.username.as_str());
-    let door = lockout.counter(DOOR, &[&name, &ip.to_string()]);
-    let attempt = match lockout.begin(vec![door]).await? {
+    let counter = lockout.counter(RULE, &[&name, &ip.to_string()]);
+    let attempt = match lockout.begin(vec![counter]).await? {
         Admission::Allowed(attempt) => attempt,
         Admission::Locked(wait) => return Err(Error::TooManyRequests(wait)),
     };
     Ok(Answer(if guess.password.as_str() == RIGHT_PASSWORD {
         attempt.succeeded().await?;
-        Outcome { ok: true, message: "Welcome.", failures_for_this_user_ip: 0 }
+        GuessResult { ok: true, message: "Welcome.", failures_for_this_user_ip: 0 }
     } else {
         let failures = attempt.failed().await?;
-        Outcome { ok: false, message: "Wrong password.", failures_for_this_user_ip: failures }
+        GuessResult { ok: false, message: "Wrong password.", failures_for_this_user_ip: failures }
     }))
 }

@@ -1,7 +1,8 @@
-//! What a book is, and what may be said of one.
+//! Books: what clients send and get, and the versions that a stored book goes through.
+//!
+//! A [`NewBook`] or a [`BookUpdate`] that was read is valid: the types of its fields hold the rules.
 
 use serde::Serialize;
-use shared::http::EntityTag;
 use shared::validation::{Change, Fields, FromField, FromFields, Paragraph, Raw, Text};
 use utoipa::ToSchema;
 
@@ -24,28 +25,41 @@ impl FromField for Year {
     }
 }
 
-/// The form in which books are answered, as part of their tags: raise it when [`Book`] changes, or callers keep
-/// what they have in the old form.
-const FORM: u32 = 1;
-
-/// How often a book has changed, which is what its entity tag says.
+/// How often a book has changed since it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Version(pub(crate) i64);
 
 impl Version {
     /// The version in which a book is created.
     pub(crate) const FIRST: Self = Self(1);
+}
 
-    /// The tag of a book in this version.
-    pub(crate) fn tag(self) -> EntityTag {
-        EntityTag::new(format!("{FORM}.{}", self.0))
-    }
+/// The versions of a book in which a conditional write may change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ExpectedVersions {
+    /// The write has no condition.
+    Unconditional,
+    /// The book must exist, in any version.
+    AnyExisting,
+    /// The book must be in one of these versions; in none if there are none.
+    OneOf(Vec<Version>),
+}
 
-    /// The version that a tag was made from, unless it is no tag of ours.
-    pub(crate) fn named_by(tag: &str) -> Option<Self> {
-        let version = tag.strip_prefix(&format!("{FORM}."))?.parse().ok()?;
-        Some(Self(version)).filter(|version| version.tag() == EntityTag::new(tag))
+impl ExpectedVersions {
+    /// Whether a book in this version may be changed.
+    pub(crate) fn permit(&self, version: Version) -> bool {
+        match self {
+            Self::Unconditional | Self::AnyExisting => true,
+            Self::OneOf(versions) => versions.contains(&version),
+        }
     }
+}
+
+/// A book as the database has it.
+#[derive(Debug)]
+pub(crate) struct StoredBook {
+    pub(crate) book: Book,
+    pub(crate) version: Version,
 }
 
 /// A book as it is answered.
@@ -66,7 +80,8 @@ pub(crate) struct Book {
 /// A book that is yet to be created.
 #[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Draft {
+#[schema(as = Draft)]
+pub(crate) struct NewBook {
     #[schema(value_type = String, min_length = 1, max_length = 200, pattern = "^[^\\u0000-\\u001f]*$", example = "The Left Hand of Darkness")]
     pub(crate) title: Title,
     #[schema(value_type = String, min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f]*$", example = "Ursula K. Le Guin")]
@@ -77,8 +92,8 @@ pub(crate) struct Draft {
     pub(crate) description: Option<Description>,
 }
 
-impl Draft {
-    /// The book that this draft became, as it was when it was created.
+impl NewBook {
+    /// The book that was created from this, as it was then.
     pub(crate) fn as_created(&self, id: i64) -> Book {
         Book {
             id,
@@ -90,7 +105,7 @@ impl Draft {
     }
 }
 
-impl FromFields for Draft {
+impl FromFields for NewBook {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let title = fields.required("title");
         let author = fields.required("author");
@@ -103,7 +118,8 @@ impl FromFields for Draft {
 /// What an update changes: the fields that were sent and no others.
 #[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Patch {
+#[schema(as = Patch)]
+pub(crate) struct BookUpdate {
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200, pattern = "^[^\\u0000-\\u001f]*$", example = "The Left Hand of Darkness")]
     pub(crate) title: Change<Title>,
     #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f]*$", example = "Ursula K. Le Guin")]
@@ -116,7 +132,7 @@ pub(crate) struct Patch {
     pub(crate) description: Change<Option<Description>>,
 }
 
-impl Patch {
+impl BookUpdate {
     /// Whether nothing was sent.
     pub(crate) fn is_empty(&self) -> bool {
         use Change::Keep;
@@ -124,7 +140,7 @@ impl Patch {
     }
 }
 
-impl FromFields for Patch {
+impl FromFields for BookUpdate {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let title = fields.change("title");
         let author = fields.change("author");

@@ -1,4 +1,4 @@
-//! `POST /books`
+//! `POST /books` creates a book. With an idempotency key it can be repeated and creates one.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -7,12 +7,12 @@ use shared::http::openapi::{IdempotencyKey, Idempotent, SignedIn, Stored, Thrott
 use shared::http::{Answer, Caller, Json, Result};
 use shared::stores::idempotent_write::IdempotencyToken;
 
-use crate::book::{Book, Draft};
-use crate::store::{Kept, Store};
+use crate::book::{Book, NewBook, StoredBook};
+use crate::store::Store;
 
 /// Creates a book.
 #[utoipa::path(
-    post, path = "/books", tag = "books", request_body = Draft, security(("password" = [])),
+    post, path = "/books", tag = "books", request_body = NewBook, security(("password" = [])),
     params(IdempotencyKey),
     responses(
         (status = 201, description = "The book, as it was created", body = Book,
@@ -27,10 +27,10 @@ use crate::store::{Kept, Store};
 pub(crate) async fn create_book(
     State(store): State<Store>,
     _: Caller,
-    ticket: IdempotencyToken,
-    Json(draft): Json<Draft>,
+    token: IdempotencyToken,
+    Json(new_book): Json<NewBook>,
 ) -> Result<Response> {
-    let Kept { book, version } = store.insert(&draft, &ticket).await?;
+    let StoredBook { book, version } = store.insert(&new_book, &token).await?;
     let location = [(header::LOCATION, format!("/books/{}", book.id))];
-    Ok(version.tag().on((StatusCode::CREATED, location, Answer(book)).into_response()))
+    Ok(version.entity_tag().on((StatusCode::CREATED, location, Answer(book)).into_response()))
 }

@@ -1,7 +1,7 @@
-//! Cursors: a place in a list that a caller can carry about, but neither change nor use with another list.
+//! Cursors: a position in a list that a client can store, but neither change nor use with another list.
 //!
-//! Base64url over an HMAC-SHA-256 (RFC 2104) and what it seals. The code also covers the list's filter and order,
-//! which are not in the cursor: opened for another list, it is as false as a forged one.
+//! A cursor is base64url over an HMAC-SHA-256 (RFC 2104) and the JSON that it authenticates. The HMAC also covers the
+//! list's filter and order, which are not in the cursor: for another list it is as invalid as a forged one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::book::Book;
 use crate::order::{Column, Order};
 
-/// The form of what is sealed: raise it when [`Cursor`] changes, or old cursors are misread.
-const FORM: &[u8] = b"1.";
+/// The version of the format: raise it when [`Cursor`] changes, or old cursors are misread.
+const FORMAT: &[u8] = b"1.";
 
-/// The place between two pages: the number of the page that begins there, and the sort values of the last book
+/// The position between two pages: the number of the page that begins there, and the sort values of the last book
 /// before it. That book need not exist any more.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cursor {
@@ -31,7 +31,7 @@ pub(crate) enum Value {
     Null,
 }
 
-/// What cursors are sealed with. Whoever knew it could begin a list at a place of their own, and no more.
+/// The key of the HMAC. Whoever knew it could begin a list at a position of their own, and no more.
 #[derive(Clone)]
 pub(crate) struct Key(hmac::Key);
 
@@ -42,7 +42,7 @@ impl Key {
 }
 
 impl Cursor {
-    /// The place after `book`, where page `page` begins.
+    /// The position after `book`, where page `page` begins.
     pub(crate) fn after(book: &Book, order: &Order, page: i64) -> Self {
         let value = |column| match column {
             Column::Id => Value::Number(book.id),
@@ -53,25 +53,25 @@ impl Cursor {
         Self { page, after: order.parts().iter().map(|(column, _)| value(*column)).collect() }
     }
 
-    /// The cursor for a caller; `list` names the filter and the order.
-    pub(crate) fn seal(&self, key: &Key, list: &str) -> String {
-        let sealed = serde_json::to_vec(self).expect("numbers and text serialise");
-        let tag = hmac::sign(&key.0, &signed(list, &sealed));
-        URL_SAFE_NO_PAD.encode([tag.as_ref(), &sealed].concat())
+    /// The cursor as text; `list` is the fingerprint of the filter and the order.
+    pub(crate) fn encode(&self, key: &Key, list: &str) -> String {
+        let json = serde_json::to_vec(self).expect("numbers and text serialise");
+        let tag = hmac::sign(&key.0, &authenticated(list, &json));
+        URL_SAFE_NO_PAD.encode([tag.as_ref(), &json].concat())
     }
 
-    /// Reads what [`seal`](Self::seal) wrote with the same key for the same list; anything else is `None`.
-    pub(crate) fn open(text: &str, key: &Key, list: &str) -> Option<Self> {
+    /// Reads what [`encode`](Self::encode) wrote with the same key for the same list; anything else is `None`.
+    pub(crate) fn decode(text: &str, key: &Key, list: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (tag, sealed) = bytes.split_at_checked(hmac::HMAC_SHA256.digest_algorithm().output_len())?;
-        hmac::verify(&key.0, &signed(list, sealed), tag).ok()?;
-        serde_json::from_slice(sealed).ok()
+        let (tag, json) = bytes.split_at_checked(hmac::HMAC_SHA256.digest_algorithm().output_len())?;
+        hmac::verify(&key.0, &authenticated(list, json), tag).ok()?;
+        serde_json::from_slice(json).ok()
     }
 }
 
-/// `list` has the same length for every list, so no part can imitate a boundary.
-fn signed(list: &str, sealed: &[u8]) -> Vec<u8> {
-    [FORM, list.as_bytes(), sealed].concat()
+/// The bytes that the HMAC covers. `list` has the same length for every list, so no part can imitate a boundary.
+fn authenticated(list: &str, json: &[u8]) -> Vec<u8> {
+    [FORMAT, list.as_bytes(), json].concat()
 }
 
 #[cfg(test)]
@@ -83,23 +83,23 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_opens_for_its_own_list_and_key_only() {
+    fn a_cursor_is_valid_for_its_own_list_and_key_only() {
         let (key, other) = (Key::new(&[1; 32]), Key::new(&[2; 32]));
-        let text = cursor().seal(&key, "list");
-        assert_eq!(Cursor::open(&text, &key, "list"), Some(cursor()));
-        assert_eq!(Cursor::open(&text, &key, "tsil"), None);
-        assert_eq!(Cursor::open(&text, &other, "list"), None);
+        let text = cursor().encode(&key, "list");
+        assert_eq!(Cursor::decode(&text, &key, "list"), Some(cursor()));
+        assert_eq!(Cursor::decode(&text, &key, "tsil"), None);
+        assert_eq!(Cursor::decode(&text, &other, "list"), None);
     }
 
     #[test]
     fn no_character_of_a_cursor_can_be_changed() {
         let key = Key::new(&[1; 32]);
-        let text = cursor().seal(&key, "list");
+        let text = cursor().encode(&key, "list");
         for at in 0..text.len() {
             for with in ["A", "B", "_", "", "=", "AA"] {
                 let mut changed = text.clone();
                 changed.replace_range(at..=at, with);
-                assert!(changed == text || Cursor::open(&changed, &key, "list").is_none(), "{changed}");
+                assert!(changed == text || Cursor::decode(&changed, &key, "list").is_none(), "{changed}");
             }
         }
     }

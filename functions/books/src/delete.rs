@@ -1,10 +1,11 @@
-//! `DELETE /books/{id}`
+//! `DELETE /books/{id}` deletes a book, with `If-Match` only in a version that the client knows.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use shared::http::openapi::{AdminOnly, Stored, Throttled, WithId, WithIfMatch};
 use shared::http::{Admin, IfMatch, NumericId, Result};
 
+use crate::book::ExpectedVersions;
 use crate::store::Store;
 
 /// Deletes a book.
@@ -20,6 +21,6 @@ pub(crate) async fn delete_book(
     condition: IfMatch,
     NumericId(id): NumericId,
 ) -> Result<StatusCode> {
-    store.delete(id, &condition).await?.done()?;
+    store.delete(id, &ExpectedVersions::from(&condition)).await?.into_result()?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,12 +1,12 @@
-//! `GET /books/{id}`
+//! `GET /books/{id}` reads one book, or answers 304 to a client that has its current version.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{Stored, Throttled, WithId, WithIfNoneMatch};
 use shared::http::{Answer, Error, IfNoneMatch, NumericId, Result};
 
-use crate::book::Book;
-use crate::store::{Kept, Store};
+use crate::book::{Book, StoredBook};
+use crate::store::Store;
 
 /// Reads one book.
 #[utoipa::path(
@@ -23,6 +23,6 @@ pub(crate) async fn get_book(
     condition: IfNoneMatch,
     NumericId(id): NumericId,
 ) -> Result<Response> {
-    let Kept { book, version } = store.find(id).await?.ok_or(Error::NotFound)?;
-    Ok(condition.answer(&version.tag(), Answer(book).into_response()))
+    let StoredBook { book, version } = store.find(id).await?.ok_or(Error::NotFound)?;
+    Ok(condition.answer(&version.entity_tag(), Answer(book).into_response()))
 }

@@ -1,12 +1,16 @@
-//! Books: list, create, read, update, delete.
+//! The `books` function: lists books, and creates, reads, updates and deletes one.
+//!
+//! Everybody may read, a signed-in user may create and update, an administrator may delete. Lists come through a cache
+//! in Redis, which every write invalidates; single books come from Postgres.
 
 mod book;
+mod conditional;
 mod create;
 mod cursor;
 mod delete;
 mod get;
 mod list;
-mod listing;
+mod list_query;
 mod order;
 mod page;
 mod store;
@@ -28,7 +32,7 @@ use utoipa_axum::routes;
 use store::Store;
 
 /// The function's state.
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 pub struct App {
     store: Store,
     postgres: Postgres,
@@ -63,29 +67,5 @@ impl Function for App {
 
     fn limiter(&self) -> &Limiter {
         &self.limiter
-    }
-}
-
-impl FromRef<App> for Store {
-    fn from_ref(app: &App) -> Self {
-        app.store.clone()
-    }
-}
-
-impl FromRef<App> for Postgres {
-    fn from_ref(app: &App) -> Self {
-        app.postgres.clone()
-    }
-}
-
-impl FromRef<App> for Verifier {
-    fn from_ref(app: &App) -> Self {
-        app.verifier.clone()
-    }
-}
-
-impl FromRef<App> for Idempotency {
-    fn from_ref(app: &App) -> Self {
-        app.idempotency.clone()
     }
 }

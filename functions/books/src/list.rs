@@ -1,19 +1,22 @@
-//! `GET /books`
+//! `GET /books` lists books.
+//!
+//! A page is JSON and the `Link` header that goes with it. Both are cached together as they are sent, and their
+//! checksum is the entity tag.
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{Stored, Throttled, WithIfNoneMatch, WithQuery};
-use shared::http::{EntityTag, IfNoneMatch, Query, Result};
+use shared::http::{EntityTag, Error, IfNoneMatch, Query, Result};
 
-use crate::listing::{Listing, ListingParameters};
+use crate::list_query::{ListQuery, ListQueryParameters};
 use crate::page::Page;
-use crate::store::Store;
+use crate::store::{PageError, Store};
 
 /// Lists books, filtered, sorted and paged.
 #[utoipa::path(
     get, path = "/books", tag = "books",
-    params(ListingParameters, IfNoneMatch),
+    params(ListQueryParameters, IfNoneMatch),
     responses(
         (status = 200, description = "A page; empty past the last one", body = Page,
          headers(
@@ -26,9 +29,18 @@ use crate::store::Store;
 pub(crate) async fn list_books(
     State(store): State<Store>,
     condition: IfNoneMatch,
-    Query(listing): Query<Listing>,
+    Query(query): Query<ListQuery>,
 ) -> Result<Response> {
-    let page = store.page(&listing).await?;
+    let page = store.page(&query).await?;
     let headers = [(CONTENT_TYPE, "application/json"), (LINK, page.link())];
     Ok(condition.answer(&EntityTag::new(page.entity_tag()), (headers, page.body()).into_response()))
+}
+
+impl From<PageError> for Error {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::InvalidCursor => Self::invalid("cursor", "is not a cursor of this list"),
+            PageError::Postgres(error) => error.into(),
+        }
+    }
 }

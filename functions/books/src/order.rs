@@ -1,4 +1,4 @@
-//! In what order a list shows books.
+//! The order of a list: the columns that it is sorted by, each with a direction.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Order(Vec<(Column, Direction)>);
 
-/// What a list may be sorted by.
+/// A column that a list may be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Column {
     Id,
@@ -28,8 +28,8 @@ pub(crate) enum Direction {
 }
 
 impl Order {
-    /// `parts`, and `default` where one names no direction. Ties are broken by `id` in the direction of the last
-    /// part, so that one index serves both directions: it is read from either end.
+    /// The order of `parts`, with the direction `default` where one names none. Ties are broken by `id` in the
+    /// direction of the last part, so that one index serves both directions: it is read from either end.
     pub(crate) fn new(SortBy(parts): SortBy, default: Direction) -> Self {
         let mut order: Vec<_> =
             parts.into_iter().map(|(column, direction)| (column, direction.unwrap_or(default))).collect();
@@ -45,7 +45,7 @@ impl Order {
     }
 }
 
-/// As `sort_by` would say it.
+/// The order as the value of `sort_by`.
 impl fmt::Display for Order {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts =

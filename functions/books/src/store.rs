@@ -1,23 +1,27 @@
-//! The SQL of books.
+//! The SQL of books: each operation is one statement. A write that was committed invalidates the cached pages of lists
+//! before it is answered.
 
 mod pages;
-mod repair;
+mod pending_invalidation;
 mod select;
 
 use std::sync::Arc;
 
 use shared::cache::Cache;
-use shared::http::{self, IfMatch};
 use shared::stores::idempotent_write::{self, IdempotencyToken, WriteOutcome};
 use shared::stores::postgres::{Error, Parameter, Postgres};
 use tokio::sync::OnceCell;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::book::{Author, Book, Description, Draft, Patch, Title, Version, Year};
+use crate::book::{
+    Author, Book, BookUpdate, Description, ExpectedVersions, NewBook, StoredBook, Title, Version, Year,
+};
 use crate::cursor::Key;
 
-/// Keeps books.
+pub(crate) use pages::PageError;
+
+/// Stores books in Postgres, and pages of them in the cache.
 #[derive(Clone)]
 pub(crate) struct Store {
     postgres: Postgres,
@@ -25,37 +29,27 @@ pub(crate) struct Store {
     cursor_key: Arc<OnceCell<Key>>,
 }
 
-/// A book as it is kept.
+/// The result of a write on the condition that the book is in a certain version.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) book: Book,
-    pub(crate) version: Version,
-}
-
-/// What became of a conditional write.
-#[derive(Debug)]
-pub(crate) enum Outcome<T> {
-    /// It is done.
+pub(crate) enum Conditional<T> {
+    /// The book was in a version that was expected, and the write is done.
     Done(T),
-    /// The book is in another version.
-    Changed,
     /// There is no such book.
-    Absent,
+    NotFound,
+    /// The book is in another version, and nothing was written.
+    VersionMismatch,
 }
 
-impl<T> Outcome<T> {
-    /// `existed` is how the book stood when the statement began. Without a condition only its absence, at the
-    /// latest while the statement waited for somebody else's, can be why nothing was done.
-    fn not_done(existed: bool, condition: &IfMatch) -> Self {
-        if existed && condition.is_present() { Self::Changed } else { Self::Absent }
-    }
-
-    /// The result, or what the caller is told.
-    pub(crate) fn done(self) -> http::Result<T> {
-        match self {
-            Self::Done(result) => Ok(result),
-            Self::Changed => Err(http::Error::PreconditionFailed),
-            Self::Absent => Err(http::Error::NotFound),
+impl<T> Conditional<T> {
+    /// Why nothing was written; `existed` is whether the book was there when the statement began.
+    ///
+    /// Without a condition the reason is always that there is no book: one that existed was deleted while the
+    /// statement waited for its row.
+    fn not_done(existed: bool, expected: &ExpectedVersions) -> Self {
+        if existed && *expected != ExpectedVersions::Unconditional {
+            Self::VersionMismatch
+        } else {
+            Self::NotFound
         }
     }
 }
@@ -65,51 +59,54 @@ impl Store {
         Self { postgres, cache, cursor_key: Arc::default() }
     }
 
-    pub(crate) async fn find(&self, id: i64) -> Result<Option<Kept>, Error> {
+    /// The book with this id.
+    pub(crate) async fn find(&self, id: i64) -> Result<Option<StoredBook>, Error> {
         const SQL: &str = "select id, title, author, year, description, version from books where id = $1";
         let rows = self.postgres.read(SQL, &[(&id, Type::INT8)]).await?;
-        Ok(rows.first().map(kept_from))
+        Ok(rows.first().map(stored_book))
     }
 
-    /// Keeps a new book, or finds the one that `ticket` stands for.
+    /// Inserts a book, or finds the one that an earlier request with the same idempotency token inserted.
     pub(crate) async fn insert(
         &self,
-        draft: &Draft,
-        ticket: &IdempotencyToken,
-    ) -> Result<Kept, idempotent_write::Error> {
+        new_book: &NewBook,
+        token: &IdempotencyToken,
+    ) -> Result<StoredBook, idempotent_write::Error> {
         const SQL: &str = "
             with book as (
                 insert into books (title, author, year, description)
                 values ($1, $2, $3, $4)
                 returning id, title, author, year, description, version
-            ), signed as (
+            ), recorded as (
                 insert into idempotent_writes (id, validation, resource_id)
                 select $5, $6, id from book where $5 is not null
             )
             select id, title, author, year, description, version from book";
         let parameters: [Parameter<'_>; 4] = [
-            (&draft.title.as_str(), Type::TEXT),
-            (&draft.author.as_str(), Type::TEXT),
-            (&draft.year.map(|Year(year)| year), Type::INT4),
-            (&draft.description.as_ref().map(Description::as_str), Type::TEXT),
+            (&new_book.title.as_str(), Type::TEXT),
+            (&new_book.author.as_str(), Type::TEXT),
+            (&new_book.year.map(|Year(year)| year), Type::INT4),
+            (&new_book.description.as_ref().map(Description::as_str), Type::TEXT),
         ];
-        let kept = match ticket.write(&self.postgres, SQL, &parameters).await? {
-            WriteOutcome::Written(rows) => kept_from(&rows[0]),
-            WriteOutcome::Replayed(id) => Kept { book: draft.as_created(id), version: Version::FIRST },
+        let stored = match token.write(&self.postgres, SQL, &parameters).await? {
+            WriteOutcome::Written(rows) => stored_book(&rows[0]),
+            WriteOutcome::Replayed(id) => {
+                StoredBook { book: new_book.as_created(id), version: Version::FIRST }
+            }
         };
-        // Also for a book that was kept before: who kept it may have ended before this line.
-        self.forget_pages().await;
-        Ok(kept)
+        // Also for a book that was inserted earlier: that request may have ended before this line.
+        self.invalidate_pages().await;
+        Ok(stored)
     }
 
-    /// Changes a book, if it is in a version that `condition` permits: one statement, so that of parallel
-    /// changes under one tag one happens.
+    /// Changes a book, if it is in a version that `expected` permits: of parallel changes that expect one version, one
+    /// happens.
     pub(crate) async fn update(
         &self,
         id: i64,
-        patch: &Patch,
-        condition: &IfMatch,
-    ) -> Result<Outcome<Kept>, Error> {
+        update: &BookUpdate,
+        expected: &ExpectedVersions,
+    ) -> Result<Conditional<StoredBook>, Error> {
         const SQL: &str = "
             with updated as (
                 update books set
@@ -125,12 +122,12 @@ impl Store {
             select updated.*, exists (select from books where id = $1)
             from (select) as always
             left join updated on true";
-        let (year, description) = (patch.year.set(), patch.description.set());
+        let (year, description) = (update.year.set(), update.description.set());
         let parameters: [Parameter<'_>; 8] = [
             (&id, Type::INT8),
-            (&versions(condition), Type::INT8_ARRAY),
-            (&patch.title.set().map(Title::as_str), Type::TEXT),
-            (&patch.author.set().map(Author::as_str), Type::TEXT),
+            (&numbers(expected), Type::INT8_ARRAY),
+            (&update.title.set().map(Title::as_str), Type::TEXT),
+            (&update.author.set().map(Author::as_str), Type::TEXT),
             (&year.is_some(), Type::BOOL),
             (&year.copied().flatten().map(|Year(year)| year), Type::INT4),
             (&description.is_some(), Type::BOOL),
@@ -139,14 +136,18 @@ impl Store {
         let rows = self.postgres.write(SQL, &parameters).await?;
         let row = &rows[0];
         if row.get::<_, Option<i64>>(0).is_some() {
-            self.forget_pages().await;
-            return Ok(Outcome::Done(kept_from(row)));
+            self.invalidate_pages().await;
+            return Ok(Conditional::Done(stored_book(row)));
         }
-        Ok(Outcome::not_done(row.get(6), condition))
+        Ok(Conditional::not_done(row.get(6), expected))
     }
 
-    /// Deletes a book, if it is in a version that `condition` permits.
-    pub(crate) async fn delete(&self, id: i64, condition: &IfMatch) -> Result<Outcome<()>, Error> {
+    /// Deletes a book, if it is in a version that `expected` permits.
+    pub(crate) async fn delete(
+        &self,
+        id: i64,
+        expected: &ExpectedVersions,
+    ) -> Result<Conditional<()>, Error> {
         const SQL: &str = "
             with deleted as (
                 delete from books
@@ -154,18 +155,18 @@ impl Store {
                 returning id
             )
             select exists (select from deleted), exists (select from books where id = $1)";
-        let parameters: [Parameter<'_>; 2] = [(&id, Type::INT8), (&versions(condition), Type::INT8_ARRAY)];
+        let parameters: [Parameter<'_>; 2] = [(&id, Type::INT8), (&numbers(expected), Type::INT8_ARRAY)];
         let rows = self.postgres.write(SQL, &parameters).await?;
         if rows[0].get(0) {
-            self.forget_pages().await;
-            return Ok(Outcome::Done(()));
+            self.invalidate_pages().await;
+            return Ok(Conditional::Done(()));
         }
-        Ok(Outcome::not_done(rows[0].get(1), condition))
+        Ok(Conditional::not_done(rows[0].get(1), expected))
     }
 }
 
 /// Reads the columns `id, title, author, year, description`, the first of them at `first`.
-fn book_from(row: &Row, first: usize) -> Book {
+fn book_at(row: &Row, first: usize) -> Book {
     Book {
         id: row.get(first),
         title: row.get(first + 1),
@@ -176,12 +177,14 @@ fn book_from(row: &Row, first: usize) -> Book {
 }
 
 /// Reads the columns `id, title, author, year, description, version`.
-fn kept_from(row: &Row) -> Kept {
-    Kept { book: book_from(row, 0), version: Version(row.get(5)) }
+fn stored_book(row: &Row) -> StoredBook {
+    StoredBook { book: book_at(row, 0), version: Version(row.get(5)) }
 }
 
-/// The versions that `condition` names; `None` where any will do.
-fn versions(condition: &IfMatch) -> Option<Vec<i64>> {
-    let tags = condition.named()?;
-    Some(tags.into_iter().filter_map(Version::named_by).map(|Version(version)| version).collect())
+/// The versions for a statement to compare with; `None` where any will do.
+fn numbers(expected: &ExpectedVersions) -> Option<Vec<i64>> {
+    match expected {
+        ExpectedVersions::Unconditional | ExpectedVersions::AnyExisting => None,
+        ExpectedVersions::OneOf(versions) => Some(versions.iter().map(|Version(number)| *number).collect()),
+    }
 }

@@ -1,18 +1,20 @@
-//! `PUT /books/{id}`
+//! `PUT /books/{id}` changes a book, with `If-Match` only in a version that the client knows.
+//!
+//! Of parallel updates that expect the same version one is done: the statement compares and raises the version.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{SignedIn, Stored, Throttled, WithId, WithIfMatch, WithJson};
 use shared::http::{Answer, Caller, Error, IfMatch, Json, NumericId, Result};
 
-use crate::book::{Book, Patch};
-use crate::store::{Kept, Store};
+use crate::book::{Book, BookUpdate, ExpectedVersions, StoredBook};
+use crate::store::{Conditional, Store};
 
 /// Changes the fields that are sent; `null` clears a field that may be null.
 #[utoipa::path(
     put, path = "/books/{id}", tag = "books",
     params(NumericId, IfMatch),
-    request_body = Patch, security(("password" = [])),
+    request_body = BookUpdate, security(("password" = [])),
     responses(
         (status = 200, description = "The book, as it is now", body = Book,
          headers(("ETag" = String, description = "Names this version of the book"))),
@@ -24,19 +26,22 @@ pub(crate) async fn update_book(
     _: Caller,
     condition: IfMatch,
     NumericId(id): NumericId,
-    patch: Result<Json<Patch>>,
+    body: Result<Json<BookUpdate>>,
 ) -> Result<Response> {
-    let Kept { book, version } = match patch {
-        Ok(Json(patch)) if !patch.is_empty() => store.update(id, &patch, &condition).await?.done()?,
-        // Nothing is changed, and a book that is not there outweighs whatever is wrong with the body.
-        unchanging => {
-            let kept = store.find(id).await?.ok_or(Error::NotFound)?;
-            unchanging?;
-            if !condition.permits(&kept.version.tag()) {
-                return Err(Error::PreconditionFailed);
+    let expected = ExpectedVersions::from(&condition);
+    let updated = match body {
+        Ok(Json(update)) if !update.is_empty() => store.update(id, &update, &expected).await?,
+        // Nothing is changed, and a book that does not exist outweighs whatever is wrong with the body.
+        nothing_to_change => {
+            let stored = store.find(id).await?.ok_or(Error::NotFound)?;
+            nothing_to_change?;
+            if expected.permit(stored.version) {
+                Conditional::Done(stored)
+            } else {
+                Conditional::VersionMismatch
             }
-            kept
         }
     };
-    Ok(version.tag().on(Answer(book).into_response()))
+    let StoredBook { book, version } = updated.into_result()?;
+    Ok(version.entity_tag().on(Answer(book).into_response()))
 }

@@ -1,6 +1,7 @@
-//! A step of a deployment: `CloudFormation` asks for a task, and waits for the answer at a URL of its own.
+//! Custom resources of a deployment: `CloudFormation` asks for a task and waits for the response at a URL of its own.
 //!
-//! The answer is handed in whatever becomes of the task: without one a deployment stands still for an hour.
+//! The response is sent whatever the result of the task: without one a deployment stands still for an hour. So the task
+//! gets less time than Lambda gives the function.
 
 mod response;
 
@@ -11,16 +12,17 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use self::response::{Response, Status};
-use crate::{App, Error, Report, Task, migrate};
+use crate::Error;
+use crate::task::{Report, Task};
 
-/// What is kept of the time that Lambda gives, to hand the answer in.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(10);
+/// The part of the time that Lambda gives which is reserved for sending the response.
+const TIME_TO_RESPOND: Duration = Duration::from_secs(10);
 
-/// A request of `CloudFormation`: see "Custom resource request objects" in its user guide. Not `Debug`: whoever has
-/// the URL can answer.
+/// A request of `CloudFormation`: see "Custom resource request objects" in its user guide. It has no `Debug`, because
+/// anybody who has the URL can respond.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct CustomResource {
+pub(crate) struct CustomResourceRequest {
     request_type: RequestType,
     #[serde(rename = "ResponseURL")]
     response_url: String,
@@ -32,7 +34,7 @@ pub(crate) struct CustomResource {
     resource_properties: Value,
 }
 
-/// What is to become of the resource.
+/// The step in the life of the resource.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 enum RequestType {
     Create,
@@ -40,7 +42,7 @@ enum RequestType {
     Delete,
 }
 
-/// What a deployment may ask for. Other properties are ignored: one that differs at each deployment makes
+/// The task that a deployment asks for. Other properties are ignored: one that differs at each deployment makes
 /// `CloudFormation` ask again.
 #[derive(Deserialize)]
 #[serde(tag = "Task", rename_all = "snake_case")]
@@ -52,48 +54,55 @@ enum Properties {
     },
 }
 
-/// What `CloudFormation` was told.
+/// The response that `CloudFormation` got.
 #[derive(Debug, Serialize)]
-pub struct Answered {
+pub struct CustomResourceReport {
     status: Status,
     reason: Option<String>,
 }
 
-impl CustomResource {
-    /// Does the task, and hands the answer in before `deadline`.
-    pub(crate) async fn answer(self, app: &App, deadline: SystemTime) -> Result<Answered, Error> {
-        let left = || deadline.duration_since(SystemTime::now()).unwrap_or_default();
-        let task = timeout(left().saturating_sub(TIME_TO_ANSWER), self.run(app)).await;
-        let outcome = task.unwrap_or(Err(Error::TooSlow));
-        if let Err(error) = &outcome {
+impl CustomResourceRequest {
+    /// Does the task with `run`, and sends the response before `deadline`.
+    pub(crate) async fn handle<Work: Future<Output = Result<Report, Error>>>(
+        self,
+        deadline: SystemTime,
+        run: impl FnOnce(Task) -> Work,
+    ) -> Result<CustomResourceReport, Error> {
+        let remaining = || deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        let task = timeout(remaining().saturating_sub(TIME_TO_RESPOND), self.attributes(run)).await;
+        let attributes = task.unwrap_or(Err(Error::DeadlineExceeded));
+        if let Err(error) = &attributes {
             tracing::error!(%error, resource = self.logical_resource_id, "a step of a deployment failed");
         }
-        let answer = self.response(outcome);
-        answer.hand_in(&self.response_url, left()).await?;
-        Ok(Answered { status: answer.status, reason: answer.reason })
+        let response = self.response(attributes);
+        response.send(&self.response_url, remaining()).await?;
+        Ok(CustomResourceReport { status: response.status, reason: response.reason })
     }
 
-    /// What the resource then knows. Nothing is undone on deletion, whatever the properties: what was migrated and
-    /// made stays.
-    async fn run(&self, app: &App) -> Result<Value, Error> {
+    /// Does the task and returns the attributes of the resource. Nothing is undone on deletion, whatever the
+    /// properties: migrations and keys stay.
+    async fn attributes<Work: Future<Output = Result<Report, Error>>>(
+        &self,
+        run: impl FnOnce(Task) -> Work,
+    ) -> Result<Value, Error> {
         if self.request_type == RequestType::Delete {
             return Ok(json!({}));
         }
-        let properties = Properties::deserialize(&self.resource_properties).map_err(|_| Error::NoSuchTask)?;
+        let properties =
+            Properties::deserialize(&self.resource_properties).map_err(|_| Error::InvalidProperties)?;
         let task = match properties {
             Properties::Migrate {} => Task::Migrate { dry_run: false },
             Properties::Keys { secret_arn } => Task::Keys { secret_arn },
         };
-        migrate::wake(&app.database).await;
-        Ok(match Box::pin(app.run(task)).await? {
+        Ok(match run(task).await? {
             Report::Keys(keys) => json!({"PublicKeys": keys.public_keys}),
             Report::Migrate(migration) => json!({"Applied": migration.applied.join(" ")}),
             _ => json!({}),
         })
     }
 
-    fn response(&self, outcome: Result<Value, Error>) -> Response<'_> {
-        let (status, reason, data) = match outcome {
+    fn response(&self, attributes: Result<Value, Error>) -> Response<'_> {
+        let (status, reason, data) = match attributes {
             Ok(data) => (Status::Success, None, data),
             Err(error) => (Status::Failed, Some(error.to_string()), json!({})),
         };

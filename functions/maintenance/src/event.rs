@@ -1,24 +1,24 @@
-//! Who asks: somebody directly, the schedule, or `CloudFormation`.
+//! The events of this function: from an operator, from a schedule, or from `CloudFormation`.
 
 use serde::de::Error as _;
 use serde_json::{Result, Value};
 
-use crate::Task;
-use crate::custom_resource::CustomResource;
+use crate::custom_resource::CustomResourceRequest;
+use crate::task::Task;
 
-/// Who sends the events of a schedule: a rule of `EventBridge`, and `EventBridge` Scheduler.
+/// The senders of scheduled events: a rule of `EventBridge`, and `EventBridge` Scheduler.
 const SCHEDULES: [&str; 2] = ["aws.events", "aws.scheduler"];
 
 /// An event of this function.
 pub(crate) enum Event {
-    /// A task that somebody asks for.
+    /// A task that an operator asks for.
     Task(Task),
     /// A step of a deployment.
-    CustomResource(CustomResource),
+    CustomResource(CustomResourceRequest),
 }
 
 impl Event {
-    /// What the text of an event says. A schedule's own event says that it is time and not for what: it means the purge.
+    /// Reads the JSON of an event. The default event of a schedule names no task: it stands for the purge.
     pub(crate) fn read(text: &str) -> Result<Self> {
         let event: Value = serde_json::from_str(text)?;
         if event.get("RequestType").is_some() {

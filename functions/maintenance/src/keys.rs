@@ -1,8 +1,8 @@
-//! Gives a deployment its keys, and tells the public ones, without ever reading what is secret.
+//! The task `keys` makes the keys of a deployment, and reports the public ones without ever reading a secret.
 //!
-//! A value of the secret has an id, which whoever writes it may choose and which may be asked for without the value.
-//! Here it is the public key that belongs to the value, in hexadecimal digits: so the two are written in one call and
-//! can't get lost from each other. The labels of Secrets Manager say which keys live.
+//! Secrets Manager gives each version of a secret an id, which its writer may choose and which can be read without the
+//! value. Here the id is the public key that belongs to the value, in hexadecimal digits: the two are written in one
+//! call and can't be separated. The staging labels of the versions tell which keys are in use.
 
 use secrets::{CURRENT, SecretsClient, Version};
 use serde::Serialize;
@@ -11,43 +11,45 @@ use shared::identity::tokens::{generate, jwk_set};
 use shared::stores::postgres::ConnectionSettings;
 
 use crate::Error;
-use crate::migrate::{connect, take_turns};
+use crate::connection::with_advisory_lock;
 
-/// The labels in the order of the keys; others come after these.
-const STAGES: [&str; 3] = [CURRENT, "AWSPENDING", "AWSPREVIOUS"];
+/// The staging labels in the order of the keys; others come after these.
+const LABELS: [&str; 3] = [CURRENT, "AWSPENDING", "AWSPREVIOUS"];
 
 /// The public keys of the deployment.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Keys {
-    /// For `JWT_PUBLIC_KEYS`: a JWK set, the key that signs first, then one that is to follow it, then the one before.
+    /// For `JWT_PUBLIC_KEYS`: a JWK set with the key that signs, the one that is to follow it, and the one before.
     pub public_keys: String,
     /// Whether they were made now.
     pub made: bool,
 }
 
-/// Makes a key pair and a pepper if `secret` was never given a value; tells its public keys either way. Of several
-/// at a time one makes them.
+/// Makes a key pair and a pepper if `secret` was never given a value, and reports its public keys either way. Of
+/// several calls at a time one makes them.
 pub(crate) async fn keys(
-    vault: &SecretsClient,
+    client: &SecretsClient,
     database: &ConnectionSettings,
     secret: &str,
 ) -> Result<Keys, Error> {
-    let client = connect(database).await?;
-    take_turns(&client).await?;
-    let versions = vault.versions(secret).await?;
+    with_advisory_lock(database, async |_| find_or_make(client, secret).await).await
+}
+
+async fn find_or_make(client: &SecretsClient, secret: &str) -> Result<Keys, Error> {
+    let versions = client.versions(secret).await?;
     if !versions.is_empty() {
         return Ok(Keys { public_keys: jwk_set(&public_keys(versions)?), made: false });
     }
     let pair = generate();
     let value = secrets::compose(&pair.private_pem, &new_pepper());
-    vault.write(secret, &hex::encode(pair.public), &value).await?;
+    client.write(secret, &hex::encode(pair.public), &value).await?;
     Ok(Keys { public_keys: pair.public_jwks, made: true })
 }
 
-/// The keys that the ids of these versions are, in an order that does not depend on the one in which they came.
+/// The public keys in the ids of these versions, ordered by label and id, whatever the order of the versions.
 fn public_keys(mut versions: Vec<Version>) -> Result<Vec<[u8; 32]>, Error> {
-    let rank = |version: &Version| STAGES.iter().position(|stage| version.stages.contains(*stage));
-    versions.sort_by_key(|version| (rank(version).unwrap_or(STAGES.len()), version.id.clone()));
+    let rank = |version: &Version| LABELS.iter().position(|label| version.stages.contains(*label));
+    versions.sort_by_key(|version| (rank(version).unwrap_or(LABELS.len()), version.id.clone()));
     let is_readable = |version: &Version| version.stages.contains(CURRENT) && key(version).is_some();
     if !versions.iter().any(is_readable) {
         return Err(Error::ForeignSecret);

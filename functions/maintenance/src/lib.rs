@@ -1,6 +1,9 @@
-//! Work on the stores that no caller may ask for: plain Lambda events, invoked directly, by a schedule, or by a
-//! deployment.
+//! The `maintenance` function: work on the stores that no client may ask for.
+//!
+//! It serves no HTTP. Its events name a [`Task`] and come from an operator who invokes the function, from a schedule,
+//! or from `CloudFormation` during a deployment. Each task is safe to repeat, and its result is a [`Report`].
 
+mod connection;
 mod custom_resource;
 mod event;
 mod keys;
@@ -13,7 +16,6 @@ use std::sync::Arc;
 
 use lambda_runtime::{Context, LambdaEvent};
 use secrets::SecretsClient;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::config::{self, Env};
 use shared::stores::postgres::ConnectionSettings;
@@ -21,50 +23,37 @@ use shared::telemetry::SECURITY;
 
 use event::Event;
 
-pub use custom_resource::Answered;
+pub use connection::connect;
+pub use custom_resource::CustomResourceReport;
 pub use keys::Keys;
-pub use migrate::{Migration, connect, migrate};
+pub use migrate::{Migration, migrate};
 pub use purge::Purge;
 pub use set_role::{Role, RoleChange};
-pub use task::Task;
+pub use task::{Report, Task};
 
 /// The binary's name.
 pub const NAME: &str = "maintenance";
 
-/// What was done.
-#[derive(Debug, Serialize)]
-#[serde(tag = "task", rename_all = "snake_case")]
-pub enum Report {
-    /// The database is up to date, or what is missing.
-    Migrate(Migration),
-    /// That much is deleted.
-    Purge(Purge),
-    /// The user has the role.
-    SetRole(RoleChange),
-    /// The deployment has these keys.
-    Keys(Keys),
-    /// `CloudFormation` was told how its task went.
-    CustomResource(Answered),
-}
-
 /// Why a task was not done. Holds no secret.
+///
+/// It stands in the root of the crate because Lambda reports the path of the type as `errorType`, which callers see.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The event asks for nothing that there is.
+    /// The event asks for no task that exists.
     #[error("this is no task: {0}")]
-    NoTask(#[from] serde_json::Error),
+    UnknownTask(#[from] serde_json::Error),
     /// The database can't be reached, or refused.
     #[error("postgres: {0}")]
     Postgres(#[from] tokio_postgres::Error),
-    /// The database says nothing, neither yes nor no.
+    /// The database neither accepted nor refused a connection in time.
     #[error("postgres: no answer in time")]
-    Silent,
+    ConnectTimeout,
     /// A migration failed; those before it stand.
     #[error("migration: {0}")]
     Migration(#[from] refinery::Error),
     /// Nobody has this name.
     #[error("there is no such user")]
-    NoSuchUser,
+    UnknownUser,
     /// Secrets Manager refused.
     #[error("the secret: {0}")]
     Secret(#[from] secrets::Error),
@@ -75,13 +64,13 @@ pub enum Error {
     ForeignSecret,
     /// The properties of a custom resource name no task that a deployment may ask for.
     #[error("the properties must be Task: migrate, or Task: keys and SecretArn")]
-    NoSuchTask,
-    /// The task took so long that there was only time left to say so.
+    InvalidProperties,
+    /// The task took so long that there was only time left to report it.
     #[error("the task was not done in time")]
-    TooSlow,
-    /// `CloudFormation` waits for an answer that could not be handed in.
+    DeadlineExceeded,
+    /// `CloudFormation` waits for a response that could not be delivered.
     #[error("CloudFormation was not answered: {0}")]
-    Unanswered(&'static str),
+    ResponseUndelivered(&'static str),
 }
 
 /// The function's state: where the database and the secrets are. Each task opens a connection of its own, because
@@ -89,40 +78,46 @@ pub enum Error {
 #[derive(Clone)]
 pub struct App {
     database: ConnectionSettings,
-    vault: Arc<SecretsClient>,
+    secrets: Arc<SecretsClient>,
 }
 
 impl App {
-    /// Reads what leads to the database and to Secrets Manager: see [`ConnectionSettings::from_env`] and
-    /// [`SecretsClient::from_env`].
+    /// Reads how to reach the database and Secrets Manager: see [`ConnectionSettings::from_env`] and [`SecretsClient::from_env`].
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         Ok(Self {
             database: ConnectionSettings::from_env(env)?,
-            vault: Arc::new(SecretsClient::from_env(env)?),
+            secrets: Arc::new(SecretsClient::from_env(env)?),
         })
     }
 
-    /// Does what an event asks for. For a custom resource, a task that fails is no error: `CloudFormation` is told.
+    /// Does the task of an event. For a custom resource, a task that fails is no error: `CloudFormation` is told.
     pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Report, Error> {
         let LambdaEvent { payload, context } = event;
-        let outcome = self.dispatch(payload.get(), &context).await;
-        outcome.inspect_err(|error| tracing::error!(%error, "a task failed"))
+        let report = self.dispatch(payload.get(), &context).await;
+        report.inspect_err(|error| tracing::error!(%error, "a task failed"))
     }
 
     async fn dispatch(&self, event: &str, context: &Context) -> Result<Report, Error> {
         match Event::read(event)? {
             Event::Task(task) => self.run(task).await,
-            Event::CustomResource(resource) => {
-                resource.answer(self, context.deadline()).await.map(Report::CustomResource)
+            Event::CustomResource(request) => {
+                let run = |task| Box::pin(self.run_when_awake(task));
+                request.handle(context.deadline(), run).await.map(Report::CustomResource)
             }
         }
+    }
+
+    /// Does one task of a deployment, which may find the database paused.
+    async fn run_when_awake(&self, task: Task) -> Result<Report, Error> {
+        connection::wait_for_database(&self.database).await;
+        self.run(task).await
     }
 
     /// Does one task.
     pub async fn run(&self, task: Task) -> Result<Report, Error> {
         match task {
             Task::Migrate { dry_run: false } => Ok(Report::Migrate(migrate(&self.database).await?)),
-            Task::Migrate { dry_run: true } => Ok(Report::Migrate(migrate::rehearse(&self.database).await?)),
+            Task::Migrate { dry_run: true } => Ok(Report::Migrate(migrate::dry_run(&self.database).await?)),
             Task::Purge {} => Ok(Report::Purge(purge::purge(&self.database).await?)),
             Task::SetRole { username, role } => {
                 let change = set_role::set_role(&self.database, &username, role).await?;
@@ -131,7 +126,7 @@ impl App {
                 Ok(Report::SetRole(change))
             }
             Task::Keys { secret_arn } => {
-                Ok(Report::Keys(keys::keys(&self.vault, &self.database, &secret_arn).await?))
+                Ok(Report::Keys(keys::keys(&self.secrets, &self.database, &secret_arn).await?))
             }
         }
     }

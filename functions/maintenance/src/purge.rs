@@ -1,41 +1,41 @@
-//! Deletes what nobody needs any more, a batch at a time, so that no lock is held for long.
+//! The task `purge` deletes expired rows, in batches, so that each statement locks few rows for a short time.
 
 use serde::Serialize;
 use shared::stores::postgres::ConnectionSettings;
 use tokio_postgres::Client;
 
 use crate::Error;
-use crate::migrate::connect;
+use crate::connection::connect;
 
 /// Rows per statement.
 const BATCH: i64 = 1000;
 
-/// Refresh tokens that have expired: their signature is refused before anybody looks here.
+/// Deletes refresh tokens that have expired: the signature check refuses them before it comes to this table.
 const REFRESH_TOKENS: &str = "
     delete from refresh_tokens where digest in (
         select digest from refresh_tokens where expires_at < now() limit $1 for update skip locked
     )";
 
-/// Sessions that were over 90 days ago. Until then they tell which networks a user signed in from.
+/// Deletes sessions that ended 90 days ago. Until then they tell which networks a user signed in from.
 const SESSIONS: &str = "
     delete from sessions where id in (
         select id from sessions where least(ended_at, expires_at) < now() - interval '90 days'
         limit $1 for update skip locked
     )";
 
-/// Guesses that were counted during an outage long over.
+/// Deletes counts of wrong guesses, made during an outage of Redis, that have expired.
 const LOGIN_GUESSES: &str = "
     delete from login_guesses where subject in (
         select subject from login_guesses where expires_at < now() limit $1 for update skip locked
     )";
 
-/// Records of writes that may be asked for again: after that time they may be done again.
+/// Deletes records of idempotent writes that have expired: their keys may be used for other writes.
 const IDEMPOTENT_WRITES: &str = "
     delete from idempotent_writes where id in (
         select id from idempotent_writes where expires_at < now() limit $1 for update skip locked
     )";
 
-/// How many rows were deleted.
+/// The numbers of rows that were deleted.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Purge {
     /// Of `refresh_tokens`.
@@ -48,7 +48,7 @@ pub struct Purge {
     pub idempotent_writes: u64,
 }
 
-/// Safe twice and in parallel: rows that somebody else is deleting are passed over.
+/// Deletes expired rows. Safe to repeat and to run in parallel: rows that another purge has locked are skipped.
 pub(crate) async fn purge(database: &ConnectionSettings) -> Result<Purge, Error> {
     let client = connect(database).await?;
     Ok(Purge {

@@ -1,13 +1,13 @@
-//! Gives a user a role. This is how the first administrator is made.
+//! The task `set_role` gives a user a role. This is how the first administrator is made.
 
 use serde::{Deserialize, Serialize};
 use shared::identity::usernames;
 use shared::stores::postgres::ConnectionSettings;
 
 use crate::Error;
-use crate::migrate::connect;
+use crate::connection::connect;
 
-/// What somebody may do.
+/// The role of a user, which decides what they may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -39,7 +39,7 @@ pub struct RoleChange {
     pub role: Role,
 }
 
-/// Safe to do twice.
+/// Sets the role of the user with this name, in any of its forms. Safe to repeat.
 pub(crate) async fn set_role(
     database: &ConnectionSettings,
     username: &str,
@@ -48,6 +48,6 @@ pub(crate) async fn set_role(
     const SQL: &str = "update users set role = $2 where username_key = $1 returning id, username";
     let client = connect(database).await?;
     let row = client.query_opt(SQL, &[&usernames::key(username), &role.name()]).await?;
-    let row = row.ok_or(Error::NoSuchUser)?;
+    let row = row.ok_or(Error::UnknownUser)?;
     Ok(RoleChange { user_id: row.get(0), username: row.get(1), role })
 }

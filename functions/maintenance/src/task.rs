@@ -1,10 +1,14 @@
-//! What can be asked for.
+//! The tasks of this function and their reports.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::set_role::Role;
+use crate::custom_resource::CustomResourceReport;
+use crate::keys::Keys;
+use crate::migrate::Migration;
+use crate::purge::Purge;
+use crate::set_role::{Role, RoleChange};
 
-/// What can be asked for, as the event has it: `{"task": "migrate"}`.
+/// A task, as an event names it: `{"task": "migrate"}`.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Task {
@@ -14,7 +18,7 @@ pub enum Task {
         #[serde(default)]
         dry_run: bool,
     },
-    /// Deletes what nobody needs any more.
+    /// Deletes expired rows.
     Purge {},
     /// Gives a user a role.
     SetRole {
@@ -28,4 +32,20 @@ pub enum Task {
         /// The secret that is to hold what is secret of them.
         secret_arn: String,
     },
+}
+
+/// The result of a task.
+#[derive(Debug, Serialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Report {
+    /// The migrations that were applied, or after a dry run those that are missing.
+    Migrate(Migration),
+    /// The numbers of rows that were deleted.
+    Purge(Purge),
+    /// The user and the role that they have now.
+    SetRole(RoleChange),
+    /// The keys of the deployment.
+    Keys(Keys),
+    /// The response that `CloudFormation` got.
+    CustomResource(CustomResourceReport),
 }

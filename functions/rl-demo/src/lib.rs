@@ -1,4 +1,6 @@
-//! A playground for the rate limiter: two routes to spam, each with a quota of its own.
+//! The `rl-demo` function: a playground for the rate limiter.
+//!
+//! It has two routes to send many requests to, each with a quota of its own. They do nothing else.
 
 use serde::Serialize;
 use shared::config::{self, Env};
@@ -11,10 +13,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-/// Relaxed, to watch it count down and come back: 5 per 10 seconds and address.
+/// Relaxed, to watch it count down and recover: 5 per 10 seconds and network.
 pub const PING: Quota = Quota::new("ping", 5).per(SECOND.saturating_mul(10));
 
-/// Strict, as a login would be: 3 per minute and address.
+/// Strict, as for a sign-in: 3 per minute and network.
 pub const LOGIN_SIM: Quota = Quota::new("login_sim", 3).per(MINUTE);
 
 /// The function's state.

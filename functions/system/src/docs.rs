@@ -1,4 +1,7 @@
 //! `GET /docs`: Swagger UI, served from this binary.
+//!
+//! The two large files of Swagger UI are gzip members, as the build script takes them from the release. A client that
+//! accepts gzip gets these bytes as they are; for any other client they are inflated.
 
 use axum::extract::{Extension, RawPathParams};
 use axum::http::header::{
@@ -12,7 +15,8 @@ use shared::http::openapi::{Throttled, WithIfNoneMatch, WithName};
 use shared::http::{EntityTag, Error, IfNoneMatch, Result};
 use tokio::task::spawn_blocking;
 
-/// Nothing runs, is styled by, is asked or sent to that this origin does not serve; images may be in the style sheet.
+/// The Content-Security-Policy of the page: scripts, styles and requests are limited to this origin. Images may also be
+/// part of the style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -23,7 +27,7 @@ struct Asset {
     content: Content,
 }
 
-/// Bytes as they lie in the binary.
+/// The bytes in the binary.
 enum Content {
     Plain(&'static str),
     /// One gzip member (RFC 1952) with the shortest header there is.
@@ -59,8 +63,8 @@ const ASSETS: [Asset; 3] = [
 pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Response {
     // `/docs` and `/docs/` are one resource, but a browser resolves relative URLs differently there; absolute ones
     // would leave out a stage in the path.
-    let slash = context.is_some_and(|Extension(context)| asked_with_slash(&context));
-    let page = if slash {
+    let has_slash = context.is_some_and(|Extension(context)| path_ends_with_slash(&context));
+    let page = if has_slash {
         include_str!("docs/page.html").replace("=\"docs/", "=\"")
     } else {
         include_str!("docs/page.html").to_owned()
@@ -92,8 +96,8 @@ pub(crate) async fn get_docs_file(
     condition: IfNoneMatch,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let wanted = path.iter().find_map(|(name, text)| (name == "file").then_some(text));
-    let asset = ASSETS.iter().find(|asset| Some(asset.name) == wanted).ok_or(Error::NotFound)?;
+    let name = path.iter().find_map(|(parameter, text)| (parameter == "file").then_some(text));
+    let asset = ASSETS.iter().find(|asset| Some(asset.name) == name).ok_or(Error::NotFound)?;
     let response = match asset.content {
         Content::Plain(text) => text.into_response(),
         Content::Gzip(member) if accepts_gzip(&headers) => {
@@ -103,17 +107,17 @@ pub(crate) async fn get_docs_file(
     };
     let response = ([(CONTENT_TYPE, asset.media_type)], response).into_response();
     let tag = asset.tag(response.headers().contains_key(CONTENT_ENCODING));
-    // A new version has the same name: a browser asks each time whether it has the current one.
+    // A file keeps its name when it changes, so a browser must ask each time whether it has the current one.
     let freshness = [(CACHE_CONTROL, "no-cache"), (VARY, "accept-encoding")];
     Ok((freshness, condition.answer(&tag, response)).into_response())
 }
 
 impl Asset {
-    /// Differs with the bytes that are sent (RFC 9110 §8.8.3.3).
+    /// The entity tag, which differs between the encodings of a file (RFC 9110 §8.8.3.3).
     fn tag(&self, compressed: bool) -> EntityTag {
         let content = match self.content {
             Content::Plain(text) => shared::fingerprint::fingerprint([Some(text)]),
-            // Its last eight bytes are the CRC-32 and the length of what is in it.
+            // Its last eight bytes are the CRC-32 and the length of the inflated content.
             Content::Gzip(member) => {
                 format!("{:016x}", u64::from_be_bytes(member.last_chunk().copied().unwrap_or_default()))
             }
@@ -122,8 +126,8 @@ impl Asset {
     }
 }
 
-/// Whether the path, before it was brought into the form that routes have, ended with a `/`.
-fn asked_with_slash(context: &RequestContext) -> bool {
+/// Whether the path of the request ended with a `/`, which the routes do not see: it was removed before.
+fn path_ends_with_slash(context: &RequestContext) -> bool {
     let path = match context {
         RequestContext::ApiGatewayV2(context) => context.http.path.as_deref(),
         RequestContext::ApiGatewayV1(context) => context.path.as_deref(),
@@ -132,7 +136,7 @@ fn asked_with_slash(context: &RequestContext) -> bool {
     path.is_some_and(|path| path.ends_with('/'))
 }
 
-/// Whether the caller names gzip, or anything, as an encoding it takes (RFC 9110 §12.5.3).
+/// Whether the client accepts gzip, by name or by `*` (RFC 9110 §12.5.3).
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let values =
         headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
@@ -140,19 +144,20 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     for coding in values.flat_map(|value| value.split(',')) {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
         let weight = weight.trim().trim_start_matches("q=").trim_end_matches(['0', '.']);
-        let welcome = !weight.is_empty() || !coding.contains(';');
+        let accepted = !weight.is_empty() || !coding.contains(';');
         match name.trim() {
-            name if name.eq_ignore_ascii_case("gzip") => return welcome,
-            "*" => wildcard = welcome,
+            name if name.eq_ignore_ascii_case("gzip") => return accepted,
+            "*" => wildcard = accepted,
             _ => {}
         }
     }
     wildcard
 }
 
-/// What a gzip member holds; its header has 10 bytes and what follows the data 8 (RFC 1952 §2.3).
+/// The content of a gzip member. Its header has 10 bytes and its trailer 8 (RFC 1952 §2.3).
 ///
-/// On a small function this takes longer than the limiter may wait for Redis, so it leaves the thread to that.
+/// On a function with little memory this takes longer than the limiter may wait for Redis, so it runs on a thread of
+/// its own.
 async fn inflate(member: &'static [u8]) -> Result<Vec<u8>> {
     let deflated = member.get(10..member.len() - 8).unwrap_or_default();
     let inflated = spawn_blocking(|| decompress_to_vec(deflated)).await;

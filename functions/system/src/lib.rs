@@ -1,8 +1,11 @@
-//! Is it up, are its stores, and what does the API look like?
+//! The `system` function: health checks and the documentation of the API.
+//!
+//! `/health` tells that the process runs, `/health/ready` that Postgres and Redis answer. `/openapi.json` describes the
+//! whole API, and `/docs` shows that description as a page.
 
 mod docs;
 
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -18,7 +21,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 /// The function's state.
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 pub struct App {
     postgres: Postgres,
     redis: Redis,
@@ -39,7 +42,7 @@ impl Function for App {
 
     fn routes() -> OpenApiRouter<Self> {
         OpenApiRouter::new()
-            // No quota: counting would touch Redis, and this touches nothing.
+            // No quota: counting would need Redis, and this route needs no store.
             .routes(routes!(report_health))
             .routes(routes!(report_readiness).layer(throttle(DEFAULT)))
             .routes(routes!(describe_api).layer(throttle(DEFAULT)))
@@ -91,8 +94,11 @@ pub(crate) async fn describe_api() -> impl IntoResponse {
     get, path = "/health/ready", tag = "system",
     responses((status = 200, description = "Both answer", body = Readiness), Throttled, Stored),
 )]
-pub(crate) async fn report_readiness(State(app): State<App>) -> Result<Answer<Readiness>> {
-    app.postgres.ping().await?;
-    app.redis.ping().await?;
+pub(crate) async fn report_readiness(
+    State(postgres): State<Postgres>,
+    State(redis): State<Redis>,
+) -> Result<Answer<Readiness>> {
+    postgres.ping().await?;
+    redis.ping().await?;
     Ok(Answer(Readiness { postgres: "ok", redis: "ok" }))
 }

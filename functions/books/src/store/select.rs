@@ -1,9 +1,9 @@
 //! The one statement that counts a list and reads a page of it, put together from the fixed pieces in this file.
 //!
-//! Whatever a caller sent is a parameter: `$1` to `$4` the filter, `$5` the most books to read, `$6` how many to
-//! skip, and from `$7` on the sort values of the cursor.
+//! Every value that a client sent is a parameter: `$1` to `$4` the filter, `$5` the most books to read, `$6` how many
+//! to skip, and from `$7` on the sort values of the cursor.
 
-use super::repair::PENDING;
+use super::pending_invalidation::PENDING;
 use crate::cursor::Value;
 use crate::order::{Column, Direction, Order};
 
@@ -12,10 +12,10 @@ const FIRST_VALUE: usize = 7;
 
 /// The statement for a page in this order, which begins after the book with these sort values.
 ///
-/// Values reach the planner with the statement, so it drops the filters that are null, and counts where there is one. The filter is `not
-/// materialized`, or a page of ten would first copy every book that matches. Books are chosen by id before they are
-/// read, so that the pages that are skipped are counted off in the index alone.
-pub(super) fn page(order: &Order, after: Option<&[Value]>) -> String {
+/// Values reach the planner with the statement, so it drops the filters that are null, and counts where there is one.
+/// The filter is `not materialized`, or a page of ten would first copy every book that matches. Books are chosen by id
+/// before they are read, so that the pages that are skipped are counted off in the index alone.
+pub(super) fn page_statement(order: &Order, after: Option<&[Value]>) -> String {
     let order_by = order.parts().iter().map(|(column, direction)| {
         let (column, direction) = (expression(*column), direction.name());
         format!("{column} {direction}")
@@ -24,7 +24,7 @@ pub(super) fn page(order: &Order, after: Option<&[Value]>) -> String {
     let candidates = match after {
         None => "select * from matching".to_owned(),
         Some(values) => {
-            let branches = beyond(order, values).into_iter().map(|condition| {
+            let branches = conditions_after(order, values).into_iter().map(|condition| {
                 format!("(select * from matching where {condition} order by {order_by} limit $5)")
             });
             branches.collect::<Vec<_>>().join(" union all ")
@@ -53,7 +53,7 @@ pub(super) fn page(order: &Order, after: Option<&[Value]>) -> String {
     )
 }
 
-/// What the column is sorted by. Code points, so that the order is the same on every server.
+/// The expression that a column is sorted by. Code points, so that the order is the same on every server.
 fn expression(column: Column) -> &'static str {
     match column {
         Column::Id => "id",
@@ -64,8 +64,8 @@ fn expression(column: Column) -> &'static str {
 }
 
 /// The books after these sort values, as conditions of which each book fulfils one at most. With "or" between them
-/// no index could find the place; each for itself, one can, and reads from there in order.
-fn beyond(order: &Order, values: &[Value]) -> Vec<String> {
+/// no index could find the position; each for itself, one can, and reads from there in order.
+fn conditions_after(order: &Order, values: &[Value]) -> Vec<String> {
     let (mut conditions, mut ties) = (Vec::new(), String::new());
     for (n, ((column, direction), value)) in order.parts().iter().zip(values).enumerate() {
         let (name, parameter) = (expression(*column), FIRST_VALUE + n);

@@ -1,4 +1,4 @@
-//! The answer to `CloudFormation`: a JSON document that is put under a URL of Amazon S3, which it signed itself.
+//! The response to `CloudFormation`: a JSON document that is put under a presigned URL of Amazon S3.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use tokio::time::{sleep, timeout};
 
 use crate::Error;
 
-/// The most characters of a reason: an answer has room for 4096 bytes.
+/// The most characters of a reason: a response may have 4096 bytes.
 pub(super) const LONGEST_REASON: usize = 1000;
 
-/// The longest that one try may take.
-const TRY_PATIENCE: Duration = Duration::from_secs(3);
-/// The pause before the second try; each is twice as long as the one before.
+/// The longest that one attempt may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The pause before the second attempt; each later one is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How a task went.
+/// The result of the task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum Status {
@@ -46,35 +46,38 @@ pub(super) struct Response<'a> {
 }
 
 impl Response<'_> {
-    /// Hands the answer in at `url`, and tries again for as long as `patience` lasts if nobody takes it.
-    pub(super) async fn hand_in(&self, url: &str, patience: Duration) -> Result<(), Error> {
-        let uri = uri(url).ok_or(Error::Unanswered("its URL is none that an answer may be sent to"))?;
-        let body =
-            serde_json::to_vec(self).map(Bytes::from).map_err(|_| Error::Unanswered("there is no answer"))?;
-        let client = client();
-        let trying = async {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                match timeout(TRY_PATIENCE, put(&client, &uri, body.clone())).await {
-                    Ok(Ok(status)) if status < 300 => return Ok(()),
-                    // Said again, it would be refused again.
-                    Ok(Ok(status)) if status < 500 => {
-                        return Err(Error::Unanswered("the answer was refused"));
-                    }
-                    Ok(Ok(status)) => tracing::warn!(status, "an answer to CloudFormation was not taken"),
-                    // An error of the client's names the host at most.
-                    Ok(Err(error)) => tracing::warn!(%error, "an answer to CloudFormation was not taken"),
-                    Err(_) => tracing::warn!("an answer to CloudFormation was not taken in time"),
-                }
-                sleep(pause).await;
-                pause *= 2;
-            }
-        };
-        timeout(patience, trying).await.unwrap_or(Err(Error::Unanswered("nobody took the answer in time")))
+    /// Sends the response to `url`, and again until it is accepted or refused, for `time_limit` at the longest.
+    pub(super) async fn send(&self, url: &str, time_limit: Duration) -> Result<(), Error> {
+        let uri =
+            uri(url).ok_or(Error::ResponseUndelivered("its URL is none that an answer may be sent to"))?;
+        let body = serde_json::to_vec(self).map(Bytes::from);
+        let body = body.map_err(|_| Error::ResponseUndelivered("there is no answer"))?;
+        let sending = timeout(time_limit, send_until_final(&uri, &body)).await;
+        sending.unwrap_or(Err(Error::ResponseUndelivered("nobody took the answer in time")))
     }
 }
 
-/// What an answer may be sent to: `https`, or a server of this machine's own, as in tests.
+/// Sends `body` until a status says that it was accepted, or that it would be refused again.
+async fn send_until_final(uri: &Uri, body: &Bytes) -> Result<(), Error> {
+    let client = client();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match timeout(ATTEMPT_TIMEOUT, put(&client, uri, body.clone())).await {
+            Ok(Ok(status)) if status < 300 => return Ok(()),
+            Ok(Ok(status)) if status < 500 => {
+                return Err(Error::ResponseUndelivered("the answer was refused"));
+            }
+            Ok(Ok(status)) => tracing::warn!(status, "a response to CloudFormation was not accepted"),
+            // An error of the client's names the host at most.
+            Ok(Err(error)) => tracing::warn!(%error, "a response to CloudFormation was not accepted"),
+            Err(_) => tracing::warn!("a response to CloudFormation was not accepted in time"),
+        }
+        sleep(pause).await;
+        pause *= 2;
+    }
+}
+
+/// The URL, if a response may be sent to it: `https`, or a server on this machine, as in tests.
 fn uri(url: &str) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
     let permitted = match uri.scheme_str()? {
@@ -90,7 +93,7 @@ fn client() -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
     Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().build())
 }
 
-/// The status of the answer. No media type is sent: the signature in the URL is for a request without one.
+/// The status that the server answers. No media type is sent: the signature in the URL is for a request without one.
 async fn put(
     client: &Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     uri: &Uri,

@@ -1,8 +1,8 @@
-//! Which passwords may be chosen (NIST SP 800-63B §3.1.1.2): a length and a blocklist, no composition rules.
+//! The policy for new passwords (NIST SP 800-63B §3.1.1.2): a length and a blocklist, no composition rules.
 
 use shared::config::{self, Env};
 use shared::identity::usernames::{self, Username};
-use shared::validation::{FromField, Raw};
+use shared::validation::{Fields, FromField, Raw};
 
 /// The longest password, in code points.
 const LONGEST: usize = 128;
@@ -11,13 +11,13 @@ const SHORTEST_BY_DEFAULT: usize = 8;
 /// Passwords that everybody tries first, in lower case, one a line.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// What a new password must be like.
+/// The rules for a new password.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Policy {
+pub(crate) struct PasswordPolicy {
     shortest: usize,
 }
 
-impl Policy {
+impl PasswordPolicy {
     /// Reads `PASSWORD_MIN`: the fewest code points, 8 to 64 (default 8).
     pub(crate) fn from_env(env: &Env) -> Result<Self, config::Error> {
         let shortest = env.parsed("PASSWORD_MIN", SHORTEST_BY_DEFAULT)?;
@@ -28,8 +28,22 @@ impl Policy {
         }
     }
 
-    /// What is wrong with `password` for somebody of this name, if anything.
-    pub(crate) fn objection(self, password: &Password, username: Option<&Username>) -> Option<String> {
+    /// Reads the field `name`, and records it as invalid if a user of this name may not choose such a password.
+    pub(crate) fn read(
+        self,
+        fields: &mut Fields,
+        name: &str,
+        username: Option<&Username>,
+    ) -> Option<Password> {
+        let password = fields.required(name)?;
+        match self.objection(&password, username) {
+            Some(objection) => fields.refuse(name, objection),
+            None => Some(password),
+        }
+    }
+
+    /// Why `password` may not be chosen by a user of this name, as the rest of a sentence; `None` if it may.
+    fn objection(self, password: &Password, username: Option<&Username>) -> Option<String> {
         let Password(password) = password;
         let shortest = self.shortest;
         if !(shortest..=LONGEST).contains(&password.chars().count()) {
@@ -57,7 +71,7 @@ mod tests {
 
     fn objects(password: &str) -> bool {
         let ada = Username::from_field(Raw::Text("Ada Lovelace".into())).unwrap();
-        Policy { shortest: 8 }.objection(&Password(password.into()), Some(&ada)).is_some()
+        PasswordPolicy { shortest: 8 }.objection(&Password(password.into()), Some(&ada)).is_some()
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! Which books a list shows, and which page of it.
+//! The query of a list: a filter, an order, and the page that is asked for.
+//!
+//! Two queries that mean the same, whatever the order of their parameters, have the same fingerprint. It names the list
+//! in cursors, and together with the page in the cache.
 
 use shared::fingerprint::fingerprint;
 use shared::validation::{Fields, FromField, FromFields, Raw, Text};
@@ -7,13 +10,13 @@ use utoipa::IntoParams;
 use crate::book::Year;
 use crate::order::{Direction, Order, SortBy};
 
-/// Books on a page where the caller doesn't say.
+/// The books on a page where the client doesn't say.
 const DEFAULT_PAGE_SIZE: u8 = 10;
 const LARGEST_PAGE_SIZE: u8 = 100;
 
 /// A request for one page of books.
 #[derive(Debug)]
-pub(crate) struct Listing {
+pub(crate) struct ListQuery {
     pub(crate) start: Start,
     pub(crate) page_size: u8,
     pub(crate) filter: Filter,
@@ -25,11 +28,12 @@ pub(crate) struct Listing {
 pub(crate) enum Start {
     /// After as many books as the pages before it hold; the first page is 1.
     Page(i64),
-    /// Where this cursor says. It is opened when somebody has to look, since a cached page was looked up before.
+    /// At the position of this cursor. It is decoded only when the database is asked: the text is part of a cached
+    /// page's key, so a hit needs no more.
     Cursor(Text<1, 2048>),
 }
 
-/// What a book must be like to be in the list: everything that is given.
+/// The conditions that a book must fulfil to be in the list: all that are given.
 #[derive(Debug)]
 pub(crate) struct Filter {
     pub(crate) title_contains: Option<Text<0, 200>>,
@@ -39,7 +43,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// The parameters that make this filter, as a query has them.
+    /// The parameters of a query that make this filter.
     fn parameters(&self) -> [(&'static str, Option<String>); 4] {
         let year = |year: Option<Year>| year.map(|Year(year)| year.to_string());
         [
@@ -51,26 +55,26 @@ impl Filter {
     }
 }
 
-impl Listing {
-    /// The name of the list that this is a page of: the same for every way to ask for it.
-    pub(crate) fn list(&self) -> String {
+impl ListQuery {
+    /// The fingerprint of the filter and the order: the same for every way to ask for this list.
+    pub(crate) fn list_fingerprint(&self) -> String {
         let order = self.order.to_string();
         let filter = self.filter.parameters();
         fingerprint(filter.iter().map(|(_, value)| value.as_deref()).chain([Some(order.as_str())]))
     }
 
-    /// The name of this page in the cache.
+    /// The key of this page in the cache.
     pub(crate) fn cache_key(&self) -> String {
         let page = match &self.start {
             Start::Page(page) => [Some(page.to_string()), None],
             Start::Cursor(cursor) => [None, Some(cursor.to_string())],
         };
-        let rest = [Some(self.page_size.to_string()), Some(self.list())];
+        let rest = [Some(self.page_size.to_string()), Some(self.list_fingerprint())];
         fingerprint(page.iter().chain(&rest).map(Option::as_deref))
     }
 
-    /// A reference to another page of the same list: a query alone, to be read relative to this one's address.
-    pub(crate) fn reference(&self, start: (&str, &str)) -> String {
+    /// A reference to another page of the same list (RFC 3986 §4.2): a query alone, relative to this page's address.
+    pub(crate) fn relative_reference(&self, start: (&str, &str)) -> String {
         let mut query = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
         query.append_pair(start.0, start.1);
         query.append_pair("page_size", &self.page_size.to_string());
@@ -82,7 +86,7 @@ impl Listing {
     }
 }
 
-impl FromFields for Listing {
+impl FromFields for ListQuery {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let cursor = fields.optional("cursor");
         let mut page = fields.optional("page");
@@ -129,11 +133,11 @@ impl FromField for PageSize {
     }
 }
 
-/// The query of `GET /books`, for its documentation; [`Listing`] is what it means.
+/// The parameters of `GET /books` for the `OpenAPI` document; [`ListQuery`] reads them.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "read by the OpenAPI generator alone")]
-pub(crate) struct ListingParameters {
+pub(crate) struct ListQueryParameters {
     #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_i64, default = 1)]
     page: Option<i64>,
     /// Where the page begins, instead of `page`: the `next_cursor` of the page before it, for the same filter and

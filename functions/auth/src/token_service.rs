@@ -1,7 +1,11 @@
-//! What a sign-in or a refresh hands out: the lives of tokens, and the answer of RFC 6749 §5.1.
+//! Issues the tokens of a session and writes the token response of RFC 6749 §5.1.
+//!
+//! A refresh token is a signed JWT. The database keeps a digest of it and its record, which holds all that went into
+//! the signature. Ed25519 signatures are deterministic, so signing the record again gives the same token byte for
+//! byte: a refresh that is repeated within the grace period gets the successor that the first one got, although no
+//! token is stored.
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use shared::config::{self, Env};
 use shared::identity::tokens::{ACCESS_TOKEN_LIFETIME, Issuer, Kind, Subject};
 use time::{Duration, OffsetDateTime};
@@ -18,14 +22,21 @@ const DEFAULT_GRACE_SECONDS: u32 = 10;
 
 /// Issues tokens.
 #[derive(Clone)]
-pub(crate) struct Grants {
+pub(crate) struct TokenService {
     issuer: Issuer,
     grace: Duration,
 }
 
-/// A refresh token as the database keeps it: all that is needed to sign the very same token once more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A refresh token as the client gets it, with the record that the database keeps of it.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RefreshToken {
+    pub(crate) record: RefreshTokenRecord,
+    pub(crate) text: String,
+}
+
+/// All that is needed, beside the user and the session, to sign the very same refresh token once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RefreshTokenRecord {
     pub(crate) jti: Uuid,
     pub(crate) role: String,
     pub(crate) issued_at: OffsetDateTime,
@@ -34,7 +45,8 @@ pub(crate) struct RefreshToken {
 
 /// A successful token answer (RFC 6749 §5.1).
 #[derive(Serialize, ToSchema)]
-pub(crate) struct TokenAnswer {
+#[schema(as = TokenAnswer)]
+pub(crate) struct TokenResponse {
     #[schema(example = "eyJhbGciOiJFZERTQSIs…")]
     access_token: String,
     #[schema(example = "Bearer")]
@@ -46,9 +58,9 @@ pub(crate) struct TokenAnswer {
     refresh_token: String,
 }
 
-impl Grants {
-    /// Reads `REFRESH_GRACE_SECONDS`: for how long a used refresh token still answers with its successor, 0 to
-    /// 60 (default 10). A client whose answer got lost can try again; 0 forbids it.
+impl TokenService {
+    /// Reads `REFRESH_GRACE_SECONDS`: the grace period, 0 to 60 seconds (default 10). A client whose response got lost
+    /// can try again within it; 0 forbids that.
     pub(crate) fn from_env(env: &Env, issuer: Issuer) -> Result<Self, config::Error> {
         let seconds = env.parsed("REFRESH_GRACE_SECONDS", DEFAULT_GRACE_SECONDS)?;
         if seconds > 60 {
@@ -57,41 +69,45 @@ impl Grants {
         Ok(Self { issuer, grace: Duration::seconds(i64::from(seconds)) })
     }
 
-    /// How long a used refresh token still answers with its successor.
+    /// The time in which a used refresh token can still be exchanged, for the same successor.
     pub(crate) fn grace(&self) -> Duration {
         self.grace
     }
 
     /// A new refresh token for a session that ends at `session_end`.
     pub(crate) fn new_refresh_token(
-        role: &str,
+        &self,
+        subject: &Subject,
         now: OffsetDateTime,
         session_end: OffsetDateTime,
     ) -> RefreshToken {
-        // Tokens count whole seconds; the database must keep just what was signed.
+        // Tokens count whole seconds; the record must hold just what was signed.
         let issued_at = now.replace_nanosecond(0).unwrap_or(now);
-        RefreshToken {
+        let record = RefreshTokenRecord {
             jti: Uuid::now_v7(),
-            role: role.to_owned(),
+            role: subject.role.clone(),
             issued_at,
             expires_at: (issued_at + IDLE_LIMIT).min(session_end),
-        }
+        };
+        self.sign(subject, record)
     }
 
-    /// The refresh token itself.
-    pub(crate) fn sign(&self, user_id: i64, session_id: Uuid, token: &RefreshToken) -> String {
-        let subject = Subject { user_id, session_id, role: token.role.clone() };
-        self.issuer.issue(Kind::Refresh, &subject, token.jti, token.issued_at, token.expires_at)
+    /// The refresh token of this record. Its role is the record's, whatever role the user has meanwhile.
+    pub(crate) fn sign(&self, subject: &Subject, record: RefreshTokenRecord) -> RefreshToken {
+        let subject = Subject { role: record.role.clone(), ..*subject };
+        let text =
+            self.issuer.issue(Kind::Refresh, &subject, record.jti, record.issued_at, record.expires_at);
+        RefreshToken { record, text }
     }
 
-    /// The answer that hands out `refresh_token` and a fresh access token.
-    pub(crate) fn answer(
+    /// The response with `refresh_token` and a new access token.
+    pub(crate) fn response(
         &self,
         subject: &Subject,
-        refresh_token: String,
+        refresh_token: RefreshToken,
         now: OffsetDateTime,
-    ) -> TokenAnswer {
-        TokenAnswer {
+    ) -> TokenResponse {
+        TokenResponse {
             access_token: self.issuer.issue(
                 Kind::Access,
                 subject,
@@ -101,12 +117,7 @@ impl Grants {
             ),
             token_type: "Bearer",
             expires_in: ACCESS_TOKEN_LIFETIME.whole_seconds(),
-            refresh_token,
+            refresh_token: refresh_token.text,
         }
     }
-}
-
-/// What the database knows a token by.
-pub(crate) fn digest(token: &str) -> Vec<u8> {
-    Sha256::digest(token).to_vec()
 }

@@ -1,0 +1,84 @@
+//! `POST /auth/password` changes the password of the user who is signed in.
+//!
+//! It asks for the current password, under the same limits as a sign-in: who has stolen a session must not be able to
+//! guess the password any faster. Every other session of the user ends with the change.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use shared::http::openapi::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
+use shared::http::{Caller, ClientIp, Error, JsonObject, Result};
+use shared::identity::passwords::{Check, Hasher};
+use shared::identity::sessions::SignedIn;
+use shared::identity::usernames::{self, Username};
+use shared::validation::{Fields, FromField as _, Raw};
+use utoipa::ToSchema;
+
+use crate::password_check::{Guess, PasswordCheck};
+use crate::password_policy::{Password, PasswordPolicy};
+use crate::security_log::Event;
+use crate::store::{Credentials, Store};
+
+/// A change of password.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordChange {
+    #[schema(value_type = String, format = Password, example = "correct horse battery")]
+    current_password: Password,
+    #[schema(value_type = String, min_length = 8, max_length = 128, format = Password, example = "tr0ubador on a horse")]
+    new_password: Password,
+}
+
+impl PasswordChange {
+    fn read(fields: &mut Fields, policy: PasswordPolicy, user: &SignedIn) -> Option<Self> {
+        let current_password = fields.required("current_password");
+        let username = Username::from_field(Raw::Text(user.username.clone())).ok();
+        let new_password = policy.read(fields, "new_password", username.as_ref());
+        Some(Self { current_password: current_password?, new_password: new_password? })
+    }
+}
+
+/// Changes your password and ends your other sessions. Wrong guesses at the current one count as on the login.
+#[utoipa::path(
+    post, path = "/auth/password", tag = "auth", request_body = PasswordChange, security(("password" = [])),
+    responses((status = 204, description = "Changed; other sessions are over"), WithJson, NeedsToken, Throttled, Stored),
+)]
+pub(crate) async fn change_password(
+    State(store): State<Store>,
+    State(passwords): State<PasswordCheck>,
+    State(policy): State<PasswordPolicy>,
+    Caller(user): Caller,
+    ip: ClientIp,
+    body: JsonObject,
+) -> Result<StatusCode> {
+    let change = body.read(|fields| PasswordChange::read(fields, policy, &user))?;
+    let name = usernames::key(&user.username);
+    let guess = Guess { event: "password", name: &name, ip, knows_network: true };
+    let check = Box::pin(check_password(&store, &passwords.hasher, &name, &change.current_password, ip));
+    let current = passwords.check_with_lockout(guess, check).await?.ok_or_else(wrong_password)?;
+    let hash = passwords.hasher.hash(&change.new_password.0).await?;
+    if !store.change_password(&user, current.password_version, &hash).await? {
+        // Somebody else changed it while it was checked.
+        Event::new("password", "refused").reason("credentials_changed").user(user.user_id).record(ip);
+        return Err(wrong_password());
+    }
+    Event::new("password", "success").user(user.user_id).session(user.session_id).record(ip);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The credentials of `name`, if `password` is theirs.
+async fn check_password(
+    store: &Store,
+    hasher: &Hasher,
+    name: &str,
+    password: &Password,
+    ip: ClientIp,
+) -> Result<Option<Credentials>> {
+    let found = store.find_credentials(name, &ip.to_string()).await?;
+    let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
+    let check = hasher.check(&password.0, hash).await?;
+    Ok(found.filter(|_| check != Check::Wrong))
+}
+
+fn wrong_password() -> Error {
+    Error::invalid("current_password", "is not your password")
+}

@@ -1,0 +1,98 @@
+//! Protects passwords from being guessed, wherever one is asked for. `docs/LIMITS.md` gives the reasons.
+//!
+//! A guess is counted before its password is hashed, and counted out again if it was right. While too many are
+//! counted, further guesses are refused without a hash and get the response of a wrong password.
+
+use shared::http::{ClientIp, Result};
+use shared::identity::passwords::Hasher;
+use shared::protection::limiter::MINUTE;
+use shared::protection::lockout::{Admission, Counter, Lockout, Rule};
+
+use crate::security_log::Event;
+
+/// The longest lock, after locks that followed each other.
+const LONGEST: std::time::Duration = MINUTE.saturating_mul(15);
+
+/// Wrong guesses at one name from one network.
+const NAME_AND_IP: Rule = Rule::new("name-ip", 5, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST);
+
+/// Wrong guesses at one name from anywhere, but for networks that signed in with it before: strangers must not
+/// lock its owner out.
+const NAME: Rule = Rule::new("name", 50, MINUTE.saturating_mul(60), MINUTE).growing_to(LONGEST);
+
+/// Wrong guesses from one network at any name. A success does not wash it clean.
+const IP: Rule =
+    Rule::new("ip", 100, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST).not_cleared_by_success();
+
+/// Checks passwords and counts wrong guesses.
+#[derive(Clone)]
+pub(crate) struct PasswordCheck {
+    pub(crate) hasher: Hasher,
+    lockout: Lockout,
+}
+
+/// A guess at somebody's password.
+pub(crate) struct Guess<'a> {
+    /// The name of the event in the security log.
+    pub(crate) event: &'static str,
+    /// The key of the user's name.
+    pub(crate) name: &'a str,
+    pub(crate) ip: ClientIp,
+    /// Whether this name signed in from this network before.
+    pub(crate) knows_network: bool,
+}
+
+impl PasswordCheck {
+    pub(crate) fn new(hasher: Hasher, lockout: Lockout) -> Self {
+        Self { hasher, lockout }
+    }
+
+    /// Runs `check`, which returns `None` for a wrong password, with the guess reserved before and settled after.
+    ///
+    /// While a rule is locked this returns `None` too, at once and without a check, so that a lock tells nothing. A
+    /// check that fails for want of a store does not count as a guess.
+    pub(crate) async fn check_with_lockout<T>(
+        &self,
+        guess: Guess<'_>,
+        check: impl Future<Output = Result<Option<T>>>,
+    ) -> Result<Option<T>> {
+        let refused = |outcome| Event::new(guess.event, outcome).username(guess.name).record(guess.ip);
+        let attempt = match self.lockout.begin(self.counters(&guess)).await? {
+            Admission::Allowed(attempt) => attempt,
+            Admission::Locked(_) => {
+                refused("locked");
+                return Ok(None);
+            }
+        };
+        let checked = check.await;
+        match &checked {
+            Ok(Some(_)) => {
+                if let Err(error) = attempt.succeeded().await {
+                    tracing::warn!(%error, "failures before a success were not cleared");
+                }
+            }
+            Ok(None) => {
+                // The response must not depend on whether the count was stored: until it runs out, the reservation
+                // counts.
+                if let Err(error) = attempt.failed().await {
+                    tracing::warn!(%error, "a failure was not counted");
+                }
+                refused("refused");
+            }
+            Err(_) => drop(attempt.abandoned().await),
+        }
+        checked
+    }
+
+    fn counters(&self, guess: &Guess<'_>) -> Vec<Counter> {
+        let network = guess.ip.to_string();
+        let mut counters = vec![
+            self.lockout.counter(NAME_AND_IP, &[guess.name, &network]),
+            self.lockout.counter(IP, &[&network]),
+        ];
+        if !guess.knows_network {
+            counters.push(self.lockout.counter(NAME, &[guess.name]));
+        }
+        counters
+    }
+}
