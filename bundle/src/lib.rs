@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shared::config::{self, Env};
-use shared::lambda::function::Function;
 use shared::lambda::Gateway;
+use shared::lambda::function::Function;
 use shared::testing::{Failure, Invocation, Invoke, incoming};
 use utoipa::openapi::OpenApi;
 
@@ -37,7 +37,8 @@ pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, config::E
 
 fn describe<F: Function>(env: &Env) -> Result<Description, config::Error> {
     Gateway::from_env::<F>(env)?;
-    Ok(Description { name: F::NAME, openapi: openapi::operations::<F>(), variables: env.asked() })
+    let openapi = openapi::operations::<F>(env)?;
+    Ok(Description { name: F::NAME, openapi, variables: env.asked() })
 }
 
 /// With what it asks for before it asks for the rest.

@@ -1,7 +1,9 @@
 //! The whole API as one `OpenAPI` document, from the attributes on the handlers.
 
-use shared::lambda::function::Function;
+use shared::config::{Env, Error};
 use shared::http::openapi;
+use shared::identity::{passwords, tokens};
+use shared::lambda::function::Function;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
 
@@ -27,6 +29,9 @@ const TAGS: [(&str, &str); 5] = [
 const HERE: &str = ".";
 
 /// The document that `openapi.json` holds.
+///
+/// # Panics
+/// When a function does not start with the variables of this module.
 #[must_use]
 pub fn openapi() -> OpenApi {
     let license = License::builder().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0"));
@@ -45,7 +50,7 @@ pub fn openapi() -> OpenApi {
         ))
         .components(Some(components.build()))
         .build();
-    for operations in all() {
+    for operations in all(&throw_away_env()).expect("the functions start with these variables") {
         document.merge(operations);
     }
     openapi::complete(&mut document);
@@ -55,25 +60,43 @@ pub fn openapi() -> OpenApi {
 /// The document as it is written: indented, with a line end at the end.
 ///
 /// # Panics
-/// Never: a document is made of strings and maps.
+/// As [`openapi`] does: a document itself is made of strings and maps.
 #[must_use]
 pub fn openapi_json() -> String {
     openapi().to_pretty_json().expect("a document serialises") + "\n"
 }
 
-fn all() -> [OpenApi; 5] {
-    [
-        operations::<auth::App>(),
-        operations::<bf_demo::App>(),
-        operations::<books::App>(),
-        operations::<rl_demo::App>(),
-        operations::<system::App>(),
-    ]
+fn all(env: &Env) -> Result<[OpenApi; 5], Error> {
+    Ok([
+        operations::<auth::App>(env)?,
+        operations::<bf_demo::App>(env)?,
+        operations::<books::App>(env)?,
+        operations::<rl_demo::App>(env)?,
+        operations::<system::App>(env)?,
+    ])
 }
 
 /// The operations of one function.
-pub(crate) fn operations<F: Function>() -> OpenApi {
-    F::routes().into_openapi()
+pub(crate) fn operations<F: Function>(env: &Env) -> Result<OpenApi, Error> {
+    Ok(F::from_env(env)?.routes().into_openapi())
+}
+
+/// Variables with which every function starts, but serves nothing: a description needs no store.
+fn throw_away_env() -> Env {
+    let keys = tokens::generate();
+    Env::of([
+        ("DATABASE_URL", "postgres://nobody:nothing@127.0.0.1:1/nothing".to_owned()),
+        ("REDIS_URL", "redis://127.0.0.1:1/".to_owned()),
+        ("JWT_PRIVATE_KEY", keys.private_pem),
+        ("JWT_PUBLIC_KEYS", keys.public_jwks),
+        ("JWT_ISSUER", "nobody".to_owned()),
+        ("JWT_AUDIENCE", "nobody".to_owned()),
+        ("PASSWORD_PEPPER", passwords::new_pepper()),
+        ("IDEMPOTENCY_TABLE", "nothing".to_owned()),
+        ("AWS_REGION", "nowhere".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "nobody".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "nothing".to_owned()),
+    ])
 }
 
 /// RFC 6749 §4.3, on our own endpoints, relative to the server.

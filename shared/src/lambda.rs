@@ -2,7 +2,7 @@
 
 pub mod event;
 pub mod function;
-pub mod middleware;
+mod middleware;
 mod shutdown;
 
 use std::future::Future;
@@ -16,12 +16,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tower::ServiceExt as _;
 
-use shutdown::InHand;
-
-use crate::config::{self, Env};
 use self::event::NotHttp;
 use self::function::Function;
-use self::middleware as edge;
+use self::shutdown::InFlight;
+use crate::config::{self, Env};
+use crate::http::invalid_event::InvalidEvent;
 use crate::telemetry;
 
 /// A function that answers events.
@@ -38,17 +37,18 @@ impl Gateway {
         if stage_prefix.as_ref().is_some_and(|prefix| !prefix.starts_with('/') || prefix.ends_with('/')) {
             return Err(config::Error::invalid("STAGE_PREFIX", "does not look like /prod"));
         }
-        Ok(Self { router: edge::router(F::from_env(env)?), stage_prefix })
+        Ok(Self { router: middleware::router(F::from_env(env)?), stage_prefix })
     }
 
     /// Answers one event in the form that its sender expects.
     pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
         let mut request = event::read(&event.payload)?;
-        let verdict = event::guard(&mut request, self.stage_prefix.as_deref());
+        let refusal = event::guard(&mut request, self.stage_prefix.as_deref()).err().map(InvalidEvent);
         let router = self.router.clone();
         let service = service_fn(move |mut request: Request| {
-            // A refusal goes the same way as a request, so that it is written out and logged like any other.
-            request.extensions_mut().insert(verdict.clone());
+            if let Some(refusal) = &refusal {
+                request.extensions_mut().insert(refusal.clone());
+            }
             router.clone().oneshot(request)
         });
         let event = LambdaEvent { payload: request, context: event.context };
@@ -131,11 +131,11 @@ where
     S::Future: Send,
     Answer: Serialize + Send + 'static,
 {
-    let in_hand = InHand::nothing();
-    let runtime = Runtime::new(service).layer(in_hand.clone());
+    let in_flight = InFlight::default();
+    let runtime = Runtime::new(service).layer(in_flight.clone());
     tokio::select! {
         served = runtime.run_concurrent() => served,
-        () = in_hand.asked_to_end() => Ok(()),
+        () = shutdown::shutdown_signal(in_flight) => Ok(()),
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::{Just, ProptestConfig, prop_oneof};
 use proptest::test_runner::TestRunner;
-use shared::protection::limiter::{Identity, Limiter, Quota, SECOND};
+use shared::protection::limiter::{Identity, Limiter};
+use shared::protection::quota::{Quota, SECOND};
 use shared::stores::redis::Redis;
 use shared::testing::{Client, Stage};
 
@@ -15,6 +16,10 @@ const SOMEBODY: Identity<'static> = Identity::Of("somebody");
 
 fn demo(stage: &Stage) -> Client {
     Client::start::<rl_demo::App>(&stage.env()).unwrap()
+}
+
+fn limiter(stage: &Stage) -> Limiter {
+    Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -101,14 +106,14 @@ async fn of_many_parallel_requests_exactly_the_quota_is_admitted() {
 async fn after_exactly_the_announced_wait_the_next_request_passes() {
     const QUOTA: Quota = Quota::new("test", 3).per(SECOND);
     let stage = Stage::new().await;
-    let limiter = Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
+    let limiter = limiter(&stage);
     for round in 0..3 {
-        let mut verdict = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
-        while verdict.admitted {
-            verdict = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+        let mut decision = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+        while decision.admitted {
+            decision = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
         }
-        assert!(verdict.reset <= QUOTA.window && verdict.reset > Duration::ZERO, "{round}: {verdict:?}");
-        tokio::time::sleep(verdict.reset).await;
+        assert!(decision.reset <= QUOTA.window && decision.reset > Duration::ZERO, "{round}: {decision:?}");
+        tokio::time::sleep(decision.reset).await;
         assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted, "{round}");
     }
 }
@@ -146,16 +151,15 @@ async fn a_lowered_quota_announces_a_wait_that_is_enough() {
     const BEFORE: Quota = Quota::new("test", 5).per(SECOND);
     const AFTER: Quota = Quota::new("test", 2).per(SECOND);
     let stage = Stage::new().await;
-    let limiter =
-        |quota| Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[quota]).unwrap();
+    let limiter = || limiter(&stage);
     for _ in 0..5 {
-        assert!(limiter(BEFORE).admit(BEFORE, SOMEBODY).await.unwrap().admitted);
+        assert!(limiter().admit(BEFORE, SOMEBODY).await.unwrap().admitted);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let refused = limiter(AFTER).admit(AFTER, SOMEBODY).await.unwrap();
+    let refused = limiter().admit(AFTER, SOMEBODY).await.unwrap();
     assert!(!refused.admitted);
     tokio::time::sleep(refused.reset).await;
-    assert!(limiter(AFTER).admit(AFTER, SOMEBODY).await.unwrap().admitted);
+    assert!(limiter().admit(AFTER, SOMEBODY).await.unwrap().admitted);
 }
 
 #[tokio::test]
@@ -191,17 +195,15 @@ async fn every_route_but_health_tells_its_quota_and_reads_its_variable() {
 async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred() {
     const QUOTA: Quota = Quota::new("test", 100);
     let stage = Stage::new().await;
-    let limiter =
-        || Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
-    let limiters: Vec<_> = (0..4).map(|_| limiter()).collect();
+    let limiters: Vec<_> = (0..4).map(|_| limiter(&stage)).collect();
     let mut requests = tokio::task::JoinSet::new();
     for n in 0..2000 {
         let limiter = limiters[n % 4].clone();
         requests.spawn(async move {
             loop {
                 // Two thousand at once on a busy machine: one that got no answer in time asks again.
-                if let Ok(verdict) = limiter.admit(QUOTA, SOMEBODY).await {
-                    return verdict.admitted;
+                if let Ok(decision) = limiter.admit(QUOTA, SOMEBODY).await {
+                    return decision.admitted;
                 }
             }
         });
@@ -214,7 +216,7 @@ async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred
 async fn somebody_refused_is_refused_from_memory_until_the_wait_is_over() {
     const QUOTA: Quota = Quota::new("test", 1).per(SECOND);
     let stage = Stage::new().await;
-    let limiter = Limiter::from_env(&stage.env(), Redis::from_env(&stage.env()).unwrap(), &[QUOTA]).unwrap();
+    let limiter = limiter(&stage);
     assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted);
     let first = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
     // Redis forgets: only the environment's own memory can refuse now.
@@ -256,8 +258,8 @@ async fn trace(limiter: &Limiter, quota: Quota, pauses: &[u64]) -> Vec<(Instant,
     for pause in pauses {
         tokio::time::sleep(Duration::from_millis(*pause)).await;
         let before = Instant::now();
-        let verdict = limiter.admit(quota, SOMEBODY).await.unwrap();
-        trace.push((before, Instant::now(), verdict.admitted));
+        let decision = limiter.admit(quota, SOMEBODY).await.unwrap();
+        trace.push((before, Instant::now(), decision.admitted));
     }
     trace
 }
@@ -284,8 +286,7 @@ fn no_window_of_any_trace_holds_more_than_the_quota() {
     let outcome = TestRunner::new(config).run(&traces, |(n, pauses)| {
         let window = Duration::from_millis(200);
         let quota = Quota::new("trace", n).per(window);
-        let redis = Redis::from_env(&stage.env()).unwrap();
-        let limiter = Limiter::from_env(&stage.env(), redis, &[quota]).unwrap();
+        let limiter = limiter(&stage);
         // The cases share the stage, and so the log.
         runtime.block_on(async { tokio::time::sleep(window).await });
         let trace = runtime.block_on(trace(&limiter, quota, &pauses));

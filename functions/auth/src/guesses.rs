@@ -1,8 +1,8 @@
 //! What protects passwords from being guessed, wherever one is asked for. `docs/LIMITS.md` gives the reasons.
 
 use shared::http::{ClientIp, Result};
-use shared::protection::limiter::MINUTE;
 use shared::protection::lockout::{Entry, Guard, Rule};
+use shared::protection::quota::MINUTE;
 
 use crate::App;
 use crate::security_log::Event;

@@ -1,12 +1,12 @@
 //! `POST /auth/login`
 
 use axum::extract::State;
-use shared::validation::{Fields, FromFields, Paragraph};
 use shared::http::openapi::WithGrant;
-use shared::http::{Answer, ClientIp, Error, Form, Result};
+use shared::http::{ClientIp, Error, Form, JsonResponse, Result};
 use shared::identity::passwords::Check;
 use shared::identity::tokens::Subject;
 use shared::identity::usernames;
+use shared::validation::{Fields, FromFields, Paragraph};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -49,7 +49,7 @@ pub(crate) async fn log_in(
     State(app): State<App>,
     ip: ClientIp,
     Form(grant): Form<PasswordGrant>,
-) -> Result<Answer<TokenAnswer>> {
+) -> Result<JsonResponse<TokenAnswer>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "password") {
         return Err(Error::UnsupportedGrantType);
     }
@@ -59,7 +59,7 @@ pub(crate) async fn log_in(
     let guess = Guess { event: "login", name: &name, ip, known_here };
     let credentials = guarded(&app, guess, Box::pin(check(&app, credentials, &grant.password))).await?;
     let credentials = credentials.ok_or(Error::InvalidGrant)?;
-    Ok(Answer(open_session(&app, &credentials, ip).await?))
+    Ok(JsonResponse(open_session(&app, &credentials, ip).await?))
 }
 
 /// The credentials again, if the password is theirs and they may sign in. Takes as long where there are none.

@@ -1,11 +1,11 @@
 //! `POST /auth/refresh`: refresh token rotation with reuse detection (RFC 9700 §4.14.2).
 
 use axum::extract::State;
-use shared::validation::{Fields, FromFields, Paragraph};
 use shared::http::openapi::WithGrant;
-use shared::http::{Answer, ClientIp, Error, FormOrJson, Result};
-use shared::telemetry::metrics::{self, Metric};
+use shared::http::{ClientIp, Error, FormOrJson, JsonResponse, Result};
 use shared::identity::tokens::{Claims, Kind, Subject};
+use shared::telemetry::metrics::{self, Metric};
+use shared::validation::{Fields, FromFields, Paragraph};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -42,7 +42,7 @@ pub(crate) async fn refresh_tokens(
     State(app): State<App>,
     ip: ClientIp,
     FormOrJson(grant): FormOrJson<RefreshGrant>,
-) -> Result<Answer<TokenAnswer>> {
+) -> Result<JsonResponse<TokenAnswer>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "refresh_token") {
         return Err(Error::UnsupportedGrantType);
     }
@@ -57,7 +57,7 @@ pub(crate) async fn refresh_tokens(
     let token = app.grants.sign(user_id, claims.sid, &successor);
     Event::new("refresh", "success").user(user_id).session(claims.sid).record(ip);
     let subject = Subject { user_id, session_id: claims.sid, role };
-    Ok(Answer(app.grants.answer(&subject, token, now)))
+    Ok(JsonResponse(app.grants.answer(&subject, token, now)))
 }
 
 /// Marks the presented token as used and answers its one successor, under a lock on its session, so that

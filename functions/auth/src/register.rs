@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use shared::validation::{Fields, FromField, Raw};
 use shared::http::openapi::{IdempotencyKey, Idempotent, Stored, Throttled, WithClaim, WithJson};
-use shared::http::{Answer, ClientIp, Error, JsonObject, Result};
-use shared::stores::idempotent_write::Ticket;
+use shared::http::{ClientIp, Error, JsonObject, JsonResponse, Result};
 use shared::identity::usernames::Username;
+use shared::stores::idempotent_write::Ticket;
+use shared::validation::{Fields, FromField, Raw};
 use utoipa::ToSchema;
 
 use crate::App;
@@ -92,5 +92,5 @@ pub(crate) async fn register(
         Event::new("register", "success").user(id).record(ip);
     }
     let profile = Profile { id, username: username.as_str().to_owned(), role };
-    Ok((StatusCode::CREATED, Answer(profile)).into_response())
+    Ok((StatusCode::CREATED, JsonResponse(profile)).into_response())
 }

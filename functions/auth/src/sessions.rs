@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use shared::http::openapi::{SignedIn, Stored, Throttled, WithId};
-use shared::http::{Answer, Caller, ClientIp, Error, Result, UuidId};
+use shared::http::{Caller, ClientIp, Error, JsonResponse, Result, UuidId};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -53,7 +53,10 @@ pub(crate) struct Sessions {
     get, path = "/auth/sessions", tag = "auth", security(("password" = [])),
     responses((status = 200, description = "Your live sessions", body = Sessions), SignedIn, Throttled, Stored),
 )]
-pub(crate) async fn list_sessions(State(app): State<App>, Caller(user): Caller) -> Result<Answer<Sessions>> {
+pub(crate) async fn list_sessions(
+    State(app): State<App>,
+    Caller(user): Caller,
+) -> Result<JsonResponse<Sessions>> {
     let rows = app.store.list_sessions(user.user_id, LISTED).await?;
     let show = |SessionRow { id, created_at, last_used_at, ip }| Session {
         id,
@@ -63,7 +66,7 @@ pub(crate) async fn list_sessions(State(app): State<App>, Caller(user): Caller) 
         current: id == user.session_id,
     };
     let items: Vec<_> = rows.into_iter().map(show).collect();
-    Ok(Answer(Sessions { total: items.len(), items, page: 1, page_size: LISTED }))
+    Ok(JsonResponse(Sessions { total: items.len(), items, page: 1, page_size: LISTED }))
 }
 
 /// Ends one of your sessions.

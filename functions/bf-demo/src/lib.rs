@@ -3,16 +3,17 @@
 use axum::extract::{FromRef, State};
 use serde::Serialize;
 use shared::config::{self, Env};
-use shared::validation::{Fields, FromFields, Paragraph};
-use shared::lambda::function::Function;
 use shared::http::openapi::{Stored, Throttled, WithJson};
-use shared::http::{Answer, ClientIp, Error, Json, Result, throttle};
-use shared::protection::limiter::{DEFAULT, Limiter, SECOND};
-use shared::protection::lockout::{Entry, Lockout, Rule};
-use shared::stores::redis::Redis;
+use shared::http::{ClientIp, Error, Json, JsonResponse, Result, Routes};
 use shared::identity::usernames;
+use shared::lambda::function::Function;
+use shared::protection::limiter::Limiter;
+use shared::protection::lockout::{Entry, Lockout, Rule};
+use shared::protection::quota::SECOND;
+use shared::protection::quotas;
+use shared::stores::redis::Redis;
+use shared::validation::{Fields, FromFields, Paragraph};
 use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 /// 5 wrong guesses at one name from one network within 2 minutes lock the door for a minute.
@@ -22,7 +23,7 @@ const DOOR: Rule = Rule::new("demo", 5, SECOND.saturating_mul(120), SECOND.satur
 const RIGHT_PASSWORD: &str = "letmein";
 
 /// The function's state.
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 pub struct App {
     lockout: Lockout,
     limiter: Limiter,
@@ -33,21 +34,11 @@ impl Function for App {
 
     fn from_env(env: &Env) -> Result<Self, config::Error> {
         let redis = Redis::from_env(env)?;
-        Ok(Self { lockout: Lockout::new(redis.clone()), limiter: Limiter::from_env(env, redis, &[DEFAULT])? })
+        Ok(Self { lockout: Lockout::new(redis.clone()), limiter: Limiter::from_env(env, redis)? })
     }
 
-    fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new().routes(routes!(try_password).layer(throttle(DEFAULT)))
-    }
-
-    fn limiter(&self) -> &Limiter {
-        &self.limiter
-    }
-}
-
-impl FromRef<App> for Lockout {
-    fn from_ref(app: &App) -> Self {
-        app.lockout.clone()
+    fn routes(&self) -> Routes<Self> {
+        Routes::new(&self.limiter).limited(quotas::DEFAULT, routes!(try_password))
     }
 }
 
@@ -89,14 +80,14 @@ pub(crate) async fn try_password(
     State(lockout): State<Lockout>,
     ip: ClientIp,
     Json(guess): Json<Guess>,
-) -> Result<Answer<Outcome>> {
+) -> Result<JsonResponse<Outcome>> {
     let name = usernames::key(guess.username.as_str());
     let door = lockout.guard(DOOR, &[&name, &ip.to_string()]);
     let attempt = match lockout.begin(vec![door]).await? {
         Entry::Open(attempt) => attempt,
         Entry::Locked(wait) => return Err(Error::TooManyRequests(wait)),
     };
-    Ok(Answer(if guess.password.as_str() == RIGHT_PASSWORD {
+    Ok(JsonResponse(if guess.password.as_str() == RIGHT_PASSWORD {
         attempt.succeeded().await?;
         Outcome { ok: true, message: "Welcome.", failures_for_this_user_ip: 0 }
     } else {

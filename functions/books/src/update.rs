@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{SignedIn, Stored, Throttled, WithId, WithIfMatch, WithJson};
-use shared::http::{Answer, Caller, Error, IfMatch, Json, NumericId, Result};
+use shared::http::{Caller, Error, IfMatch, Json, JsonResponse, NumericId, Result};
 
 use crate::book::{Book, Patch};
 use crate::store::{Kept, Store};
@@ -38,5 +38,5 @@ pub(crate) async fn update_book(
             kept
         }
     };
-    Ok(version.tag().on(Answer(book).into_response()))
+    Ok(version.tag().on(JsonResponse(book).into_response()))
 }

@@ -7,14 +7,14 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::config::{self, Env};
-use shared::lambda::function::Function;
 use shared::http::openapi::{Stored, Throttled};
-use shared::http::{Answer, Result, throttle};
-use shared::protection::limiter::{DEFAULT, Limiter};
+use shared::http::{JsonResponse, Result, Routes};
+use shared::lambda::function::Function;
+use shared::protection::limiter::Limiter;
+use shared::protection::quotas;
 use shared::stores::postgres::Postgres;
 use shared::stores::redis::Redis;
 use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 /// The function's state.
@@ -32,23 +32,19 @@ impl Function for App {
         let redis = Redis::from_env(env)?;
         Ok(Self {
             postgres: Postgres::from_env(env)?,
-            limiter: Limiter::from_env(env, redis.clone(), &[DEFAULT])?,
+            limiter: Limiter::from_env(env, redis.clone())?,
             redis,
         })
     }
 
-    fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new()
-            // No quota: counting would touch Redis, and this touches nothing.
-            .routes(routes!(report_health))
-            .routes(routes!(report_readiness).layer(throttle(DEFAULT)))
-            .routes(routes!(describe_api).layer(throttle(DEFAULT)))
-            .routes(routes!(docs::show_docs).layer(throttle(DEFAULT)))
-            .routes(routes!(docs::get_docs_file).layer(throttle(DEFAULT)))
-    }
-
-    fn limiter(&self) -> &Limiter {
-        &self.limiter
+    fn routes(&self) -> Routes<Self> {
+        Routes::new(&self.limiter)
+            // Counting would touch Redis, and this touches nothing.
+            .unlimited(routes!(report_health))
+            .limited(quotas::DEFAULT, routes!(report_readiness))
+            .limited(quotas::DEFAULT, routes!(describe_api))
+            .limited(quotas::DEFAULT, routes!(docs::show_docs))
+            .limited(quotas::DEFAULT, routes!(docs::get_docs_file))
     }
 }
 
@@ -73,8 +69,8 @@ pub(crate) struct Readiness {
     get, path = "/health", tag = "system",
     responses((status = 200, description = "It runs", body = Health)),
 )]
-pub(crate) async fn report_health() -> Answer<Health> {
-    Answer(Health { status: "ok" })
+pub(crate) async fn report_health() -> JsonResponse<Health> {
+    JsonResponse(Health { status: "ok" })
 }
 
 /// Describes the whole API in this document (`OpenAPI` 3.1).
@@ -91,8 +87,8 @@ pub(crate) async fn describe_api() -> impl IntoResponse {
     get, path = "/health/ready", tag = "system",
     responses((status = 200, description = "Both answer", body = Readiness), Throttled, Stored),
 )]
-pub(crate) async fn report_readiness(State(app): State<App>) -> Result<Answer<Readiness>> {
+pub(crate) async fn report_readiness(State(app): State<App>) -> Result<JsonResponse<Readiness>> {
     app.postgres.ping().await?;
     app.redis.ping().await?;
-    Ok(Answer(Readiness { postgres: "ok", redis: "ok" }))
+    Ok(JsonResponse(Readiness { postgres: "ok", redis: "ok" }))
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::validation::FieldError;
 use crate::identity::passwords;
 use crate::protection::{limiter, lockout};
 use crate::stores::{idempotent_write, postgres, redis};
+use crate::validation::FieldError;
 
 /// A handler's answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,11 +1,9 @@
 //! Problem details (RFC 9457): the one form of every error, the router's own included.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -15,6 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::error::Error;
+use super::routes::TokenEndpoints;
 use crate::validation::FieldError;
 
 /// The media type of a problem.
@@ -86,33 +85,31 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Whether a request turned out to be for an endpoint that OAuth clients read (RFC 6749 §5.2). Set on the way
-/// in, so that it is known whatever becomes of the request, a panic included.
-#[derive(Debug, Clone, Default)]
-struct ReadByOAuthClients(Arc<AtomicBool>);
+/// Marks a request to a token endpoint, whose errors carry the members of RFC 6749 §5.2.
+#[derive(Debug, Clone, Copy)]
+struct ForOAuthClient;
 
-/// A layer for token endpoints: their errors carry `error` and `error_description` as well.
-pub async fn for_oauth_clients(request: Request, next: Next) -> Response {
-    if let Some(ReadByOAuthClients(mark)) = request.extensions().get() {
-        mark.store(true, Ordering::Relaxed);
+/// The layer that writes errors out, and answers `OPTIONS` with what the router allows. It knows the token endpoints
+/// by their paths, so that it knows one whatever becomes of the request, a panic included.
+pub(crate) async fn write_out(
+    State(token_endpoints): State<TokenEndpoints>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if token_endpoints.contains(request.extensions().get()) {
+        request.extensions_mut().insert(ForOAuthClient);
     }
-    next.run(request).await
-}
-
-/// The outermost layer: writes errors out, and answers `OPTIONS` with what the router allows.
-pub async fn write_out(mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(ReadByOAuthClients::default());
     let writer = Writer::of(&request);
     writer.write(next.run(request).await)
 }
 
-/// What has to be known of a request to write its errors out. For layers that need the answer's bytes before
-/// [`write_out`] gets it.
+/// Writes the errors of one request. For layers that need the bytes of an answer before it leaves through the
+/// outermost layers.
 #[derive(Debug)]
 pub struct Writer {
     method: Method,
     request_id: RequestId,
-    for_oauth: ReadByOAuthClients,
+    for_oauth: bool,
 }
 
 impl Writer {
@@ -122,7 +119,7 @@ impl Writer {
         Self {
             method: request.method().clone(),
             request_id: request.extensions().get().cloned().unwrap_or_default(),
-            for_oauth: request.extensions().get().cloned().unwrap_or_default(),
+            for_oauth: request.extensions().get::<ForOAuthClient>().is_some(),
         }
     }
 
@@ -139,7 +136,7 @@ impl Writer {
             (None, _) => return response,
         };
         log(&error);
-        let problem = describe(&error, &self.request_id, self.for_oauth.0.load(Ordering::Relaxed));
+        let problem = describe(&error, &self.request_id, self.for_oauth);
         render(&error, &problem, response, &self.method)
     }
 }
