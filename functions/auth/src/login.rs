@@ -1,14 +1,18 @@
 //! `POST /auth/login`
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
 use shared::http::{ClientIp, Error, Form, JsonResponse, Result};
 use shared::identity::passwords::Check;
 use shared::identity::tokens::Subject;
 use shared::identity::usernames;
-use shared::validation::{Fields, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::App;
@@ -19,15 +23,28 @@ use crate::security_log::Event;
 use crate::store::{Credentials, NewSession};
 
 /// The password grant (RFC 6749 §4.3.2).
-#[derive(ToSchema)]
 pub(crate) struct PasswordGrant {
     /// `password`, if it is sent at all.
-    #[schema(value_type = String, required = false, pattern = "^(password)?$", example = "password")]
     grant_type: Option<Paragraph<100>>,
-    #[schema(value_type = String, min_length = 1, max_length = 1000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "ada")]
     username: Paragraph<1000>,
-    #[schema(value_type = String, min_length = 1, format = Password, example = "correct horse battery")]
     password: Password,
+}
+
+impl PartialSchema for PasswordGrant {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::form("The password grant (RFC 6749 §4.3.2).")
+            .constant("grant_type", "password")
+            .explained("grant_type", "`password`, if it is sent at all.")
+            .required::<Paragraph<1000>>("username", "ada")
+            .required::<Password>("password", "correct horse battery")
+            .into()
+    }
+}
+
+impl ToSchema for PasswordGrant {
+    fn name() -> Cow<'static, str> {
+        "PasswordGrant".into()
+    }
 }
 
 impl FromFields for PasswordGrant {

@@ -1,14 +1,18 @@
 //! `POST /auth/password`
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::validation::{Fields, FromField as _, Raw};
 use shared::http::openapi::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
 use shared::http::{Caller, ClientIp, Error, JsonObject, Result};
 use shared::identity::passwords::Check;
 use shared::identity::sessions::SignedIn;
 use shared::identity::usernames::{self, Username};
-use utoipa::ToSchema;
+use shared::validation::{Fields, FieldsSchema, FromField as _, Raw};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
 use crate::guesses::{Guess, guarded};
@@ -17,13 +21,24 @@ use crate::security_log::Event;
 use crate::store::Credentials;
 
 /// A change of password.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
-    #[schema(value_type = String, format = Password, example = "correct horse battery")]
     current_password: Password,
-    #[schema(value_type = String, min_length = 8, max_length = 128, format = Password, example = "tr0ubador on a horse")]
     new_password: Password,
+}
+
+impl PartialSchema for PasswordChange {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::object("A change of password.")
+            .required::<Password>("current_password", "correct horse battery")
+            .required::<Policy>("new_password", "tr0ubador on a horse")
+            .into()
+    }
+}
+
+impl ToSchema for PasswordChange {
+    fn name() -> Cow<'static, str> {
+        "PasswordChange".into()
+    }
 }
 
 impl PasswordChange {

@@ -1,13 +1,17 @@
 //! `POST /auth/refresh`: refresh token rotation with reuse detection (RFC 9700 §4.14.2).
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
 use shared::http::{ClientIp, Error, FormOrJson, JsonResponse, Result};
 use shared::identity::tokens::{Claims, Kind, Subject};
 use shared::telemetry::metrics::{self, Metric};
-use shared::validation::{Fields, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
 use crate::grant::{Grants, RefreshToken, TokenAnswer, digest};
@@ -15,13 +19,26 @@ use crate::security_log::Event;
 use crate::store::{Rotation, Use};
 
 /// The refresh grant (RFC 6749 §6).
-#[derive(ToSchema)]
 pub(crate) struct RefreshGrant {
     /// `refresh_token`, if it is sent at all.
-    #[schema(value_type = String, required = false, pattern = "^(refresh_token)?$", example = "refresh_token")]
     grant_type: Option<Paragraph<100>>,
-    #[schema(value_type = String, min_length = 1, max_length = 10000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "eyJhbGciOiJFZERTQSIs…")]
     refresh_token: Paragraph<10_000>,
+}
+
+impl PartialSchema for RefreshGrant {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::form("The refresh grant (RFC 6749 §6).")
+            .constant("grant_type", "refresh_token")
+            .explained("grant_type", "`refresh_token`, if it is sent at all.")
+            .required::<Paragraph<10_000>>("refresh_token", "eyJhbGciOiJFZERTQSIs…")
+            .into()
+    }
+}
+
+impl ToSchema for RefreshGrant {
+    fn name() -> Cow<'static, str> {
+        "RefreshGrant".into()
+    }
 }
 
 impl FromFields for RefreshGrant {

@@ -1,5 +1,7 @@
 //! `POST /auth/register`
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,8 +10,10 @@ use shared::http::openapi::{IdempotencyKey, Idempotent, Stored, Throttled, WithC
 use shared::http::{ClientIp, Error, JsonObject, JsonResponse, Result};
 use shared::identity::usernames::Username;
 use shared::stores::idempotent_write::Ticket;
-use shared::validation::{Fields, FromField, Raw};
-use utoipa::ToSchema;
+use shared::validation::{Fields, FieldsSchema, FromField, Raw};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
 use crate::new_password::{Password, Policy};
@@ -17,17 +21,26 @@ use crate::security_log::Event;
 use crate::store::Account;
 
 /// A wish for an account.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
-    #[schema(value_type = String, min_length = 3, max_length = 50, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", example = "ada")]
     username: Username,
-    #[schema(value_type = String, min_length = 8, max_length = 128, format = Password, example = "correct horse battery")]
     password: Password,
-    /// Has no effect: everybody begins as a `user`.
-    #[schema(value_type = Value, required = false, deprecated)]
-    #[expect(dead_code, reason = "read for the documentation alone")]
-    role: (),
+}
+
+impl PartialSchema for Registration {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::object("A wish for an account.")
+            .required::<Username>("username", "ada")
+            .required::<Policy>("password", "correct horse battery")
+            .ignored("role")
+            .explained("role", "Has no effect: everybody begins as a `user`.")
+            .into()
+    }
+}
+
+impl ToSchema for Registration {
+    fn name() -> Cow<'static, str> {
+        "Registration".into()
+    }
 }
 
 impl Registration {
@@ -40,7 +53,7 @@ impl Registration {
         }
         // Clients of the Python original send a role; nobody chooses their own.
         let _ = fields.optional::<Ignored>("role");
-        Some(Self { username: username?, password: password?, role: () })
+        Some(Self { username: username?, password: password? })
     }
 }
 
@@ -82,8 +95,7 @@ pub(crate) async fn register(
     ticket: Ticket,
     body: JsonObject,
 ) -> Result<Response> {
-    let Registration { username, password, .. } =
-        body.read(|fields| Registration::read(fields, app.policy))?;
+    let Registration { username, password } = body.read(|fields| Registration::read(fields, app.policy))?;
     let hash = app.hasher.hash(&password.0).await?;
     let Some(Account { id, role }) = app.store.insert_user(&username, &hash, &ticket).await? else {
         return Err(Error::Conflict("This username is taken."));

@@ -1,5 +1,7 @@
 //! A playground for brute-force protection: one door, one right password (`letmein`), no account.
 
+use std::borrow::Cow;
+
 use axum::extract::{FromRef, State};
 use serde::Serialize;
 use shared::config::{self, Env};
@@ -12,8 +14,10 @@ use shared::protection::lockout::{Entry, Lockout, Rule};
 use shared::protection::quota::SECOND;
 use shared::protection::quotas;
 use shared::stores::redis::Redis;
-use shared::validation::{Fields, FromFields, Paragraph};
-use utoipa::ToSchema;
+use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
 /// 5 wrong guesses at one name from one network within 2 minutes lock the door for a minute.
@@ -43,13 +47,24 @@ impl Function for App {
 }
 
 /// A guess.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Guess {
-    #[schema(value_type = String, max_length = 200, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "ada")]
     username: Paragraph<200>,
-    #[schema(value_type = String, max_length = 200, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "letmein")]
     password: Paragraph<200>,
+}
+
+impl PartialSchema for Guess {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::object("A guess.")
+            .required::<Paragraph<200>>("username", "ada")
+            .required::<Paragraph<200>>("password", "letmein")
+            .into()
+    }
+}
+
+impl ToSchema for Guess {
+    fn name() -> Cow<'static, str> {
+        "Guess".into()
+    }
 }
 
 impl FromFields for Guess {

@@ -1,5 +1,9 @@
 //! Problem details (RFC 9457): the one form of every error, the router's own included.
+//!
+//! An [`Error`] travels outwards beside an empty body. The layer [`write_out`] gives it its body and headers, and does the
+//! same for the router's 404 and 405. On token endpoints it adds the members of RFC 6749 §5.2.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use axum::body::Body;
@@ -12,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::error::Error;
+use super::error::{Descriptor, Error};
 use super::routes::TokenEndpoints;
 use crate::validation::FieldError;
 
@@ -33,8 +37,8 @@ pub struct Problem {
     #[schema(example = 404)]
     status: u16,
     /// What happened, for a person.
-    #[schema(example = "There is nothing here.")]
-    detail: String,
+    #[schema(value_type = String, example = "There is nothing here.")]
+    detail: Cow<'static, str>,
     /// Names this request in the log.
     #[schema(example = "6b0e3d3e-0d6c-4a0e-9c39-6f3a1c2c6a10")]
     request_id: String,
@@ -47,18 +51,18 @@ pub struct Problem {
     oauth: Option<OAuthError>,
 }
 
-/// What token endpoints say beside it (RFC 6749 §5.2).
+/// The members that the problems of token endpoints have as well (RFC 6749 §5.2).
 #[derive(Debug, Serialize, ToSchema)]
 struct OAuthError {
     /// The error, in the words of RFC 6749.
     #[schema(example = "invalid_grant")]
     error: &'static str,
     /// `detail` again.
-    #[schema(example = "The credentials are not valid.")]
-    error_description: String,
+    #[schema(value_type = String, example = "The credentials are not valid.")]
+    error_description: Cow<'static, str>,
 }
 
-/// A problem of an endpoint that OAuth clients read, for its documentation.
+/// A problem of a token endpoint, for the `OpenAPI` description.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the OpenAPI generator alone")]
 pub(super) struct TokenProblem {
@@ -136,8 +140,9 @@ impl Writer {
             (None, _) => return response,
         };
         log(&error);
-        let problem = describe(&error, &self.request_id, self.for_oauth);
-        render(&error, &problem, response, &self.method)
+        let descriptor = error.descriptor();
+        let body = describe(&error, &descriptor, &self.request_id, self.for_oauth);
+        render(&descriptor, &body, response, &self.method)
     }
 }
 
@@ -148,32 +153,27 @@ fn options(router_answer: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-fn describe(error: &Error, request_id: &RequestId, for_oauth: bool) -> Problem {
-    let status = error.status();
+fn describe(error: &Error, told: &Descriptor, request_id: &RequestId, for_oauth: bool) -> Problem {
+    let oauth = OAuthError { error: told.oauth_code, error_description: told.detail.clone() };
     Problem {
-        kind: format!("urn:problem-type:bookshelf:{}", error.code()),
-        title: status.canonical_reason().unwrap_or_default(),
-        status: status.as_u16(),
-        detail: error.detail(),
+        kind: format!("urn:problem-type:bookshelf:{}", told.code),
+        title: told.status.canonical_reason().unwrap_or_default(),
+        status: told.status.as_u16(),
+        detail: told.detail.clone(),
         request_id: request_id.to_string(),
         errors: error.fields().to_vec(),
-        oauth: for_oauth.then(|| OAuthError::of(error)),
+        oauth: for_oauth.then_some(oauth),
     }
 }
 
-impl OAuthError {
-    fn of(error: &Error) -> Self {
-        Self { error: error.oauth_code(), error_description: error.detail() }
-    }
-}
-
-/// `error` as it is written out, for the documentation.
+/// `error` as it is written out, for the `OpenAPI` description.
 pub(super) fn example(error: &Error, for_oauth: bool) -> Value {
     let request_id = RequestId::new("6b0e3d3e-0d6c-4a0e-9c39-6f3a1c2c6a10".to_owned());
-    serde_json::to_value(describe(error, &request_id, for_oauth)).unwrap_or_default()
+    let problem = describe(error, &error.descriptor(), &request_id, for_oauth);
+    serde_json::to_value(problem).unwrap_or_default()
 }
 
-fn render(error: &Error, problem: &Problem, response: Response, method: &Method) -> Response {
+fn render(told: &Descriptor, problem: &Problem, response: Response, method: &Method) -> Response {
     let (mut parts, _) = response.into_parts();
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let headers = &mut parts.headers;
@@ -181,17 +181,17 @@ fn render(error: &Error, problem: &Problem, response: Response, method: &Method)
     // A cache may keep a 404 or 405 that says nothing about it (RFC 9111 §4.2.2); what failed may work next time.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.remove(CONTENT_LENGTH);
-    if let Some(wait) = error.retry_after() {
+    if let Some(wait) = told.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
-    if let Some(challenge) = error.challenge() {
+    if let Some(challenge) = told.challenge {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     let body = if method == Method::HEAD { Body::empty() } else { Body::from(body) };
     Response::from_parts(parts, body)
 }
 
-/// `wait` in seconds, rounded up: who waits that long has waited long enough.
+/// `wait` in seconds, rounded up: a caller who waits that long has waited long enough.
 pub(super) fn whole_seconds(wait: std::time::Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

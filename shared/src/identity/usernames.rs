@@ -1,12 +1,11 @@
 //! Usernames: what is accepted, and when two are the same.
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use unicode_normalization::UnicodeNormalization as _;
+use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
 
 use crate::validation::{FromField, Raw};
 
@@ -81,13 +80,8 @@ fn is_invisible(character: char) -> bool {
 impl PartialSchema for Username {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String);
-        text.min_length(Some(*LENGTH.start())).max_length(Some(*LENGTH.end())).into()
-    }
-}
-
-impl ToSchema for Username {
-    fn name() -> Cow<'static, str> {
-        "Username".into()
+        let text = text.min_length(Some(*LENGTH.start())).max_length(Some(*LENGTH.end()));
+        text.pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$")).into()
     }
 }
 

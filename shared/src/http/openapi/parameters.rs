@@ -6,8 +6,9 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
-use super::text;
-use crate::http::{IfMatch, IfNoneMatch, NumericId, UuidId};
+use super::headers::text;
+use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::http::extract::{NumericId, UuidId};
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
