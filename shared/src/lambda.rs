@@ -1,4 +1,8 @@
 //! A function under the Lambda runtime: from the start of the process to the answer of one event.
+//!
+//! [`serve`] is the whole `main` of a function: it reads the environment, prepares a [`Gateway`] and gives it one event
+//! after another. The gateway guards the event, converts it into a request, and sends that through the middleware stack
+//! to the router.
 
 pub mod event;
 pub mod function;
@@ -23,7 +27,7 @@ use crate::config::{self, Env};
 use crate::http::invalid_event::InvalidEvent;
 use crate::telemetry;
 
-/// A function that answers events.
+/// A function that answers events: its router, and how events become requests for it.
 #[derive(Clone)]
 pub struct Gateway {
     router: Router,
@@ -57,7 +61,7 @@ impl Gateway {
     }
 }
 
-/// What Lambda, or whatever stands in for it, sets; the runtime panics where one is missing.
+/// The variables that Lambda sets. Without one of them the runtime would panic.
 const RUNTIME_VARIABLES: [&str; 4] = [
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -105,7 +109,7 @@ where
         Err(error) => return fail("can not start", &error),
     };
     let service = service_fn(move |event| {
-        // On the heap, for the runtime passes it through many hands.
+        // On the heap, since the runtime moves it several times.
         let handling = Box::pin(handler(event));
         async { handling.await.map_err(|error| diagnose(&error)) }
     });
@@ -124,7 +128,8 @@ async fn start<Handler>(
     prepare(env).await
 }
 
-/// One event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is asked to end.
+/// Handles one event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is told
+/// to end.
 async fn work<S, Answer>(service: S) -> Result<(), lambda_runtime::Error>
 where
     S: Service<LambdaEvent<Box<RawValue>>, Response = Answer, Error = Diagnostic> + Clone + Send + 'static,
@@ -139,7 +144,8 @@ where
     }
 }
 
-/// What Lambda is told of an event that has no answer. The runtime's own conversions would call every error a box.
+/// The report to Lambda of an event that has no answer. The runtime's own conversions would name every error type
+/// `Box`.
 pub fn diagnose<Failure: std::error::Error>(failure: &Failure) -> Diagnostic {
     Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: failure.to_string() }
 }

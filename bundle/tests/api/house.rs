@@ -1,34 +1,23 @@
-//! The rules of the house: who may import whom, who may read the environment, who may name a status.
+//! The architecture of `shared` and the functions, held as tests: which module may import which, read the environment,
+//! name a status, add a route or declare a quota.
 //!
-//! They read the source as text; a comment line does not count.
+//! The tests read the source as text; a comment line does not count.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms of `shared` in order of dependency, as `shared/src/lib.rs` lists them.
-const ROOMS: [&str; 23] = [
-    "env",
+/// The modules of `shared` in order of dependency, as `shared/src/lib.rs` lists them.
+const MODULES: [&str; 11] = [
+    "config",
     "telemetry",
-    "metrics",
     "fingerprint",
-    "freeze",
-    "tls",
-    "iam",
-    "postgres",
-    "redis",
+    "stores",
     "cache",
-    "limiter",
-    "lockout",
-    "tokens",
-    "passwords",
-    "sessions",
-    "once",
-    "fields",
-    "usernames",
-    "function",
+    "protection",
+    "validation",
+    "identity",
     "http",
-    "event",
     "lambda",
     "testing",
 ];
@@ -83,15 +72,15 @@ fn offenders(sources: &BTreeMap<String, Vec<String>>, is_wrong: impl Fn(&str, &s
         .collect()
 }
 
-fn position(room: &str) -> Option<usize> {
-    ROOMS.iter().position(|other| *other == room)
+fn position(module: &str) -> Option<usize> {
+    MODULES.iter().position(|other| *other == module)
 }
 
 #[test]
-fn a_room_imports_only_rooms_above_it() {
+fn a_module_imports_only_modules_above_it() {
     for (file, lines) in sources("shared/src") {
-        let room = file.trim_start_matches("shared/src/").split(['/', '.']).next().unwrap();
-        let here = position(room).unwrap_or(ROOMS.len());
+        let module = file.trim_start_matches("shared/src/").split(['/', '.']).next().unwrap();
+        let here = position(module).unwrap_or(MODULES.len());
         // On one line, so that a list that spans several is one list.
         for used in words_after(&lines.concat(), "crate::") {
             assert!(position(used).is_none_or(|used| used <= here), "{file} imports {used}");
@@ -100,15 +89,15 @@ fn a_room_imports_only_rooms_above_it() {
 }
 
 #[test]
-fn the_map_lists_the_rooms_in_this_order() {
+fn the_map_lists_the_modules_in_this_order() {
     let map = fs::read_to_string(root().join("shared/src/lib.rs")).unwrap();
-    // The first column of the table holds rooms, each in backquotes.
+    // The first column of the table holds modules, each in backquotes.
     let columns = map.lines().filter_map(|line| line.strip_prefix("//! | ")?.split(" | ").next());
     let listed: Vec<_> = columns.flat_map(|column| column.split('`').skip(1).step_by(2)).collect();
-    let listed: Vec<_> = listed.into_iter().map(|room| room.trim_start_matches("mod@")).collect();
-    assert_eq!(listed, ROOMS);
-    for room in ROOMS {
-        assert!(map.contains(&format!("mod {room};")), "{room} is not a room");
+    let listed: Vec<_> = listed.into_iter().map(|module| module.trim_start_matches("mod@")).collect();
+    assert_eq!(listed, MODULES);
+    for module in MODULES {
+        assert!(map.contains(&format!("mod {module};")), "{module} is not a module");
     }
 }
 
@@ -127,13 +116,13 @@ fn functions_do_not_import_each_other() {
 }
 
 #[test]
-fn only_one_room_reads_the_environment() {
+fn only_one_module_reads_the_environment() {
     let mut all = sources("shared");
     all.extend(sources("functions"));
     let wrong = offenders(&all, |file, line| {
         // A build script learns from cargo where to write; it is no part of a function.
-        let permitted =
-            ["shared/src/env.rs", "shared/src/testing/stage.rs", "functions/system/build.rs"].contains(&file);
+        let permitted = ["shared/src/config.rs", "shared/src/testing/stage.rs", "functions/system/build.rs"]
+            .contains(&file);
         !permitted && (line.contains("env::var") || line.contains("clippy::disallowed_methods"))
     });
     assert_eq!(wrong, [""; 0]);
@@ -159,6 +148,32 @@ fn failures_get_their_status_in_one_place() {
         }
     });
     assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn every_quota_is_in_the_table() {
+    let mut all = sources("shared/src");
+    all.extend(sources("functions"));
+    // Unit tests may make some of their own.
+    for lines in all.values_mut() {
+        let code = lines.iter().position(|line| line.contains("#[cfg(test)]")).unwrap_or(lines.len());
+        lines.truncate(code);
+    }
+    let wrong = offenders(&all, |file, line| {
+        file != "shared/src/protection/quotas.rs" && line.contains("Quota::new(")
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn every_route_is_added_in_one_way() {
+    let mut all = sources("shared");
+    all.extend(sources("functions"));
+    let wrong = offenders(&all, |file, line| {
+        file != "shared/src/http/routes.rs"
+            && (line.contains("OpenApiRouter") || line.contains("Router::new("))
+    });
+    assert_eq!(wrong, [""; 0], "a route that `Routes` does not know serves what the event guard refused");
 }
 
 #[test]

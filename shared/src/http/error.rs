@@ -4,15 +4,14 @@
 //! the problem document (RFC 9457), the words of OAuth, the headers, and the words of the `OpenAPI` description.
 //! [`problem`](super::problem) writes it out.
 
+mod conversions;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::identity::passwords;
-use crate::protection::{limiter, lockout};
-use crate::stores::{idempotent_write, postgres, redis};
 use crate::validation::FieldError;
 
 /// What a handler answers with, or why it can't.
@@ -263,50 +262,5 @@ impl IntoResponse for Error {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-impl From<postgres::Error> for Error {
-    fn from(error: postgres::Error) -> Self {
-        match error {
-            postgres::Error::Unavailable(_) => Self::Unavailable(error.to_string()),
-            postgres::Error::Taken(_) | postgres::Error::Refused(_) => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-impl From<idempotent_write::Error> for Error {
-    fn from(error: idempotent_write::Error) -> Self {
-        match error {
-            idempotent_write::Error::Postgres(error) => error.into(),
-            idempotent_write::Error::OtherContent => Self::KeyReused,
-        }
-    }
-}
-
-impl From<redis::Unavailable> for Error {
-    fn from(error: redis::Unavailable) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl From<limiter::Unavailable> for Error {
-    fn from(error: limiter::Unavailable) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl From<lockout::Error> for Error {
-    fn from(error: lockout::Error) -> Self {
-        match error {
-            lockout::Error::Redis(error) => error.into(),
-            lockout::Error::Fallback(error) => error.into(),
-        }
-    }
-}
-
-impl From<passwords::Unfinished> for Error {
-    fn from(error: passwords::Unfinished) -> Self {
-        Self::Unavailable(error.to_string())
     }
 }

@@ -26,7 +26,7 @@ pub trait FromFields: Sized {
     fn from_fields(fields: &mut Fields) -> Option<Self>;
 }
 
-/// What a partial update says of one field.
+/// One field of a partial update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change<T> {
     /// Not mentioned: stays as it is.
@@ -36,7 +36,7 @@ pub enum Change<T> {
 }
 
 impl<T> Change<T> {
-    /// What it is set to, if it is mentioned.
+    /// The new value, if the field is mentioned.
     pub fn set(&self) -> Option<&T> {
         match self {
             Self::Keep => None,
@@ -45,7 +45,7 @@ impl<T> Change<T> {
     }
 }
 
-/// The values of one request, and what was found wrong with them so far.
+/// The values of one request that are still to be read, and the problems so far.
 #[derive(Debug, Default)]
 pub struct Fields {
     values: BTreeMap<String, Raw>,
@@ -58,7 +58,7 @@ impl Fields {
         Self::read_with(values, T::from_fields)
     }
 
-    /// Reads `values` by a rule that takes more than the values, configuration for instance.
+    /// Reads `values` by a rule that needs more than the values, configuration for instance.
     pub fn read_with<T>(
         values: BTreeMap<String, Raw>,
         rule: impl FnOnce(&mut Self) -> Option<T>,

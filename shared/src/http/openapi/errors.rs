@@ -1,5 +1,7 @@
-//! The failures that operations name. A function makes its description at each start and throws it away, so there a
-//! failure is a name only; it is written out where somebody reads the document.
+//! The failures that operations name.
+//!
+//! A function builds its description at each start and throws it away. So there a failure is a mere reference by name,
+//! which is replaced by the whole response, with an example, where the document is read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::http::problem::{self, MEDIA_TYPE, Problem, TokenProblem};
 
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// Something that may go wrong. Of several reasons for one status the last gives the example.
+/// A response to a failure. Of several reasons for one status the last gives the example.
 #[derive(Clone, Copy)]
 pub(super) struct Failure {
     name: &'static str,
@@ -70,9 +72,9 @@ const ALL: [Failure; 16] = [
     UNAVAILABLE,
 ];
 
-/// Before the name of a failure, where it stands for what a caller sees.
+/// The prefix of a reference to a failure.
 const NAMED: &str = "failure:";
-/// The same, for what OAuth clients see.
+/// The prefix of a reference to a failure of a token endpoint.
 const NAMED_TO_OAUTH_CLIENTS: &str = "failure-to-oauth-clients:";
 
 /// The failures by name.
@@ -80,12 +82,12 @@ pub(super) fn named<const N: usize>(failures: [Failure; N]) -> Responses {
     failures.into_iter().map(|failure| failure.after(NAMED)).collect()
 }
 
-/// The failures by name, for a route that OAuth clients post to.
+/// The failures by name, for a token endpoint.
 pub(super) fn named_to_oauth_clients<const N: usize>(failures: [Failure; N]) -> Responses {
     failures.into_iter().map(|failure| failure.after(NAMED_TO_OAUTH_CLIENTS)).collect()
 }
 
-/// Puts what a caller sees, with an example, where a failure is named.
+/// Replaces a reference to a failure by its response.
 pub(super) fn write_out(response: &mut RefOr<Response>) {
     let RefOr::Ref(Ref { ref_location, .. }) = response else { return };
     for (before, for_oauth) in [(NAMED, false), (NAMED_TO_OAUTH_CLIENTS, true)] {

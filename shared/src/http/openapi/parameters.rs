@@ -1,4 +1,4 @@
-//! What the extractors of `http` read from path and headers, for the documentation.
+//! The parameters that the extractors of `http` read from path and headers, for the `OpenAPI` description.
 
 use serde_json::json;
 use utoipa::IntoParams;
@@ -38,7 +38,7 @@ impl IntoParams for UuidId {
 /// 1 to 255 visible characters without a comma or a quote, or a string as in RFC 9651 §3.3.3.
 const KEY: &str = r#"^([!#-+\--~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
 
-/// The header of a request that may be sent again and is done once.
+/// The header of a request that may be sent again, and is then not done again.
 pub struct IdempotencyKey;
 
 impl IntoParams for IdempotencyKey {
@@ -53,7 +53,7 @@ impl IntoParams for IdempotencyKey {
     }
 }
 
-/// The example is what a page fills in for a person who tries the operation: it stands in nobody's way.
+/// The example is what Swagger UI fills in for a person who tries the operation, so it must not make that fail.
 fn condition(name: &str, which: &str, example: &str) -> Parameter {
     let description = format!("`*`, or entity tags (RFC 9110 §8.8.3) {which}");
     let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header);
