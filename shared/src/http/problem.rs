@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -17,7 +18,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::error::{Descriptor, Error};
-use super::routes::TokenEndpoints;
 use crate::validation::FieldError;
 
 /// The media type of a problem.
@@ -51,7 +51,7 @@ pub struct Problem {
     oauth: Option<OAuthError>,
 }
 
-/// The members that the problems of token endpoints have as well (RFC 6749 §5.2).
+/// What token endpoints say beside it (RFC 6749 §5.2).
 #[derive(Debug, Serialize, ToSchema)]
 struct OAuthError {
     /// The error, in the words of RFC 6749.
@@ -62,7 +62,7 @@ struct OAuthError {
     error_description: Cow<'static, str>,
 }
 
-/// A problem of a token endpoint, for the `OpenAPI` description.
+/// A problem of an endpoint that OAuth clients read, for its documentation.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the OpenAPI generator alone")]
 pub(super) struct TokenProblem {
@@ -86,6 +86,22 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+/// The paths of the routes that OAuth clients post to.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenEndpoints(Arc<[String]>);
+
+impl TokenEndpoints {
+    /// Those with these paths, written as the router has them.
+    pub(super) fn new(paths: Vec<String>) -> Self {
+        Self(paths.into())
+    }
+
+    /// Whether `route` is one of them.
+    fn contains(&self, route: Option<&MatchedPath>) -> bool {
+        route.is_some_and(|route| self.0.iter().any(|path| path == route.as_str()))
     }
 }
 

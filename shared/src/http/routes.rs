@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::MatchedPath;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -15,6 +14,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 
 use super::invalid_event::reject_invalid_event;
+use super::problem::TokenEndpoints;
 use super::rate_limit::{self, RateLimit};
 use crate::identity::tokens::Verifier;
 use crate::protection::limiter::Limiter;
@@ -78,7 +78,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// The router, and which of its routes are token endpoints.
     pub(crate) fn into_parts(self) -> (Router<S>, TokenEndpoints) {
-        (self.router.into(), TokenEndpoints(self.token_endpoints.into()))
+        (self.router.into(), TokenEndpoints::new(self.token_endpoints))
     }
 
     fn add_limited(self, rule: RateLimit, routes: UtoipaMethodRouter<S>) -> Self {
@@ -89,16 +89,5 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     fn add(self, routes: UtoipaMethodRouter<S>) -> Self {
         Self { router: self.router.routes(routes), ..self }
-    }
-}
-
-/// The paths of the routes that OAuth clients post to.
-#[derive(Debug, Clone)]
-pub(crate) struct TokenEndpoints(Arc<[String]>);
-
-impl TokenEndpoints {
-    /// Whether `route` is one of them.
-    pub(super) fn contains(&self, route: Option<&MatchedPath>) -> bool {
-        route.is_some_and(|route| self.0.iter().any(|path| path == route.as_str()))
     }
 }
