@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 
 use self::event::NotHttp;
 use self::function::Function;
-use self::shutdown::InFlight;
+use self::shutdown::{InFlight, shutdown_signal};
 use crate::config::{self, Env};
 use crate::http::invalid_event::InvalidEvent;
 use crate::telemetry;
@@ -128,8 +128,8 @@ async fn start<Handler>(
     prepare(env).await
 }
 
-/// Handles one event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is told
-/// to end.
+/// Handles one event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is
+/// told to end.
 async fn work<S, Answer>(service: S) -> Result<(), lambda_runtime::Error>
 where
     S: Service<LambdaEvent<Box<RawValue>>, Response = Answer, Error = Diagnostic> + Clone + Send + 'static,
@@ -140,7 +140,7 @@ where
     let runtime = Runtime::new(service).layer(in_flight.clone());
     tokio::select! {
         served = runtime.run_concurrent() => served,
-        () = shutdown::shutdown_signal(in_flight) => Ok(()),
+        () = shutdown_signal(in_flight) => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The responses that operations have in common, for the `OpenAPI` description.
 //!
-//! Each type here is a group of responses, which the attribute on a handler names: `responses(.., WithJson, Throttled)`.
+//! Each type here is a group of responses, which the attribute on a handler names, as in `responses(WithJson, Stored)`.
 //! Statuses, texts and headers are those of the errors themselves. [`complete`] then adds what attributes can't say.
 
 mod errors;

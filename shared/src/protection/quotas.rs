@@ -25,8 +25,8 @@ pub const LOGIN_SIM: Quota = Quota::new("login_sim", 3).per(MINUTE);
 /// The whole table.
 pub const ALL: [Quota; 6] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM];
 
-/// The table with the overrides of the variables `RATE_LIMIT_<NAME>`. Such a variable without a quota is an error, since
-/// its author believes that it changes something.
+/// The table with the overrides of the variables `RATE_LIMIT_<NAME>`. Such a variable without a quota is an error,
+/// since its author believes that it changes something.
 pub(super) fn from_env(env: &Env) -> Result<Vec<Quota>, Error> {
     if let Some(unknown) = env.names_starting_with(VARIABLE_PREFIX).into_iter().find(|name| !is_known(name)) {
         return Err(Error::invalid(unknown, "is for no quota of this API"));
