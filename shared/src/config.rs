@@ -1,7 +1,7 @@
 //! Configuration: the one place that reads the environment.
 //!
-//! Each room takes what it needs in a `from_env`, once, at the start. [`Env`] remembers which names
-//! were asked for, so that a test can hold them against what a function is given in deployment.
+//! Each module takes the variables it needs in a `from_env`, once, at the start. [`Env`] remembers which names were
+//! asked for, so that a test can compare them with the variables that a function is given in its deployment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -32,18 +32,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// An unusable value: `problem` continues the sentence "`NAME` …" and must not quote the value.
+    /// A value that can't be used: `problem` continues the sentence "`NAME` …" and must not quote the value.
     pub fn invalid(name: &str, problem: impl Display) -> Self {
         Self::Invalid { name: name.to_owned(), problem: problem.to_string() }
     }
 }
 
 impl Env {
-    /// What this process was started with.
+    /// The variables of this process.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Self {
-        // `vars` would panic on what is not UTF-8, and print it.
+        // `vars` would panic on a value that is not UTF-8, and print it.
         Self::of(std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
         }))
@@ -86,6 +86,13 @@ impl Env {
                 Error::invalid(name, format_args!("is not a valid {}", std::any::type_name::<T>()))
             }),
         }
+    }
+
+    /// The names with this prefix of the variables that are set and not empty.
+    #[must_use]
+    pub fn names_starting_with(&self, prefix: &str) -> Vec<&str> {
+        let set = self.values.iter().filter(|(name, value)| name.starts_with(prefix) && !value.is_empty());
+        set.map(|(name, _)| name.as_str()).collect()
     }
 
     /// Every name that was asked for so far.

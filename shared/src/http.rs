@@ -1,4 +1,4 @@
-//! HTTP: what a request may look like, who sends it, and what every response looks like.
+//! HTTP: extractors, responses, errors, and the routes with the layers that every one of them has.
 
 pub mod caller;
 pub mod client_ip;
@@ -6,15 +6,17 @@ pub mod conditional;
 pub mod error;
 pub mod extract;
 mod idempotent_write;
+pub(crate) mod invalid_event;
 pub mod json_response;
 pub mod openapi;
 pub mod problem;
-pub mod rate_limit;
+mod rate_limit;
+pub mod routes;
 
 pub use caller::{Admin, Caller};
 pub use client_ip::ClientIp;
 pub use conditional::{EntityTag, IfMatch, IfNoneMatch};
 pub use error::{Error, Result};
 pub use extract::{Form, FormOrJson, Json, JsonObject, NumericId, Query, UuidId};
-pub use json_response::Answer;
-pub use rate_limit::throttle;
+pub use json_response::JsonResponse;
+pub use routes::Routes;

@@ -1,8 +1,12 @@
 //! A function under the Lambda runtime: from the start of the process to the answer of one event.
+//!
+//! [`serve`] is the whole `main` of a function: it reads the environment, prepares a [`Gateway`] and gives it one event
+//! after another. The gateway guards the event, converts it into a request, and sends that through the middleware stack
+//! to the router.
 
 pub mod event;
 pub mod function;
-pub mod middleware;
+mod middleware;
 mod shutdown;
 
 use std::future::Future;
@@ -16,15 +20,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tower::ServiceExt as _;
 
-use shutdown::InHand;
-
 use self::event::NotHttp;
 use self::function::Function;
-use self::middleware as edge;
+use self::shutdown::{InFlight, shutdown_signal};
 use crate::config::{self, Env};
+use crate::http::invalid_event::InvalidEvent;
 use crate::telemetry;
 
-/// A function that answers events.
+/// A function that answers events: its router, and how events become requests for it.
 #[derive(Clone)]
 pub struct Gateway {
     router: Router,
@@ -38,17 +41,18 @@ impl Gateway {
         if stage_prefix.as_ref().is_some_and(|prefix| !prefix.starts_with('/') || prefix.ends_with('/')) {
             return Err(config::Error::invalid("STAGE_PREFIX", "does not look like /prod"));
         }
-        Ok(Self { router: edge::router(F::from_env(env)?), stage_prefix })
+        Ok(Self { router: middleware::router(F::from_env(env)?), stage_prefix })
     }
 
     /// Answers one event in the form that its sender expects.
     pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
         let mut request = event::read(&event.payload)?;
-        let verdict = event::guard(&mut request, self.stage_prefix.as_deref());
+        let refusal = event::guard(&mut request, self.stage_prefix.as_deref()).err().map(InvalidEvent);
         let router = self.router.clone();
         let service = service_fn(move |mut request: Request| {
-            // A refusal goes the same way as a request, so that it is written out and logged like any other.
-            request.extensions_mut().insert(verdict.clone());
+            if let Some(refusal) = &refusal {
+                request.extensions_mut().insert(refusal.clone());
+            }
             router.clone().oneshot(request)
         });
         let event = LambdaEvent { payload: request, context: event.context };
@@ -57,7 +61,7 @@ impl Gateway {
     }
 }
 
-/// What Lambda, or whatever stands in for it, sets; the runtime panics where one is missing.
+/// The variables that Lambda sets. Without one of them the runtime would panic.
 const RUNTIME_VARIABLES: [&str; 4] = [
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -105,7 +109,7 @@ where
         Err(error) => return fail("can not start", &error),
     };
     let service = service_fn(move |event| {
-        // On the heap, for the runtime passes it through many hands.
+        // On the heap, since the runtime moves it several times.
         let handling = Box::pin(handler(event));
         async { handling.await.map_err(|error| diagnose(&error)) }
     });
@@ -124,22 +128,24 @@ async fn start<Handler>(
     prepare(env).await
 }
 
-/// One event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is asked to end.
+/// Handles one event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is
+/// told to end.
 async fn work<S, Answer>(service: S) -> Result<(), lambda_runtime::Error>
 where
     S: Service<LambdaEvent<Box<RawValue>>, Response = Answer, Error = Diagnostic> + Clone + Send + 'static,
     S::Future: Send,
     Answer: Serialize + Send + 'static,
 {
-    let in_hand = InHand::nothing();
-    let runtime = Runtime::new(service).layer(in_hand.clone());
+    let in_flight = InFlight::default();
+    let runtime = Runtime::new(service).layer(in_flight.clone());
     tokio::select! {
         served = runtime.run_concurrent() => served,
-        () = in_hand.asked_to_end() => Ok(()),
+        () = shutdown_signal(in_flight) => Ok(()),
     }
 }
 
-/// What Lambda is told of an event that has no answer. The runtime's own conversions would call every error a box.
+/// The report to Lambda of an event that has no answer. The runtime's own conversions would name every error type
+/// `Box`.
 pub fn diagnose<Failure: std::error::Error>(failure: &Failure) -> Diagnostic {
     Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: failure.to_string() }
 }

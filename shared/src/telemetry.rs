@@ -1,6 +1,9 @@
 //! The log: one JSON object a line on standard output, where Lambda collects it.
+//!
+//! [`start`] decides by level and target which events are logged, and the log's lines carry the [`request_span`] that
+//! they were logged in. [`metrics`] counts what alarms look at.
 
-mod log_line;
+mod json_format;
 pub mod metrics;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +15,14 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Env, Error};
-pub use log_line::Line;
+pub use json_format::JsonFormat;
 
 /// The target of security events, which are logged at every level.
 pub const SECURITY: &str = "security";
 
-/// Libraries, by how their names begin, that log what they carry when asked for more than this: whole events, with
-/// passwords and tokens, or what goes into a signature.
-const TALKATIVE: [&str; 9] =
+/// Libraries, by the beginnings of their names, that would log secrets below the level `info`: whole events with
+/// passwords and tokens, or the input of a signature.
+const VERBOSE_LIBRARIES: [&str; 9] =
     ["lambda_runtime", "lambda_http", "tokio_postgres", "redis", "hyper", "tower", "aws_", "h2", "rustls"];
 
 /// Starts logging at the level of `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`, `off`; default `info`).
@@ -30,8 +33,8 @@ pub fn start(env: &Env) -> Result<(), Error> {
     Ok(())
 }
 
-/// What every log line about a request carries, security events at any level included: the request's id, and
-/// whether it is the first one of this process.
+/// The span of one request, which all its log lines carry, security events at any level included: the request's id,
+/// and whether it is the first one of this process.
 pub fn request_span(id: &str) -> Span {
     static COLD: AtomicBool = AtomicBool::new(true);
     tracing::info_span!(target: SECURITY, "request", request_id = id, cold_start = COLD.swap(false, Ordering::Relaxed))
@@ -45,7 +48,7 @@ fn filter(env: &Env) -> Result<Targets, Error> {
             .parse()
             .map_err(|_| Error::invalid(NAME, "is not one of error, warn, info, debug, trace and off"))?,
     };
-    let quiet = TALKATIVE.map(|library| (library, level.min(LevelFilter::INFO)));
+    let quiet = VERBOSE_LIBRARIES.map(|library| (library, level.min(LevelFilter::INFO)));
     Ok(Targets::new().with_default(level).with_targets(quiet).with_target(SECURITY, LevelFilter::INFO))
 }
 
@@ -53,7 +56,7 @@ fn format<S>() -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
 {
-    tracing_subscriber::fmt::layer().fmt_fields(Line).event_format(Line)
+    tracing_subscriber::fmt::layer().fmt_fields(JsonFormat).event_format(JsonFormat)
 }
 
 #[cfg(test)]
@@ -76,7 +79,7 @@ mod tests {
     #[test]
     fn no_level_makes_libraries_log_what_they_carry() {
         assert!(enables("trace", "auth::login", Level::TRACE));
-        for library in TALKATIVE {
+        for library in VERBOSE_LIBRARIES {
             assert!(!enables("trace", &format!("{library}::runtime"), Level::DEBUG), "{library}");
             assert!(!enables("error", library, Level::WARN), "{library}");
         }

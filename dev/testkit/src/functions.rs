@@ -49,7 +49,7 @@ impl Registered {
             purpose: Some(purpose),
             reads_a_secret: false,
             start: |env| Ok(Arc::new(Gateway::from_env::<F>(env)?)),
-            operations: |_| Ok(F::routes().into_openapi()),
+            operations: |env| Ok(F::from_env(env)?.routes().into_openapi()),
         }
     }
 

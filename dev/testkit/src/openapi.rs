@@ -21,6 +21,9 @@ Books, with sign-in, roles, rate limits and brute-force protection.
 const HERE: &str = ".";
 
 /// The document that `openapi.json` holds.
+///
+/// # Panics
+/// When a function does not start with the variables of this module.
 #[must_use]
 pub fn openapi() -> OpenApi {
     let license = License::builder().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0"));
@@ -48,7 +51,7 @@ pub fn openapi() -> OpenApi {
 /// The document as it is written: indented, with a line end at the end.
 ///
 /// # Panics
-/// Never: a document is made of strings and maps.
+/// As [`openapi`] does: a document itself is made of strings and maps.
 #[must_use]
 pub fn openapi_json() -> String {
     openapi().to_pretty_json().expect("a document serialises") + "\n"

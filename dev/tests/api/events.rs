@@ -1,7 +1,7 @@
 //! Events as API Gateway sends them, and as it never would.
 
 use serde_json::{Value, json};
-use testkit::{Client, TestContext};
+use testkit::{Client, Response, TestContext};
 
 use crate::users::{assert_problem, books, sign_up};
 
@@ -201,6 +201,40 @@ async fn a_refused_event_for_a_token_endpoint_is_refused_as_oauth_clients_expect
         let answer = auth.send_event(&event.to_string()).await.unwrap();
         assert_eq!(assert_problem(&answer, 400)["error"], "invalid_request");
         assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}
+
+#[tokio::test]
+async fn a_route_without_a_quota_does_not_serve_a_refused_event() {
+    let context = TestContext::new().await;
+    let system = Client::start::<system::App>(context.env()).unwrap();
+    assert_eq!(system.send_event(&v2("GET", "/health", "").to_string()).await.unwrap().status, 200);
+    let broken = |mut event: Value| {
+        event["isBase64Encoded"] = true.into();
+        event["body"] = "***".into();
+        event
+    };
+    let long = format!("a={}", "x".repeat(70_000));
+    for event in [
+        broken(v2("GET", "/health", "")),
+        broken(v2("HEAD", "/health", "")),
+        broken(v1("GET", "/health", "")),
+        v2("GET", "/health", &long),
+        v1("GET", "/health", &long),
+    ] {
+        assert_problem_or_head(&system.send_event(&event.to_string()).await.unwrap());
+    }
+    for path in ["/health/../health", "/health\\", "/health\0", "health"] {
+        let answer = system.send_event(&v2("GET", path, "").to_string()).await.unwrap();
+        assert_problem(&answer, 404);
+    }
+}
+
+/// A 400, with a problem as its body unless `HEAD` asked.
+fn assert_problem_or_head(answer: &Response) {
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    if !answer.text().is_empty() {
+        assert_problem(answer, 400);
     }
 }
 

@@ -5,16 +5,16 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::process::Command;
 
-use axum::routing::get;
 use serde_json::json;
 use shared::config::{self, Env};
+use shared::http::Routes;
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
 use shared::stores::redis::Redis;
 use stack::environment::ExecutionEnvironment;
 use stack::workspace;
 use testkit::{Client, TestContext};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::environments::{hold_migrations, migrate, until_migrations_wait};
 use crate::users::assert_problem;
@@ -93,18 +93,22 @@ impl Function for Mistaken {
     const NAME: &'static str = "mistaken";
 
     fn from_env(env: &Env) -> Result<Self, config::Error> {
-        Ok(Self(Limiter::from_env(env, Redis::from_env(env)?, &[])?))
+        Ok(Self(Limiter::from_env(env, Redis::from_env(env)?)?))
     }
 
-    fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new()
-            .route("/mistake", get(async || -> &'static str { panic!("the secret of {}", "hunter2") }))
-            .route("/fine", get(async || "fine"))
+    fn routes(&self) -> Routes<Self> {
+        Routes::new(&self.0).unlimited(routes!(make_a_mistake)).unlimited(routes!(be_fine))
     }
+}
 
-    fn limiter(&self) -> &Limiter {
-        &self.0
-    }
+#[utoipa::path(get, path = "/mistake")]
+async fn make_a_mistake() -> &'static str {
+    panic!("the secret of {}", "hunter2")
+}
+
+#[utoipa::path(get, path = "/fine")]
+async fn be_fine() -> &'static str {
+    "fine"
 }
 
 async fn assert_a_panic_is_survived(mistaken: &Client) {

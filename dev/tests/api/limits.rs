@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::{Just, ProptestConfig, prop_oneof};
 use proptest::test_runner::TestRunner;
-use shared::protection::limiter::{Identity, Limiter, Quota, SECOND};
+use shared::protection::limiter::{Identity, Limiter};
+use shared::protection::quota::{Quota, SECOND};
 use shared::stores::redis::Redis;
 use testkit::{Client, TestContext};
 
@@ -15,6 +16,10 @@ const SOMEBODY: Identity<'static> = Identity::Of("somebody");
 
 fn demo(context: &TestContext) -> Client {
     Client::start::<rl_demo::App>(context.env()).unwrap()
+}
+
+fn limiter(context: &TestContext) -> Limiter {
+    Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -101,15 +106,14 @@ async fn of_many_parallel_requests_exactly_the_quota_is_admitted() {
 async fn after_exactly_the_announced_wait_the_next_request_passes() {
     const QUOTA: Quota = Quota::new("test", 3).per(SECOND);
     let context = TestContext::new().await;
-    let limiter =
-        Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), &[QUOTA]).unwrap();
+    let limiter = limiter(&context);
     for round in 0..3 {
-        let mut verdict = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
-        while verdict.admitted {
-            verdict = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+        let mut decision = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+        while decision.admitted {
+            decision = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
         }
-        assert!(verdict.reset <= QUOTA.window && verdict.reset > Duration::ZERO, "{round}: {verdict:?}");
-        tokio::time::sleep(verdict.reset).await;
+        assert!(decision.reset <= QUOTA.window && decision.reset > Duration::ZERO, "{round}: {decision:?}");
+        tokio::time::sleep(decision.reset).await;
         assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted, "{round}");
     }
 }
@@ -147,17 +151,15 @@ async fn a_lowered_quota_announces_a_wait_that_is_enough() {
     const BEFORE: Quota = Quota::new("test", 5).per(SECOND);
     const AFTER: Quota = Quota::new("test", 2).per(SECOND);
     let context = TestContext::new().await;
-    let limiter = |quota| {
-        Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), &[quota]).unwrap()
-    };
+    let limiter = || limiter(&context);
     for _ in 0..5 {
-        assert!(limiter(BEFORE).admit(BEFORE, SOMEBODY).await.unwrap().admitted);
+        assert!(limiter().admit(BEFORE, SOMEBODY).await.unwrap().admitted);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let refused = limiter(AFTER).admit(AFTER, SOMEBODY).await.unwrap();
+    let refused = limiter().admit(AFTER, SOMEBODY).await.unwrap();
     assert!(!refused.admitted);
     tokio::time::sleep(refused.reset).await;
-    assert!(limiter(AFTER).admit(AFTER, SOMEBODY).await.unwrap().admitted);
+    assert!(limiter().admit(AFTER, SOMEBODY).await.unwrap().admitted);
 }
 
 #[tokio::test]
@@ -193,17 +195,15 @@ async fn every_route_but_health_tells_its_quota_and_reads_its_variable() {
 async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred() {
     const QUOTA: Quota = Quota::new("test", 100);
     let context = TestContext::new().await;
-    let limiter =
-        || Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), &[QUOTA]).unwrap();
-    let limiters: Vec<_> = (0..4).map(|_| limiter()).collect();
+    let limiters: Vec<_> = (0..4).map(|_| limiter(&context)).collect();
     let mut requests = tokio::task::JoinSet::new();
     for n in 0..2000 {
         let limiter = limiters[n % 4].clone();
         requests.spawn(async move {
             loop {
                 // Two thousand at once on a busy machine: one that got no answer in time asks again.
-                if let Ok(verdict) = limiter.admit(QUOTA, SOMEBODY).await {
-                    return verdict.admitted;
+                if let Ok(decision) = limiter.admit(QUOTA, SOMEBODY).await {
+                    return decision.admitted;
                 }
             }
         });
@@ -216,8 +216,7 @@ async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred
 async fn somebody_refused_is_refused_from_memory_until_the_wait_is_over() {
     const QUOTA: Quota = Quota::new("test", 1).per(SECOND);
     let context = TestContext::new().await;
-    let limiter =
-        Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), &[QUOTA]).unwrap();
+    let limiter = limiter(&context);
     assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted);
     let first = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
     // Redis forgets: only the environment's own memory can refuse now.
@@ -259,8 +258,8 @@ async fn trace(limiter: &Limiter, quota: Quota, pauses: &[u64]) -> Vec<(Instant,
     for pause in pauses {
         tokio::time::sleep(Duration::from_millis(*pause)).await;
         let before = Instant::now();
-        let verdict = limiter.admit(quota, SOMEBODY).await.unwrap();
-        trace.push((before, Instant::now(), verdict.admitted));
+        let decision = limiter.admit(quota, SOMEBODY).await.unwrap();
+        trace.push((before, Instant::now(), decision.admitted));
     }
     trace
 }
@@ -287,8 +286,7 @@ fn no_window_of_any_trace_holds_more_than_the_quota() {
     let outcome = TestRunner::new(config).run(&traces, |(n, pauses)| {
         let window = Duration::from_millis(200);
         let quota = Quota::new("trace", n).per(window);
-        let redis = Redis::from_env(&context.env()).unwrap();
-        let limiter = Limiter::from_env(&context.env(), redis, &[quota]).unwrap();
+        let limiter = limiter(&context);
         // The cases share the context, and so the log.
         runtime.block_on(async { tokio::time::sleep(window).await });
         let trace = runtime.block_on(trace(&limiter, quota, &pauses));

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use serde_json::Value;
-use shared::telemetry::Line;
+use shared::telemetry::JsonFormat;
 use testkit::TestContext;
 use tokio::task::JoinSet;
 
@@ -44,7 +44,7 @@ struct Log;
 
 impl Log {
     fn start() {
-        let format = tracing_subscriber::fmt().fmt_fields(Line).event_format(Line);
+        let format = tracing_subscriber::fmt().fmt_fields(JsonFormat).event_format(JsonFormat);
         let format = format.with_max_level(tracing::Level::TRACE);
         let _ = tracing::subscriber::set_global_default(format.with_writer(|| ThisThread).finish());
         LINES.set(Some(Vec::new()));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::http::openapi::{AdminOnly, Stored, Throttled};
-use shared::http::{Admin, Answer};
+use shared::http::{Admin, JsonResponse};
 use utoipa::ToSchema;
 
 /// A word for administrators.
@@ -17,6 +17,6 @@ pub(crate) struct Greeting {
     get, path = "/auth/admin-only", tag = "auth", security(("password" = [])),
     responses((status = 200, description = "A greeting", body = Greeting), AdminOnly, Throttled, Stored),
 )]
-pub(crate) async fn greet_admin(Admin(admin): Admin) -> Answer<Greeting> {
-    Answer(Greeting { message: format!("Welcome, {}.", admin.username) })
+pub(crate) async fn greet_admin(Admin(admin): Admin) -> JsonResponse<Greeting> {
+    JsonResponse(Greeting { message: format!("Welcome, {}.", admin.username) })
 }

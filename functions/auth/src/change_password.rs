@@ -3,6 +3,8 @@
 //! It asks for the current password, under the same limits as a sign-in: who has stolen a session must not be able to
 //! guess the password any faster. Every other session of the user ends with the change.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use shared::http::openapi::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
@@ -10,8 +12,10 @@ use shared::http::{Caller, ClientIp, Error, JsonObject, Result};
 use shared::identity::passwords::{Check, Hasher};
 use shared::identity::sessions::SignedIn;
 use shared::identity::usernames::{self, Username};
-use shared::validation::{Fields, FromField as _, Raw};
-use utoipa::ToSchema;
+use shared::validation::{Fields, FieldsSchema, FromField as _, Raw};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::password_check::{Guess, PasswordCheck};
 use crate::password_policy::{Password, PasswordPolicy};
@@ -19,13 +23,24 @@ use crate::security_log::Event;
 use crate::store::{Credentials, Store};
 
 /// A change of password.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
-    #[schema(value_type = String, format = Password, example = "correct horse battery")]
     current_password: Password,
-    #[schema(value_type = String, min_length = 8, max_length = 128, format = Password, example = "tr0ubador on a horse")]
     new_password: Password,
+}
+
+impl PartialSchema for PasswordChange {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::object("A change of password.")
+            .required::<Password>("current_password", "correct horse battery")
+            .required::<PasswordPolicy>("new_password", "tr0ubador on a horse")
+            .into()
+    }
+}
+
+impl ToSchema for PasswordChange {
+    fn name() -> Cow<'static, str> {
+        "PasswordChange".into()
+    }
 }
 
 impl PasswordChange {

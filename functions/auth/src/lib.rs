@@ -22,39 +22,24 @@ mod store;
 mod token_service;
 
 use axum::extract::FromRef;
-use axum::http::{HeaderValue, header};
-use axum::middleware::from_fn;
 use idempotency::{Idempotency, Scope, idempotent};
 use shared::config::{self, Env};
-use shared::http::problem::for_oauth_clients;
-use shared::http::throttle;
+use shared::http::Routes;
 use shared::identity::passwords::Hasher;
 use shared::identity::tokens::{Issuer, Verifier};
 use shared::lambda::function::Function;
-use shared::protection::limiter::{By, DEFAULT, Limiter, MINUTE, Outage, Quota};
+use shared::protection::limiter::Limiter;
 use shared::protection::lockout::Lockout;
+use shared::protection::quotas;
 use shared::stores::postgres::Postgres;
 use shared::stores::redis::Redis;
-use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::UtoipaMethodRouterExt as _;
 use utoipa_axum::routes;
 
 use password_check::PasswordCheck;
 use password_policy::PasswordPolicy;
 use store::Store;
 use token_service::TokenService;
-
-/// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is
-/// unavailable: then Postgres counts wrong guesses.
-pub const LOGIN: Quota = Quota::new("login", 20).per(MINUTE);
-
-/// Registrations: 10 per minute and network; each costs a password hash and a row, so none while Redis is
-/// unavailable and they can't be counted.
-pub const REGISTER: Quota = Quota::new("register", 10).per(MINUTE).on_outage(Outage::Refuse);
-
-/// Password changes: 5 per minute and user; each costs two password hashes.
-pub const PASSWORD: Quota =
-    Quota::new("password", 5).per(MINUTE).counted_by(By::User).on_outage(Outage::Refuse);
 
 /// The function's state.
 #[derive(Clone, FromRef)]
@@ -90,40 +75,27 @@ impl Function for App {
             ),
             hasher,
             policy: PasswordPolicy::from_env(env)?,
-            limiter: Limiter::from_env(env, redis, &[DEFAULT, LOGIN, REGISTER, PASSWORD])?,
+            limiter: Limiter::from_env(env, redis)?,
             postgres,
         })
     }
 
-    fn routes() -> OpenApiRouter<Self> {
-        let no_store = HeaderValue::from_static("no-store");
-        let accounts = OpenApiRouter::new()
-            .routes(
-                routes!(register::register)
-                    .layer(idempotent::<Self>(Scope::Network))
-                    .layer(throttle(REGISTER)),
-            )
-            .routes(routes!(login::log_in).layer(throttle(LOGIN)).layer(from_fn(for_oauth_clients)))
-            .routes(
-                routes!(refresh::refresh_tokens).layer(throttle(DEFAULT)).layer(from_fn(for_oauth_clients)),
-            )
-            .routes(routes!(revoke::revoke_token).layer(throttle(DEFAULT)).layer(from_fn(for_oauth_clients)))
-            .routes(routes!(change_password::change_password).layer(throttle(PASSWORD)))
-            .routes(routes!(sessions::list_sessions).layer(throttle(DEFAULT)))
-            .routes(routes!(sessions::end_session).layer(throttle(DEFAULT)))
-            .routes(routes!(logout::log_out).layer(throttle(DEFAULT)))
-            .routes(routes!(logout::log_out_everywhere).layer(throttle(DEFAULT)))
-            .routes(routes!(me::show_me).layer(throttle(DEFAULT)))
-            .routes(routes!(admin_only::greet_admin).layer(throttle(DEFAULT)))
-            .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, no_store));
-        OpenApiRouter::new().routes(routes!(jwks::list_public_keys).layer(throttle(DEFAULT))).merge(accounts)
-    }
-
-    fn limiter(&self) -> &Limiter {
-        &self.limiter
-    }
-
-    fn verifier(&self) -> Option<&Verifier> {
-        Some(&self.verifier)
+    fn routes(&self) -> Routes<Self> {
+        // A network registers, for nobody is signed in yet.
+        let registration = routes!(register::register).layer(idempotent(&self.idempotency, Scope::Network));
+        Routes::new(&self.limiter)
+            .limited(quotas::REGISTER, registration)
+            .token_endpoint(quotas::LOGIN, routes!(login::log_in))
+            .token_endpoint(quotas::DEFAULT, routes!(refresh::refresh_tokens))
+            .token_endpoint(quotas::DEFAULT, routes!(revoke::revoke_token))
+            .limited_by_user(quotas::PASSWORD, &self.verifier, routes!(change_password::change_password))
+            .limited(quotas::DEFAULT, routes!(sessions::list_sessions))
+            .limited(quotas::DEFAULT, routes!(sessions::end_session))
+            .limited(quotas::DEFAULT, routes!(logout::log_out))
+            .limited(quotas::DEFAULT, routes!(logout::log_out_everywhere))
+            .limited(quotas::DEFAULT, routes!(me::show_me))
+            .limited(quotas::DEFAULT, routes!(admin_only::greet_admin))
+            .not_cached()
+            .limited(quotas::DEFAULT, routes!(jwks::list_public_keys))
     }
 }

@@ -4,15 +4,19 @@
 //! find out which names exist. The session begins in one statement with its first refresh token, under the condition
 //! that the password which was checked still is the user's.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
-use shared::http::{Answer, ClientIp, Error, Form, Result};
+use shared::http::{ClientIp, Error, Form, JsonResponse, Result};
 use shared::identity::passwords::{Check, Hasher};
 use shared::identity::tokens::Subject;
 use shared::identity::usernames;
-use shared::validation::{Fields, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::password_check::{Guess, PasswordCheck};
@@ -22,15 +26,28 @@ use crate::store::{Credentials, NewSession, Store};
 use crate::token_service::{ABSOLUTE_LIMIT, TokenResponse, TokenService};
 
 /// The password grant (RFC 6749 §4.3.2).
-#[derive(ToSchema)]
 pub(crate) struct PasswordGrant {
     /// `password`, if it is sent at all.
-    #[schema(value_type = String, required = false, pattern = "^(password)?$", example = "password")]
     grant_type: Option<Paragraph<100>>,
-    #[schema(value_type = String, min_length = 1, max_length = 1000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "ada")]
     username: Paragraph<1000>,
-    #[schema(value_type = String, min_length = 1, format = Password, example = "correct horse battery")]
     password: Password,
+}
+
+impl PartialSchema for PasswordGrant {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::form("The password grant (RFC 6749 §4.3.2).")
+            .constant("grant_type", "password")
+            .explained("grant_type", "`password`, if it is sent at all.")
+            .required::<Paragraph<1000>>("username", "ada")
+            .required::<Password>("password", "correct horse battery")
+            .into()
+    }
+}
+
+impl ToSchema for PasswordGrant {
+    fn name() -> Cow<'static, str> {
+        "PasswordGrant".into()
+    }
 }
 
 impl FromFields for PasswordGrant {
@@ -54,7 +71,7 @@ pub(crate) async fn log_in(
     State(tokens): State<TokenService>,
     ip: ClientIp,
     Form(grant): Form<PasswordGrant>,
-) -> Result<Answer<TokenResponse>> {
+) -> Result<JsonResponse<TokenResponse>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "password") {
         return Err(Error::UnsupportedGrantType);
     }
@@ -65,7 +82,7 @@ pub(crate) async fn log_in(
     // On the heap: together the two futures are large.
     let check = Box::pin(check_password(&store, &passwords.hasher, found, &grant.password));
     let credentials = passwords.check_with_lockout(guess, check).await?.ok_or(Error::InvalidGrant)?;
-    Ok(Answer(open_session(&store, &tokens, credentials, ip).await?))
+    Ok(JsonResponse(open_session(&store, &tokens, credentials, ip).await?))
 }
 
 /// The credentials again, if the password is theirs and they may sign in. Takes as long where there are none.

@@ -1,7 +1,7 @@
 //! `GET /auth/me` tells a user who is signed in.
 
 use shared::http::openapi::{SignedIn, Stored, Throttled};
-use shared::http::{Answer, Caller};
+use shared::http::{Caller, JsonResponse};
 
 use crate::register::Profile;
 
@@ -10,6 +10,6 @@ use crate::register::Profile;
     get, path = "/auth/me", tag = "auth", security(("password" = [])),
     responses((status = 200, description = "You", body = Profile), SignedIn, Throttled, Stored),
 )]
-pub(crate) async fn show_me(Caller(user): Caller) -> Answer<Profile> {
-    Answer(Profile { id: user.user_id, username: user.username, role: user.role })
+pub(crate) async fn show_me(Caller(user): Caller) -> JsonResponse<Profile> {
+    JsonResponse(Profile { id: user.user_id, username: user.username, role: user.role })
 }

@@ -5,8 +5,8 @@
 
 use shared::http::{ClientIp, Result};
 use shared::identity::passwords::Hasher;
-use shared::protection::limiter::MINUTE;
 use shared::protection::lockout::{Admission, Counter, Lockout, Rule};
+use shared::protection::quota::MINUTE;
 
 use crate::security_log::Event;
 

@@ -3,6 +3,9 @@
 use shared::config::{self, Env};
 use shared::identity::usernames::{self, Username};
 use shared::validation::{Fields, FromField, Raw};
+use utoipa::PartialSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
 /// The longest password, in code points.
 const LONGEST: usize = 128;
@@ -56,6 +59,13 @@ impl PasswordPolicy {
     }
 }
 
+/// The schema of a password that is yet to be chosen, where `PASSWORD_MIN` is not set.
+impl PartialSchema for PasswordPolicy {
+    fn schema() -> RefOr<Schema> {
+        password_schema().min_length(Some(SHORTEST_BY_DEFAULT)).max_length(Some(LONGEST)).into()
+    }
+}
+
 /// A password as somebody sent it. Has no `Debug`, so that it can't slip into a log.
 pub(crate) struct Password(pub(crate) String);
 
@@ -63,6 +73,17 @@ impl FromField for Password {
     fn from_field(raw: Raw) -> Result<Self, String> {
         raw.text().map(Self)
     }
+}
+
+impl PartialSchema for Password {
+    fn schema() -> RefOr<Schema> {
+        password_schema().into()
+    }
+}
+
+fn password_schema() -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
 }
 
 #[cfg(test)]

@@ -4,14 +4,18 @@
 //! copy, so the second use ends the session, unless it comes within the grace period: then it is taken for the retry
 //! of a client whose response got lost, and gets the same successor.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
-use shared::http::{Answer, ClientIp, Error, FormOrJson, Result};
+use shared::http::{ClientIp, Error, FormOrJson, JsonResponse, Result};
 use shared::identity::tokens::{Kind, Verifier};
 use shared::telemetry::metrics::{self, Metric};
-use shared::validation::{Fields, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::security_log::Event;
@@ -19,13 +23,26 @@ use crate::store::{Store, TokenState};
 use crate::token_service::{TokenResponse, TokenService};
 
 /// The refresh grant (RFC 6749 §6).
-#[derive(ToSchema)]
 pub(crate) struct RefreshGrant {
     /// `refresh_token`, if it is sent at all.
-    #[schema(value_type = String, required = false, pattern = "^(refresh_token)?$", example = "refresh_token")]
     grant_type: Option<Paragraph<100>>,
-    #[schema(value_type = String, min_length = 1, max_length = 10000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "eyJhbGciOiJFZERTQSIs…")]
     refresh_token: Paragraph<10_000>,
+}
+
+impl PartialSchema for RefreshGrant {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::form("The refresh grant (RFC 6749 §6).")
+            .constant("grant_type", "refresh_token")
+            .explained("grant_type", "`refresh_token`, if it is sent at all.")
+            .required::<Paragraph<10_000>>("refresh_token", "eyJhbGciOiJFZERTQSIs…")
+            .into()
+    }
+}
+
+impl ToSchema for RefreshGrant {
+    fn name() -> Cow<'static, str> {
+        "RefreshGrant".into()
+    }
 }
 
 impl FromFields for RefreshGrant {
@@ -48,7 +65,7 @@ pub(crate) async fn refresh_tokens(
     State(tokens): State<TokenService>,
     ip: ClientIp,
     FormOrJson(grant): FormOrJson<RefreshGrant>,
-) -> Result<Answer<TokenResponse>> {
+) -> Result<JsonResponse<TokenResponse>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "refresh_token") {
         return Err(Error::UnsupportedGrantType);
     }
@@ -59,7 +76,7 @@ pub(crate) async fn refresh_tokens(
     match rotate(&store, &tokens, &presented).await? {
         Ok(response) => {
             presented.identify(Event::new("refresh", "success")).record(ip);
-            Ok(Answer(response))
+            Ok(JsonResponse(response))
         }
         Err(refusal) => {
             presented.identify(refusal.event()).record(ip);

@@ -1,33 +1,46 @@
 //! `POST /auth/register` makes an account. With an idempotency key it can be repeated and makes one.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::http::openapi::{IdempotencyKey, Idempotent, Stored, Throttled, WithClaim, WithJson};
-use shared::http::{Answer, ClientIp, Error, JsonObject, Result};
+use shared::http::{ClientIp, Error, JsonObject, JsonResponse, Result};
 use shared::identity::passwords::Hasher;
 use shared::identity::usernames::Username;
 use shared::stores::idempotent_write::IdempotencyToken;
-use shared::validation::{Fields, FromField, Raw};
-use utoipa::ToSchema;
+use shared::validation::{Fields, FieldsSchema, FromField, Raw};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::password_policy::{Password, PasswordPolicy};
 use crate::security_log::Event;
 use crate::store::{Account, Store};
 
 /// A wish for an account.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
-    #[schema(value_type = String, min_length = 3, max_length = 50, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", example = "ada")]
     username: Username,
-    #[schema(value_type = String, min_length = 8, max_length = 128, format = Password, example = "correct horse battery")]
     password: Password,
-    /// Has no effect: everybody begins as a `user`.
-    #[schema(value_type = Value, required = false, deprecated)]
-    #[expect(dead_code, reason = "read for the documentation alone")]
-    role: (),
+}
+
+impl PartialSchema for Registration {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::object("A wish for an account.")
+            .required::<Username>("username", "ada")
+            .required::<PasswordPolicy>("password", "correct horse battery")
+            .ignored("role")
+            .explained("role", "Has no effect: everybody begins as a `user`.")
+            .into()
+    }
+}
+
+impl ToSchema for Registration {
+    fn name() -> Cow<'static, str> {
+        "Registration".into()
+    }
 }
 
 impl Registration {
@@ -36,7 +49,7 @@ impl Registration {
         let password = policy.read(fields, "password", username.as_ref());
         // Clients of the Python original send a role; nobody chooses their own.
         let _ = fields.optional::<Ignored>("role");
-        Some(Self { username: username?, password: password?, role: () })
+        Some(Self { username: username?, password: password? })
     }
 }
 
@@ -89,5 +102,5 @@ pub(crate) async fn register(
         Event::new("register", "success").user(id).record(ip);
     }
     let profile = Profile { id, username: username.as_str().to_owned(), role };
-    Ok((StatusCode::CREATED, Answer(profile)).into_response())
+    Ok((StatusCode::CREATED, JsonResponse(profile)).into_response())
 }

@@ -1,33 +1,52 @@
 //! `POST /auth/revoke`: token revocation (RFC 7009). The session ends, and with it all of its tokens.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
 use shared::http::{ClientIp, Form, Result};
 use shared::identity::tokens::{Claims, Kind, Verifier};
-use shared::validation::{Fields, FromFields, Paragraph};
-use utoipa::ToSchema;
+use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::security_log::Event;
 use crate::store::{EndReason, Store};
 
 /// A token to revoke (RFC 7009 §2.1).
-#[derive(ToSchema)]
 pub(crate) struct Revocation {
     /// An access or a refresh token; its whole session ends.
-    #[schema(value_type = String, min_length = 1, max_length = 10000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "eyJhbGciOiJFZERTQSIs…")]
     token: Paragraph<10_000>,
-    /// `access_token` or `refresh_token`; a hint that is not needed here.
-    #[schema(value_type = String, required = false, max_length = 100, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "refresh_token")]
-    #[expect(dead_code, reason = "read for the documentation alone")]
-    token_type_hint: Option<Paragraph<100>>,
+}
+
+impl PartialSchema for Revocation {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::form("A token to revoke (RFC 7009 §2.1).")
+            .required::<Paragraph<10_000>>("token", "eyJhbGciOiJFZERTQSIs…")
+            .explained("token", "An access or a refresh token; its whole session ends.")
+            .optional::<Paragraph<100>>("token_type_hint", "refresh_token")
+            .explained(
+                "token_type_hint",
+                "`access_token` or `refresh_token`; a hint that is not needed here.",
+            )
+            .into()
+    }
+}
+
+impl ToSchema for Revocation {
+    fn name() -> Cow<'static, str> {
+        "Revocation".into()
+    }
 }
 
 impl FromFields for Revocation {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let token = fields.required("token");
-        let token_type_hint = fields.optional("token_type_hint");
-        Some(Self { token: token?, token_type_hint: token_type_hint? })
+        // A hint that is not needed here, but must be one.
+        let hint = fields.optional::<Paragraph<100>>("token_type_hint");
+        hint.and(token).map(|token| Self { token })
     }
 }
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use shared::http::openapi::{SignedIn, Stored, Throttled, WithId};
-use shared::http::{Answer, Caller, ClientIp, Error, Result, UuidId};
+use shared::http::{Caller, ClientIp, Error, JsonResponse, Result, UuidId};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -55,7 +55,7 @@ pub(crate) struct Sessions {
 pub(crate) async fn list_sessions(
     State(store): State<Store>,
     Caller(user): Caller,
-) -> Result<Answer<Sessions>> {
+) -> Result<JsonResponse<Sessions>> {
     let rows = store.list_sessions(user.user_id, LISTED).await?;
     let show = |SessionRow { id, created_at, last_used_at, network }| Session {
         id,
@@ -65,7 +65,7 @@ pub(crate) async fn list_sessions(
         current: id == user.session_id,
     };
     let items: Vec<_> = rows.into_iter().map(show).collect();
-    Ok(Answer(Sessions { total: items.len(), items, page: 1, page_size: LISTED }))
+    Ok(JsonResponse(Sessions { total: items.len(), items, page: 1, page_size: LISTED }))
 }
 
 /// Ends one of your sessions.

@@ -3,19 +3,24 @@
 //! It has one password (`letmein`) and no accounts. Unlike the real sign-in it shows how many wrong guesses count, and
 //! when a name is locked for the caller's network.
 
+use std::borrow::Cow;
+
 use axum::extract::{FromRef, State};
 use serde::Serialize;
 use shared::config::{self, Env};
 use shared::http::openapi::{Stored, Throttled, WithJson};
-use shared::http::{Answer, ClientIp, Error, Json, Result, throttle};
+use shared::http::{ClientIp, Error, Json, JsonResponse, Result, Routes};
 use shared::identity::usernames;
 use shared::lambda::function::Function;
-use shared::protection::limiter::{DEFAULT, Limiter, SECOND};
+use shared::protection::limiter::Limiter;
 use shared::protection::lockout::{Admission, Lockout, Rule};
+use shared::protection::quota::SECOND;
+use shared::protection::quotas;
 use shared::stores::redis::Redis;
-use shared::validation::{Fields, FromFields, Paragraph};
-use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
 /// 5 wrong guesses at one name from one network within 2 minutes lock that name there for a minute.
@@ -36,26 +41,33 @@ impl Function for App {
 
     fn from_env(env: &Env) -> Result<Self, config::Error> {
         let redis = Redis::from_env(env)?;
-        Ok(Self { lockout: Lockout::new(redis.clone()), limiter: Limiter::from_env(env, redis, &[DEFAULT])? })
+        Ok(Self { lockout: Lockout::new(redis.clone()), limiter: Limiter::from_env(env, redis)? })
     }
 
-    fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new().routes(routes!(try_password).layer(throttle(DEFAULT)))
-    }
-
-    fn limiter(&self) -> &Limiter {
-        &self.limiter
+    fn routes(&self) -> Routes<Self> {
+        Routes::new(&self.limiter).limited(quotas::DEFAULT, routes!(try_password))
     }
 }
 
 /// A guess.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Guess {
-    #[schema(value_type = String, max_length = 200, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "ada")]
     username: Paragraph<200>,
-    #[schema(value_type = String, max_length = 200, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "letmein")]
     password: Paragraph<200>,
+}
+
+impl PartialSchema for Guess {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::object("A guess.")
+            .required::<Paragraph<200>>("username", "ada")
+            .required::<Paragraph<200>>("password", "letmein")
+            .into()
+    }
+}
+
+impl ToSchema for Guess {
+    fn name() -> Cow<'static, str> {
+        "Guess".into()
+    }
 }
 
 impl FromFields for Guess {
@@ -87,14 +99,14 @@ pub(crate) async fn try_password(
     State(lockout): State<Lockout>,
     ip: ClientIp,
     Json(guess): Json<Guess>,
-) -> Result<Answer<GuessResult>> {
+) -> Result<JsonResponse<GuessResult>> {
     let name = usernames::key(guess.username.as_str());
     let counter = lockout.counter(RULE, &[&name, &ip.to_string()]);
     let attempt = match lockout.begin(vec![counter]).await? {
         Admission::Allowed(attempt) => attempt,
         Admission::Locked(wait) => return Err(Error::TooManyRequests(wait)),
     };
-    Ok(Answer(if guess.password.as_str() == RIGHT_PASSWORD {
+    Ok(JsonResponse(if guess.password.as_str() == RIGHT_PASSWORD {
         attempt.succeeded().await?;
         GuessResult { ok: true, message: "Welcome.", failures_for_this_user_ip: 0 }
     } else {

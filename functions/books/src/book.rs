@@ -2,9 +2,14 @@
 //!
 //! A [`NewBook`] or a [`BookUpdate`] that was read is valid: the types of its fields hold the rules.
 
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
-use shared::validation::{Change, Fields, FromField, FromFields, Paragraph, Raw, Text};
-use utoipa::ToSchema;
+use shared::validation::{Change, Fields, FieldsSchema, FromField, FromFields, Paragraph, Raw, Text};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// 1 to 200 code points on one line.
 pub(crate) type Title = Text<1, 200>;
@@ -13,6 +18,9 @@ pub(crate) type Author = Text<1, 100>;
 /// At most 1,000 code points on any number of lines.
 pub(crate) type Description = Paragraph<1000>;
 
+/// The years that a book may be from.
+const YEARS: RangeInclusive<i32> = 0..=2100;
+
 /// A year of publication, 0 to 2100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Year(pub(crate) i32);
@@ -20,8 +28,16 @@ pub(crate) struct Year(pub(crate) i32);
 impl FromField for Year {
     fn from_field(raw: Raw) -> Result<Self, String> {
         let year = raw.integer()?;
-        let year = i32::try_from(year).ok().filter(|year| (0..=2100).contains(year));
-        year.map(Self).ok_or_else(|| "must be from 0 to 2100".to_owned())
+        let year = i32::try_from(year).ok().filter(|year| YEARS.contains(year));
+        year.map(Self).ok_or_else(|| format!("must be from {} to {}", YEARS.start(), YEARS.end()))
+    }
+}
+
+impl PartialSchema for Year {
+    fn schema() -> RefOr<Schema> {
+        let year = ObjectBuilder::new().schema_type(Type::Integer);
+        let year = year.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)));
+        year.minimum(Some(*YEARS.start())).maximum(Some(*YEARS.end())).into()
     }
 }
 
@@ -78,18 +94,29 @@ pub(crate) struct Book {
 }
 
 /// A book that is yet to be created.
-#[derive(Debug, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Draft)]
+#[derive(Debug)]
 pub(crate) struct NewBook {
-    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = "^[^\\u0000-\\u001f]*$", example = "The Left Hand of Darkness")]
     pub(crate) title: Title,
-    #[schema(value_type = String, min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f]*$", example = "Ursula K. Le Guin")]
     pub(crate) author: Author,
-    #[schema(value_type = Option<i32>, minimum = 0, maximum = 2100, example = 1969)]
     pub(crate) year: Option<Year>,
-    #[schema(value_type = Option<String>, max_length = 1000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "Winter, and an envoy.")]
     pub(crate) description: Option<Description>,
+}
+
+impl PartialSchema for NewBook {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::object("A book that is yet to be created.")
+            .required::<Title>("title", "The Left Hand of Darkness")
+            .required::<Author>("author", "Ursula K. Le Guin")
+            .nullable::<Year>("year", 1969)
+            .nullable::<Description>("description", "Winter, and an envoy.")
+            .into()
+    }
+}
+
+impl ToSchema for NewBook {
+    fn name() -> Cow<'static, str> {
+        "Draft".into()
+    }
 }
 
 impl NewBook {
@@ -116,20 +143,33 @@ impl FromFields for NewBook {
 }
 
 /// What an update changes: the fields that were sent and no others.
-#[derive(Debug, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Patch)]
+#[derive(Debug)]
 pub(crate) struct BookUpdate {
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 200, pattern = "^[^\\u0000-\\u001f]*$", example = "The Left Hand of Darkness")]
     pub(crate) title: Change<Title>,
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f]*$", example = "Ursula K. Le Guin")]
     pub(crate) author: Change<Author>,
     /// `null` clears it.
-    #[schema(value_type = Option<i32>, required = false, minimum = 0, maximum = 2100, example = 1969)]
     pub(crate) year: Change<Option<Year>>,
     /// `null` clears it.
-    #[schema(value_type = Option<String>, required = false, max_length = 1000, pattern = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f]*$", example = "Winter, and an envoy.")]
     pub(crate) description: Change<Option<Description>>,
+}
+
+impl PartialSchema for BookUpdate {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::object("What an update changes: the fields that were sent and no others.")
+            .optional::<Title>("title", "The Left Hand of Darkness")
+            .optional::<Author>("author", "Ursula K. Le Guin")
+            .nullable::<Year>("year", 1969)
+            .explained("year", "`null` clears it.")
+            .nullable::<Description>("description", "Winter, and an envoy.")
+            .explained("description", "`null` clears it.")
+            .into()
+    }
+}
+
+impl ToSchema for BookUpdate {
+    fn name() -> Cow<'static, str> {
+        "Patch".into()
+    }
 }
 
 impl BookUpdate {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{IdempotencyKey, Idempotent, SignedIn, Stored, Throttled, WithJson};
-use shared::http::{Answer, Caller, Json, Result};
+use shared::http::{Caller, Json, JsonResponse, Result};
 use shared::stores::idempotent_write::IdempotencyToken;
 
 use crate::book::{Book, NewBook, StoredBook};
@@ -32,5 +32,5 @@ pub(crate) async fn create_book(
 ) -> Result<Response> {
     let StoredBook { book, version } = store.insert(&new_book, &token).await?;
     let location = [(header::LOCATION, format!("/books/{}", book.id))];
-    Ok(version.entity_tag().on((StatusCode::CREATED, location, Answer(book)).into_response()))
+    Ok(version.entity_tag().on((StatusCode::CREATED, location, JsonResponse(book)).into_response()))
 }

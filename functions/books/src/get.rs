@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{Stored, Throttled, WithId, WithIfNoneMatch};
-use shared::http::{Answer, Error, IfNoneMatch, NumericId, Result};
+use shared::http::{Error, IfNoneMatch, JsonResponse, NumericId, Result};
 
 use crate::book::{Book, StoredBook};
 use crate::store::Store;
@@ -24,5 +24,5 @@ pub(crate) async fn get_book(
     NumericId(id): NumericId,
 ) -> Result<Response> {
     let StoredBook { book, version } = store.find(id).await?.ok_or(Error::NotFound)?;
-    Ok(condition.answer(&version.entity_tag(), Answer(book).into_response()))
+    Ok(condition.answer(&version.entity_tag(), JsonResponse(book).into_response()))
 }

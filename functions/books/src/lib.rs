@@ -20,13 +20,14 @@ use axum::extract::FromRef;
 use idempotency::{Idempotency, Scope, idempotent};
 use shared::cache::Cache;
 use shared::config::{self, Env};
-use shared::http::throttle;
+use shared::http::Routes;
 use shared::identity::tokens::Verifier;
 use shared::lambda::function::Function;
-use shared::protection::limiter::{DEFAULT, Limiter};
+use shared::protection::limiter::Limiter;
+use shared::protection::quotas;
 use shared::stores::postgres::Postgres;
 use shared::stores::redis::Redis;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::UtoipaMethodRouterExt as _;
 use utoipa_axum::routes;
 
 use store::Store;
@@ -52,20 +53,16 @@ impl Function for App {
             postgres,
             verifier: Verifier::from_env(env)?,
             idempotency: Idempotency::from_env(env)?,
-            limiter: Limiter::from_env(env, redis, &[DEFAULT])?,
+            limiter: Limiter::from_env(env, redis)?,
         })
     }
 
-    fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new()
-            .routes(routes!(list::list_books).layer(throttle(DEFAULT)))
-            .routes(
-                routes!(create::create_book).layer(idempotent::<Self>(Scope::User)).layer(throttle(DEFAULT)),
-            )
-            .routes(routes!(get::get_book, update::update_book, delete::delete_book).layer(throttle(DEFAULT)))
-    }
-
-    fn limiter(&self) -> &Limiter {
-        &self.limiter
+    fn routes(&self) -> Routes<Self> {
+        let signed_in = Scope::User(self.verifier.clone(), self.postgres.clone());
+        let creation = routes!(create::create_book).layer(idempotent(&self.idempotency, signed_in));
+        Routes::new(&self.limiter)
+            .limited(quotas::DEFAULT, routes!(list::list_books))
+            .limited(quotas::DEFAULT, creation)
+            .limited(quotas::DEFAULT, routes!(get::get_book, update::update_book, delete::delete_book))
     }
 }

@@ -5,7 +5,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{SignedIn, Stored, Throttled, WithId, WithIfMatch, WithJson};
-use shared::http::{Answer, Caller, Error, IfMatch, Json, NumericId, Result};
+use shared::http::{Caller, Error, IfMatch, Json, JsonResponse, NumericId, Result};
 
 use crate::book::{Book, BookUpdate, ExpectedVersions, StoredBook};
 use crate::store::{Conditional, Store};
@@ -43,5 +43,5 @@ pub(crate) async fn update_book(
         }
     };
     let StoredBook { book, version } = updated.into_result()?;
-    Ok(version.entity_tag().on(Answer(book).into_response()))
+    Ok(version.entity_tag().on(JsonResponse(book).into_response()))
 }

@@ -5,19 +5,13 @@
 use serde::Serialize;
 use shared::config::{self, Env};
 use shared::http::openapi::Throttled;
-use shared::http::{Answer, throttle};
+use shared::http::{JsonResponse, Routes};
 use shared::lambda::function::Function;
-use shared::protection::limiter::{Limiter, MINUTE, Quota, SECOND};
+use shared::protection::limiter::Limiter;
+use shared::protection::quotas;
 use shared::stores::redis::Redis;
 use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
-
-/// Relaxed, to watch it count down and recover: 5 per 10 seconds and network.
-pub const PING: Quota = Quota::new("ping", 5).per(SECOND.saturating_mul(10));
-
-/// Strict, as for a sign-in: 3 per minute and network.
-pub const LOGIN_SIM: Quota = Quota::new("login_sim", 3).per(MINUTE);
 
 /// The function's state.
 #[derive(Clone)]
@@ -30,17 +24,13 @@ impl Function for App {
 
     fn from_env(env: &Env) -> Result<Self, config::Error> {
         let redis = Redis::from_env(env)?;
-        Ok(Self { limiter: Limiter::from_env(env, redis, &[PING, LOGIN_SIM])? })
+        Ok(Self { limiter: Limiter::from_env(env, redis)? })
     }
 
-    fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new()
-            .routes(routes!(ping).layer(throttle(PING)))
-            .routes(routes!(simulate_login).layer(throttle(LOGIN_SIM)))
-    }
-
-    fn limiter(&self) -> &Limiter {
-        &self.limiter
+    fn routes(&self) -> Routes<Self> {
+        Routes::new(&self.limiter)
+            .limited(quotas::PING, routes!(ping))
+            .limited(quotas::LOGIN_SIM, routes!(simulate_login))
     }
 }
 
@@ -57,8 +47,8 @@ pub(crate) struct Admitted {
     get, path = "/rl-demo/ping", tag = "rl-demo",
     responses((status = 200, description = "Let in", body = Admitted), Throttled),
 )]
-pub(crate) async fn ping() -> Answer<Admitted> {
-    Answer(Admitted { ok: true, message: "pong" })
+pub(crate) async fn ping() -> JsonResponse<Admitted> {
+    JsonResponse(Admitted { ok: true, message: "pong" })
 }
 
 /// Answers while the quota of 3 per minute lasts. Reads no body and signs nobody in.
@@ -66,6 +56,6 @@ pub(crate) async fn ping() -> Answer<Admitted> {
     post, path = "/rl-demo/login-sim", tag = "rl-demo",
     responses((status = 200, description = "Let in", body = Admitted), Throttled),
 )]
-pub(crate) async fn simulate_login() -> Answer<Admitted> {
-    Answer(Admitted { ok: true, message: "a login would be tried now" })
+pub(crate) async fn simulate_login() -> JsonResponse<Admitted> {
+    JsonResponse(Admitted { ok: true, message: "a login would be tried now" })
 }

@@ -11,13 +11,13 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::config::{self, Env};
 use shared::http::openapi::{Stored, Throttled};
-use shared::http::{Answer, Result, throttle};
+use shared::http::{JsonResponse, Result, Routes};
 use shared::lambda::function::Function;
-use shared::protection::limiter::{DEFAULT, Limiter};
+use shared::protection::limiter::Limiter;
+use shared::protection::quotas;
 use shared::stores::postgres::Postgres;
 use shared::stores::redis::Redis;
 use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 /// The function's state.
@@ -35,23 +35,19 @@ impl Function for App {
         let redis = Redis::from_env(env)?;
         Ok(Self {
             postgres: Postgres::from_env(env)?,
-            limiter: Limiter::from_env(env, redis.clone(), &[DEFAULT])?,
+            limiter: Limiter::from_env(env, redis.clone())?,
             redis,
         })
     }
 
-    fn routes() -> OpenApiRouter<Self> {
-        OpenApiRouter::new()
+    fn routes(&self) -> Routes<Self> {
+        Routes::new(&self.limiter)
             // No quota: counting would need Redis, and this route needs no store.
-            .routes(routes!(report_health))
-            .routes(routes!(report_readiness).layer(throttle(DEFAULT)))
-            .routes(routes!(describe_api).layer(throttle(DEFAULT)))
-            .routes(routes!(docs::show_docs).layer(throttle(DEFAULT)))
-            .routes(routes!(docs::get_docs_file).layer(throttle(DEFAULT)))
-    }
-
-    fn limiter(&self) -> &Limiter {
-        &self.limiter
+            .unlimited(routes!(report_health))
+            .limited(quotas::DEFAULT, routes!(report_readiness))
+            .limited(quotas::DEFAULT, routes!(describe_api))
+            .limited(quotas::DEFAULT, routes!(docs::show_docs))
+            .limited(quotas::DEFAULT, routes!(docs::get_docs_file))
     }
 }
 
@@ -76,8 +72,8 @@ pub(crate) struct Readiness {
     get, path = "/health", tag = "system",
     responses((status = 200, description = "It runs", body = Health)),
 )]
-pub(crate) async fn report_health() -> Answer<Health> {
-    Answer(Health { status: "ok" })
+pub(crate) async fn report_health() -> JsonResponse<Health> {
+    JsonResponse(Health { status: "ok" })
 }
 
 /// Describes the whole API in this document (`OpenAPI` 3.1).
@@ -97,8 +93,8 @@ pub(crate) async fn describe_api() -> impl IntoResponse {
 pub(crate) async fn report_readiness(
     State(postgres): State<Postgres>,
     State(redis): State<Redis>,
-) -> Result<Answer<Readiness>> {
+) -> Result<JsonResponse<Readiness>> {
     postgres.ping().await?;
     redis.ping().await?;
-    Ok(Answer(Readiness { postgres: "ok", redis: "ok" }))
+    Ok(JsonResponse(Readiness { postgres: "ok", redis: "ok" }))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRef, FromRequestParts as _, MatchedPath, Request};
+use axum::extract::{FromRequestParts as _, MatchedPath, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::{FromFnLayer, Next, from_fn};
@@ -17,7 +17,6 @@ use shared::http::extract::LARGEST_BODY;
 use shared::http::problem::Writer;
 use shared::http::{Caller, ClientIp, Error, Result};
 use shared::identity::tokens::Verifier;
-use shared::lambda::function::Function;
 use shared::stores::idempotent_write::IdempotencyToken;
 use shared::stores::postgres::Postgres;
 
@@ -29,10 +28,10 @@ use crate::table::{Claim, ClaimRequest, Ownership};
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Whose keys are kept apart from everybody else's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Scope {
     /// A user's; who is not signed in is refused before anything else is looked at.
-    User,
+    User(Verifier, Postgres),
     /// A network's: an IPv4 address' or an IPv6 /64's.
     Network,
 }
@@ -40,21 +39,20 @@ pub enum Scope {
 /// How long a request may take where nobody says when it will be ended: as long as API Gateway waits.
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 
-/// A layer that does what a `POST` with an `Idempotency-Key` asks for once, however often it comes. The function's
-/// state is put into the request at the edge. Belongs inside of `throttle`: repetitions count like any request.
-pub fn idempotent<F>(
+/// A layer that does what a `POST` with an `Idempotency-Key` asks for once, however often it comes. Belongs inside of
+/// the rate limit: repetitions count like any request.
+pub fn idempotent(
+    idempotency: &Idempotency,
     scope: Scope,
-) -> FromFnLayer<impl Fn(Request, Next) -> Answering + Clone + Send + Sync + 'static, (), (Request,)>
-where
-    F: Function,
-    Idempotency: FromRef<F>,
-    Verifier: FromRef<F>,
-    Postgres: FromRef<F>,
-{
+) -> FromFnLayer<impl Fn(Request, Next) -> Answering + Clone + Send + Sync + 'static, (), (Request,)> {
+    let rule = Arc::new((idempotency.clone(), scope));
     from_fn(move |request: Request, next: Next| -> Answering {
         if request.method() == Method::POST && request.headers().contains_key(HEADER) {
+            let rule = rule.clone();
             Box::pin(async move {
-                answer_once::<F>(scope, request, next).await.unwrap_or_else(IntoResponse::into_response)
+                let (idempotency, scope) = &*rule;
+                let answer = answer_once(idempotency, scope, request, next).await;
+                answer.unwrap_or_else(IntoResponse::into_response)
             })
         } else {
             Box::pin(next.run(request))
@@ -62,21 +60,16 @@ where
     })
 }
 
-async fn answer_once<F>(scope: Scope, request: Request, next: Next) -> Result<Response>
-where
-    F: Function,
-    Idempotency: FromRef<F>,
-    Verifier: FromRef<F>,
-    Postgres: FromRef<F>,
-{
-    let Some(function) = request.extensions().get::<Arc<F>>().cloned() else {
-        return Err(Error::Internal("the edge put no function into the request".to_owned()));
-    };
-    let idempotency = Idempotency::from_ref(&*function);
+async fn answer_once(
+    idempotency: &Idempotency,
+    scope: &Scope,
+    request: Request,
+    next: Next,
+) -> Result<Response> {
     let (writer, now) = (Writer::of(&request), now());
     let deadline = deadline(&request, now);
     let (mut parts, body) = request.into_parts();
-    let caller = identify(scope, &*function, &mut parts).await?;
+    let caller = scope.identify(&mut parts).await?;
     let key = Key::from_headers(&parts.headers)?;
     let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| Error::TooLarge(LARGEST_BODY))?;
     let route = parts.extensions.get::<MatchedPath>().map(|route| route.as_str().to_owned());
@@ -98,24 +91,18 @@ where
     }
 }
 
-/// Who asks, as part of what names the request.
-async fn identify<F>(scope: Scope, function: &F, parts: &mut Parts) -> Result<String>
-where
-    F: Function,
-    Verifier: FromRef<F>,
-    Postgres: FromRef<F>,
-{
-    match scope {
-        Scope::User => {
-            let Caller(user) = Caller::from_request_parts(parts, function).await?;
-            let name = format!("user:{}", user.user_id);
-            // The handler wants to know as well, and shall not have to ask again.
-            parts.extensions.insert(user);
-            Ok(name)
-        }
-        Scope::Network => {
-            let Ok(network) = ClientIp::from_request_parts(parts, function).await;
-            Ok(format!("network:{network}"))
+impl Scope {
+    /// Who asks, as part of what names the request.
+    async fn identify(&self, parts: &mut Parts) -> Result<String> {
+        match self {
+            Self::User(verifier, postgres) => {
+                let Caller(user) = Caller::identify(parts, verifier, postgres).await?;
+                Ok(format!("user:{}", user.user_id))
+            }
+            Self::Network => {
+                let Ok(network) = ClientIp::from_request_parts(parts, &()).await;
+                Ok(format!("network:{network}"))
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Who is calling: a bearer token (RFC 6750 §2.1) whose session and role the database confirms at once.
+//! The signed-in user who sends a request: a bearer token (RFC 6750 §2.1) whose session and role the database confirms
+//! each time.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
@@ -10,11 +11,31 @@ use crate::identity::sessions::{self, SignedIn};
 use crate::identity::tokens::{Kind, Verifier};
 use crate::stores::postgres::Postgres;
 
-/// Somebody who is signed in.
+/// A signed-in user.
 pub struct Caller(pub SignedIn);
 
-/// Somebody who is signed in and is an administrator.
+/// A signed-in administrator.
 pub struct Admin(pub SignedIn);
+
+impl Caller {
+    /// Finds the user by their token, and remembers them in the request: a layer and a handler that both want to know
+    /// ask the database once.
+    pub async fn identify(
+        parts: &mut Parts,
+        verifier: &Verifier,
+        postgres: &Postgres,
+    ) -> Result<Self, Error> {
+        if let Some(user) = parts.extensions.get::<SignedIn>() {
+            return Ok(Self(user.clone()));
+        }
+        let token = bearer_token(&parts.headers)?;
+        let claims = verifier.verify(token, Kind::Access).map_err(|_| Error::InvalidToken)?;
+        let user_id = claims.sub.parse().map_err(|_| Error::InvalidToken)?;
+        let user = sessions::find_live(postgres, claims.sid, user_id).await?.ok_or(Error::InvalidToken)?;
+        parts.extensions.insert(user.clone());
+        Ok(Self(user))
+    }
+}
 
 impl<S> FromRequestParts<S> for Caller
 where
@@ -25,16 +46,7 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        // A layer that had to know has asked already, and says so by this.
-        if let Some(user) = parts.extensions.get::<SignedIn>() {
-            return Ok(Self(user.clone()));
-        }
-        let token = bearer_token(&parts.headers)?;
-        let claims =
-            Verifier::from_ref(state).verify(token, Kind::Access).map_err(|_| Error::InvalidToken)?;
-        let user_id = claims.sub.parse().map_err(|_| Error::InvalidToken)?;
-        let live = sessions::find_live(&Postgres::from_ref(state), claims.sid, user_id).await?;
-        live.map(Self).ok_or(Error::InvalidToken)
+        Self::identify(parts, &Verifier::from_ref(state), &Postgres::from_ref(state)).await
     }
 }
 
@@ -60,7 +72,7 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, Error> {
     let text = value.to_str().map_err(|_| Error::InvalidToken)?;
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_matches(' ')),
-        // Another scheme: no token of ours was sent.
+        // Another scheme: the request presents no token of ours.
         _ => Err(Error::Unauthenticated),
     }
 }

@@ -1,4 +1,4 @@
-//! Where a request came from, as the gateway saw it. Headers are never asked: a caller writes those.
+//! The network that a request comes from, as the gateway saw it. Headers do not count: a caller writes those.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -14,12 +14,12 @@ use super::error::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityTag(String);
 
-/// What a precondition names.
+/// The entity tags of a precondition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Tags {
-    /// `*`: whatever there is.
+    /// `*`: any tag.
     Any,
-    /// One of these.
+    /// One of these tags.
     OneOf(Vec<Named>),
 }
 
@@ -29,11 +29,11 @@ struct Named {
     tag: String,
 }
 
-/// `If-Match`: do it only if the resource still is what the caller knows.
+/// `If-Match`: change the resource only if it still has a tag that the caller knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfMatch(Option<Tags>);
 
-/// `If-None-Match`: answer in full only if the resource is not what the caller has.
+/// `If-None-Match`: answer in full only if the resource has none of the tags that the caller has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfNoneMatch(Option<Tags>);
 
@@ -76,7 +76,7 @@ impl IfMatch {
         }
     }
 
-    /// The tags that were named, for a statement to compare; `None` where any will do.
+    /// The strong tags of the list, for a statement to compare; `None` where any will do.
     #[must_use]
     pub fn named(&self) -> Option<Vec<&str>> {
         match &self.0 {

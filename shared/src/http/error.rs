@@ -1,20 +1,24 @@
-//! Everything a caller can be told when a request fails, and under which status.
+//! Everything that callers can be told when a request fails.
+//!
+//! Handlers and layers answer with an [`Error`]. Each of its variants has one [`Descriptor`]: the status, the words of
+//! the problem document (RFC 9457), the words of OAuth, the headers, and the words of the `OpenAPI` description.
+//! [`problem`](super::problem) writes it out.
 
+mod conversions;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::identity::passwords;
-use crate::protection::{limiter, lockout};
-use crate::stores::{idempotent_write, postgres, redis};
 use crate::validation::FieldError;
 
-/// A handler's answer.
+/// What a handler answers with, or why it can't.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request failed, as its sender may know it. What only the log may know stays in
-/// [`Error::Unavailable`] and [`Error::Internal`].
+/// Why a request failed, as its sender may know it. The texts of [`Error::Unavailable`] and [`Error::Internal`] are for
+/// the log alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The request can't be understood: its JSON, its encoding, its form.
@@ -27,9 +31,9 @@ pub enum Error {
     UnsupportedGrantType,
     /// No credentials were sent.
     Unauthenticated,
-    /// Credentials were sent and are not, or no longer, good.
+    /// The access token that was sent is invalid, or not valid any more.
     InvalidToken,
-    /// Signed in, but this takes another role.
+    /// The user is signed in, but this takes another role.
     Forbidden,
     /// There is no such resource.
     NotFound,
@@ -49,7 +53,7 @@ pub enum Error {
     UnsupportedMediaType(&'static str),
     /// Understood, but fields are missing, unknown or out of range: all of them.
     Invalid(Vec<FieldError>),
-    /// A quota is used up, or a door is locked, for this long.
+    /// A quota is used up, or guessing is locked, for this long.
     TooManyRequests(Duration),
     /// A store gives no answer now. The text is for the log.
     Unavailable(String),
@@ -60,131 +64,171 @@ pub enum Error {
 /// How long a caller should wait when a store gives no answer.
 const RETRY_WHEN_UNAVAILABLE: Duration = Duration::from_secs(1);
 
-/// How long a caller should wait while its request is being answered: hardly any takes longer.
+/// How long a caller should wait while its first request is being answered: hardly any takes longer.
 const RETRY_WHEN_IN_PROGRESS: Duration = Duration::from_secs(1);
 
-/// Whether an answer of this status stands for good: the same request would be answered so again. Not so where a
-/// store was away, and not where the answer depends on more than the request: on a session, a quota, a header.
+/// Whether an answer of this status stands for good: the same request would be answered so again. That is not so where
+/// a store was unavailable, nor where the answer depends on more than the request: a session, a quota, a header.
 #[must_use]
 pub fn is_final(status: StatusCode) -> bool {
-    const PASSING: [StatusCode; 4] = [
+    const TRANSIENT: [StatusCode; 4] = [
         StatusCode::UNAUTHORIZED,
         StatusCode::FORBIDDEN,
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         StatusCode::TOO_MANY_REQUESTS,
     ];
-    !status.is_server_error() && !PASSING.contains(&status)
+    !status.is_server_error() && !TRANSIENT.contains(&status)
+}
+
+/// The detail of an error that lists fields.
+const SEE_ERRORS: &str = "Some fields are not valid; see errors.";
+
+/// Everything that is told of one kind of error.
+pub(super) struct Descriptor {
+    pub(super) status: StatusCode,
+    /// The kind of problem, the last part of its `type`.
+    pub(super) code: &'static str,
+    /// What the caller is told.
+    pub(super) detail: Cow<'static, str>,
+    /// The status in the `OpenAPI` description.
+    pub(super) documentation: &'static str,
+    /// The `error` of RFC 6749 §5.2, which token endpoints send along. What that section has no word for takes the
+    /// nearest of §4.1.2.1.
+    pub(super) oauth_code: &'static str,
+    /// How long to wait before trying again makes sense.
+    pub(super) retry_after: Option<Duration>,
+    /// The challenge of RFC 6750 §3.
+    pub(super) challenge: Option<&'static str>,
+}
+
+impl Descriptor {
+    fn new(status: StatusCode, code: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            detail: Cow::Borrowed(""),
+            documentation: "",
+            oauth_code: "invalid_request",
+            retry_after: None,
+            challenge: None,
+        }
+    }
+
+    fn refused(code: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code)
+            .documented("The request can not be understood, or what it presents is refused")
+    }
+
+    fn signed_out(code: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code).documented("No access token, or one that is no longer good")
+    }
+
+    fn unprocessable(code: &'static str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code)
+            .documented("Fields are missing, unknown or not valid: all of them are named")
+    }
+
+    fn detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
+    fn documented(self, documentation: &'static str) -> Self {
+        Self { documentation, ..self }
+    }
+
+    fn oauth(self, oauth_code: &'static str) -> Self {
+        Self { oauth_code, ..self }
+    }
+
+    fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
+    }
+
+    /// The same request may be served after `wait`.
+    fn temporary(self, wait: Duration) -> Self {
+        self.oauth("temporarily_unavailable").retry_after(wait)
+    }
+
+    fn challenge(self, challenge: &'static str) -> Self {
+        Self { challenge: Some(challenge), ..self }
+    }
 }
 
 impl Error {
+    /// What is told of this error.
+    pub(super) fn descriptor(&self) -> Descriptor {
+        use StatusCode as Status;
+        match self {
+            Self::Malformed(detail) => Descriptor::refused("malformed-request").detail(*detail),
+            Self::InvalidRequest(_) => Descriptor::refused("invalid-request").detail(SEE_ERRORS),
+            Self::InvalidGrant => Descriptor::refused("invalid-grant")
+                .detail("The credentials are not valid.")
+                .oauth("invalid_grant"),
+            Self::UnsupportedGrantType => Descriptor::refused("unsupported-grant-type")
+                .detail("This endpoint does not serve this grant type.")
+                .oauth("unsupported_grant_type"),
+            Self::Unauthenticated => Descriptor::signed_out("unauthenticated")
+                .detail("Sign in first.")
+                .challenge(r#"Bearer realm="bookshelf""#),
+            Self::InvalidToken => Descriptor::signed_out("invalid-token")
+                .detail("The access token is invalid or has expired.")
+                .challenge(r#"Bearer realm="bookshelf", error="invalid_token""#),
+            Self::Forbidden => Descriptor::new(Status::FORBIDDEN, "insufficient-scope")
+                .detail("Your role does not permit this.")
+                .documented("Signed in, but not as an administrator")
+                .challenge(r#"Bearer realm="bookshelf", error="insufficient_scope""#),
+            Self::NotFound => Descriptor::new(Status::NOT_FOUND, "not-found")
+                .detail("There is nothing here.")
+                .documented("There is nothing here"),
+            Self::MethodNotAllowed => Descriptor::new(Status::METHOD_NOT_ALLOWED, "method-not-allowed")
+                .detail("This resource does not do that; see Allow.")
+                .documented("The resource does not do this"),
+            Self::PreconditionFailed => Descriptor::new(Status::PRECONDITION_FAILED, "precondition-failed")
+                .detail("It has changed since; read it again.")
+                .documented("It is no longer what If-Match says"),
+            Self::Conflict(detail) => {
+                Descriptor::new(Status::CONFLICT, "conflict").detail(*detail).documented("The name is taken")
+            }
+            Self::InProgress => Descriptor::new(Status::CONFLICT, "idempotency-in-progress")
+                .detail("The first request with this Idempotency-Key is still being answered.")
+                .documented("The first request with this Idempotency-Key is still being answered")
+                .retry_after(RETRY_WHEN_IN_PROGRESS),
+            Self::KeyReused => Descriptor::unprocessable("idempotency-key-reused")
+                .detail("This Idempotency-Key belongs to a request with another body."),
+            Self::TooLarge(limit) => Descriptor::new(Status::PAYLOAD_TOO_LARGE, "content-too-large")
+                .detail(format!("The body is larger than {limit} bytes."))
+                .documented("The body is larger than 64 KiB"),
+            Self::UnsupportedMediaType(expected) => {
+                Descriptor::new(Status::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type")
+                    .detail(format!("The body must be sent as {expected}."))
+                    .documented("The body is not of the right media type")
+            }
+            Self::Invalid(_) => Descriptor::unprocessable("invalid-fields").detail(SEE_ERRORS),
+            Self::TooManyRequests(wait) => Descriptor::new(Status::TOO_MANY_REQUESTS, "too-many-requests")
+                .detail("Too many requests; wait as long as Retry-After says.")
+                .documented("Too many requests; wait as long as Retry-After says")
+                .temporary(*wait),
+            Self::Unavailable(_) => Descriptor::new(Status::SERVICE_UNAVAILABLE, "unavailable")
+                .detail("A part of the service gives no answer; try again.")
+                .documented("A store gives no answer; try again after Retry-After")
+                .temporary(RETRY_WHEN_UNAVAILABLE),
+            Self::Internal(_) => Descriptor::new(Status::INTERNAL_SERVER_ERROR, "internal-error")
+                .detail("Something went wrong on our side.")
+                .documented("A mistake in this program")
+                .oauth("server_error"),
+        }
+    }
+
     /// The status it is answered with.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self {
-            Self::Malformed(_)
-            | Self::InvalidRequest(_)
-            | Self::InvalidGrant
-            | Self::UnsupportedGrantType => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated | Self::InvalidToken => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict(_) | Self::InProgress => StatusCode::CONFLICT,
-            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.descriptor().status
     }
 
     /// The kind of problem, the last part of its `type`.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::Malformed(_) => "malformed-request",
-            Self::InvalidRequest(_) => "invalid-request",
-            Self::InvalidGrant => "invalid-grant",
-            Self::UnsupportedGrantType => "unsupported-grant-type",
-            Self::Unauthenticated => "unauthenticated",
-            Self::InvalidToken => "invalid-token",
-            Self::Forbidden => "insufficient-scope",
-            Self::NotFound => "not-found",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::Conflict(_) => "conflict",
-            Self::PreconditionFailed => "precondition-failed",
-            Self::InProgress => "idempotency-in-progress",
-            Self::KeyReused => "idempotency-key-reused",
-            Self::TooLarge(_) => "content-too-large",
-            Self::UnsupportedMediaType(_) => "unsupported-media-type",
-            Self::Invalid(_) => "invalid-fields",
-            Self::TooManyRequests(_) => "too-many-requests",
-            Self::Unavailable(_) => "unavailable",
-            Self::Internal(_) => "internal-error",
-        }
-    }
-
-    /// The `error` of RFC 6749 §5.2, which token endpoints send along. What that section has no word for
-    /// takes the nearest of §4.1.2.1.
-    #[must_use]
-    pub fn oauth_code(&self) -> &'static str {
-        match self {
-            Self::InvalidGrant => "invalid_grant",
-            Self::UnsupportedGrantType => "unsupported_grant_type",
-            Self::TooManyRequests(_) | Self::Unavailable(_) => "temporarily_unavailable",
-            Self::Internal(_) => "server_error",
-            _ => "invalid_request",
-        }
-    }
-
-    /// What the caller is told.
-    #[must_use]
-    pub fn detail(&self) -> String {
-        match self {
-            Self::Malformed(detail) | Self::Conflict(detail) => (*detail).to_owned(),
-            Self::InvalidGrant => "The credentials are not valid.".to_owned(),
-            Self::UnsupportedGrantType => "This endpoint does not serve this grant type.".to_owned(),
-            Self::Unauthenticated => "Sign in first.".to_owned(),
-            Self::InvalidToken => "The access token is invalid or has expired.".to_owned(),
-            Self::Forbidden => "Your role does not permit this.".to_owned(),
-            Self::NotFound => "There is nothing here.".to_owned(),
-            Self::PreconditionFailed => "It has changed since; read it again.".to_owned(),
-            Self::MethodNotAllowed => "This resource does not do that; see Allow.".to_owned(),
-            Self::InProgress => {
-                "The first request with this Idempotency-Key is still being answered.".to_owned()
-            }
-            Self::KeyReused => "This Idempotency-Key belongs to a request with another body.".to_owned(),
-            Self::TooLarge(limit) => format!("The body is larger than {limit} bytes."),
-            Self::UnsupportedMediaType(expected) => format!("The body must be sent as {expected}."),
-            Self::Invalid(_) | Self::InvalidRequest(_) => "Some fields are not valid; see errors.".to_owned(),
-            Self::TooManyRequests(_) => "Too many requests; wait as long as Retry-After says.".to_owned(),
-            Self::Unavailable(_) => "A part of the service gives no answer; try again.".to_owned(),
-            Self::Internal(_) => "Something went wrong on our side.".to_owned(),
-        }
-    }
-
-    /// How long to wait before trying again makes sense.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::TooManyRequests(wait) => Some(*wait),
-            Self::Unavailable(_) => Some(RETRY_WHEN_UNAVAILABLE),
-            Self::InProgress => Some(RETRY_WHEN_IN_PROGRESS),
-            _ => None,
-        }
-    }
-
-    /// The challenge of RFC 6750 §3.
-    #[must_use]
-    pub fn challenge(&self) -> Option<&'static str> {
-        match self {
-            Self::Unauthenticated => Some(r#"Bearer realm="bookshelf""#),
-            Self::InvalidToken => Some(r#"Bearer realm="bookshelf", error="invalid_token""#),
-            Self::Forbidden => Some(r#"Bearer realm="bookshelf", error="insufficient_scope""#),
-            _ => None,
-        }
+        self.descriptor().code
     }
 
     /// What is wrong with which field.
@@ -212,59 +256,11 @@ impl Error {
     }
 }
 
-/// The error travels beside an empty body; [`super::problem`] writes it out at the edge, where the request
-/// id is known.
+/// The error travels beside an empty body, until the outermost layers write it out: they know the request's id.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-impl From<postgres::Error> for Error {
-    fn from(error: postgres::Error) -> Self {
-        match error {
-            postgres::Error::Unavailable(_) => Self::Unavailable(error.to_string()),
-            postgres::Error::UniqueViolation(_) | postgres::Error::Rejected(_) => {
-                Self::Internal(error.to_string())
-            }
-        }
-    }
-}
-
-impl From<idempotent_write::Error> for Error {
-    fn from(error: idempotent_write::Error) -> Self {
-        match error {
-            idempotent_write::Error::Postgres(error) => error.into(),
-            idempotent_write::Error::PayloadMismatch => Self::KeyReused,
-        }
-    }
-}
-
-impl From<redis::Unavailable> for Error {
-    fn from(error: redis::Unavailable) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl From<limiter::Unavailable> for Error {
-    fn from(error: limiter::Unavailable) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl From<lockout::Error> for Error {
-    fn from(error: lockout::Error) -> Self {
-        match error {
-            lockout::Error::Redis(error) => error.into(),
-            lockout::Error::Fallback(error) => error.into(),
-        }
-    }
-}
-
-impl From<passwords::Unfinished> for Error {
-    fn from(error: passwords::Unfinished) -> Self {
-        Self::Unavailable(error.to_string())
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies, queries and ids, read into domain types or refused with a clear error.
+//! The extractors: they read bodies, queries and ids into domain types, or refuse them with an [`Error`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub const LARGEST_BODY: usize = 64 * 1024;
 /// A JSON object as the body.
 pub struct Json<T>(pub T);
 
-/// A JSON object as the body, not read yet.
+/// A JSON object as the body, whose fields are still to be read.
 pub struct JsonObject(BTreeMap<String, Raw>);
 
 /// The parameters of an OAuth request: a form (RFC 6749 §3.2).
@@ -58,7 +58,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
 }
 
 impl JsonObject {
-    /// Reads the object by a rule that takes more than the object.
+    /// Reads the object by a rule that needs more than the object.
     pub fn read<T>(self, rule: impl FnOnce(&mut Fields) -> Option<T>) -> Result<T, Error> {
         Fields::read_with(self.0, rule).map_err(Error::Invalid)
     }
@@ -95,7 +95,7 @@ impl<S: Send + Sync, T: FromFields> FromRequestParts<S> for Query<T> {
 }
 
 impl<T: FromFields> Query<T> {
-    /// Reads it before the request has come to its handler.
+    /// Reads the query outside of a handler.
     pub fn from_uri(uri: &Uri) -> Result<Self, Error> {
         let (values, repeated) = pairs(uri.query().unwrap_or_default())?;
         let twice = |field| FieldError { field, detail: "was sent twice".to_owned() };
@@ -132,7 +132,7 @@ impl<S: Send + Sync> FromRequestParts<S> for UuidId {
     }
 }
 
-/// What stands in the path where the route says `{id}`.
+/// The part of the path for which the route says `{id}`.
 async fn path_id<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, Error> {
     let path = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::NotFound)?;
     let id = path.iter().find_map(|(name, text)| (name == "id").then(|| text.to_owned()));
@@ -189,7 +189,7 @@ fn json_object(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {
     Ok(object)
 }
 
-/// A JSON object with all its entries, in case a name stands twice.
+/// A JSON object with all its entries: a map would hide that a name stands twice.
 struct Object(Vec<(String, Value)>);
 
 impl<'de> serde::Deserialize<'de> for Object {

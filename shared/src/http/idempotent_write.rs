@@ -1,4 +1,4 @@
-//! Hands a handler the ticket that a layer has put into the request.
+//! The extractor of the token that the idempotency layer has put into the request.
 
 use std::convert::Infallible;
 

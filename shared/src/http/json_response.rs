@@ -1,4 +1,4 @@
-//! A JSON answer. axum's own `Json` would be both this and an extractor that answers in plain text.
+//! A response in JSON. axum's own `Json` would be an extractor as well, one that answers bad input in plain text.
 
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::error::Error;
 
-/// An answer whose body is `T` as JSON.
-pub struct Answer<T>(pub T);
+/// A response whose body is `T` as JSON.
+pub struct JsonResponse<T>(pub T);
 
-impl<T: Serialize> IntoResponse for Answer<T> {
+impl<T: Serialize> IntoResponse for JsonResponse<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(body) => {

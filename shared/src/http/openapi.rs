@@ -1,17 +1,19 @@
-//! What an operation may answer when it fails, for its documentation: grouped once here, named by handlers. Status,
-//! text and headers are those that the errors themselves have.
+//! The responses that operations have in common, for the `OpenAPI` description.
+//!
+//! Each type here is a group of responses, which the attribute on a handler names, as in `responses(WithJson, Stored)`.
+//! Statuses, texts and headers are those of the errors themselves. [`complete`] then adds what attributes can't say.
 
 mod errors;
+mod headers;
 mod parameters;
 
 pub use parameters::IdempotencyKey;
 
 use serde_json::json;
-use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr};
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
+use utoipa::openapi::{Components, Content, OpenApi, RefOr};
 use utoipa::{IntoResponses, PartialSchema as _, ToSchema as _};
 
 use errors::{
@@ -19,53 +21,53 @@ use errors::{
     MALFORMED, NOT_A_FORM, NOT_FOUND, NOT_JSON, PRECONDITION_FAILED, Responses, TOO_LARGE, TOO_MANY,
     UNAVAILABLE, named, named_to_oauth_clients,
 };
+use headers::{CACHE_CONTROL, RATE_LIMIT, RATE_LIMIT_POLICY, header, headers, shared_header, text};
 
-use super::error::Error;
 use super::problem::{Problem, TokenProblem};
 use crate::validation::FieldError;
 
-/// What any throttled route may answer.
+/// The failures of a route with a quota.
 pub struct Throttled;
 
-/// What a route that asks the database may answer.
+/// The failures of a route that needs a store.
 pub struct Stored;
 
-/// What a route for signed-in callers may answer.
+/// The failures of a route for signed-in callers.
 pub struct SignedIn;
 
-/// What a route for administrators may answer.
+/// The failures of a route for administrators.
 pub struct AdminOnly;
 
-/// What a route with a name in its path may answer.
+/// The failures of a route with a name in its path.
 pub struct WithName;
 
-/// What a route with an `{id}` may answer.
+/// The failures of a route with an `{id}` in its path.
 pub struct WithId;
 
-/// What a route that takes `If-Match` may answer.
+/// The failures of a route that takes `If-Match`.
 pub struct WithIfMatch;
 
-/// What a route that takes `If-None-Match` may answer.
+/// The 304 and the failures of a route that takes `If-None-Match`.
 pub struct WithIfNoneMatch;
 
-/// What a route with a query may answer.
+/// The failures of a route with a query.
 pub struct WithQuery;
 
-/// What a route with a JSON body may answer.
+/// The failures of a route with a JSON body.
 pub struct WithJson;
 
-/// What a route that takes an [`IdempotencyKey`] may answer.
+/// The failures of a route that takes an [`IdempotencyKey`].
 pub struct Idempotent;
 
-/// What an [`Idempotent`] route that claims a name for somebody may answer. To be named after that one.
+/// The failures of an [`Idempotent`] route that claims a name for somebody. To be listed after that group.
 pub struct WithClaim;
 
-/// What a route that OAuth clients post to may answer, throttled and stored as it is.
+/// The failures of a token endpoint, which has a quota and needs a store.
 pub struct WithGrant;
 
 impl IntoResponses for Throttled {
     fn responses() -> Responses {
-        // The guard may have refused the event that the request came in; that is answered after it was counted.
+        // An event that the guard refused is counted, and then answered with 400.
         named([MALFORMED, TOO_MANY])
     }
 }
@@ -147,17 +149,11 @@ impl IntoResponses for WithGrant {
     }
 }
 
-const CACHE_CONTROL: &str = "Cache-Control";
-const RATE_LIMIT: &str = "RateLimit";
-const RATE_LIMIT_POLICY: &str = "RateLimit-Policy";
-const RETRY_AFTER: &str = "Retry-After";
-const WWW_AUTHENTICATE: &str = "WWW-Authenticate";
-
 /// The paths below which no answer may be stored.
 const NOT_STORED: &str = "/auth/";
 
-/// Adds what the attributes on handlers can't say: the headers that layers set, and the components that the groups
-/// of this room refer to.
+/// Adds what the attributes on handlers can't say: the headers that layers set, and the components that the groups of
+/// responses refer to.
 pub fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
@@ -217,44 +213,4 @@ fn complete_operation(path: &str, operation: &mut Operation) {
             response.headers.extend([shared_header(CACHE_CONTROL)]);
         }
     }
-}
-
-fn shared_header(name: &str) -> (String, RefOr<Header>) {
-    (name.to_owned(), RefOr::Ref(Ref::new(format!("#/components/headers/{name}"))))
-}
-
-/// Every header that more than one operation has. Those of a quota are absent while Redis is away.
-fn headers() -> [(&'static str, Header); 5] {
-    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    let no_store = text().enum_values(Some(["no-store"]));
-    [
-        (CACHE_CONTROL, header("Nobody may keep this answer", no_store, json!("no-store"))),
-        (
-            RATE_LIMIT,
-            header("What is left of the quota, and the seconds after which there is more", text(), {
-                json!(r#""default";r=42;t=17"#)
-            }),
-        ),
-        (
-            RATE_LIMIT_POLICY,
-            header(
-                "The quota: so many requests in so many seconds",
-                text(),
-                json!(r#""default";q=100;w=60"#),
-            ),
-        ),
-        (RETRY_AFTER, header("Seconds to wait (RFC 9110 §10.2.3)", seconds, json!(17))),
-        (
-            WWW_AUTHENTICATE,
-            header("A Bearer challenge (RFC 6750 §3)", text(), json!(Error::InvalidToken.challenge())),
-        ),
-    ]
-}
-
-fn header(description: &str, schema: ObjectBuilder, example: serde_json::Value) -> Header {
-    HeaderBuilder::new().description(Some(description)).schema(Some(schema)).example(Some(example)).build()
-}
-
-fn text() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String))
 }

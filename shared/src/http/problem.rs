@@ -1,11 +1,14 @@
 //! Problem details (RFC 9457): the one form of every error, the router's own included.
+//!
+//! An [`Error`] travels outwards beside an empty body. The layer [`write_out`] gives it its body and headers, and does
+//! the same for the router's 404 and 405. On token endpoints it adds the members of RFC 6749 §5.2.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -14,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::error::Error;
+use super::error::{Descriptor, Error};
 use crate::validation::FieldError;
 
 /// The media type of a problem.
@@ -34,8 +37,8 @@ pub struct Problem {
     #[schema(example = 404)]
     status: u16,
     /// What happened, for a person.
-    #[schema(example = "There is nothing here.")]
-    detail: String,
+    #[schema(value_type = String, example = "There is nothing here.")]
+    detail: Cow<'static, str>,
     /// Names this request in the log.
     #[schema(example = "6b0e3d3e-0d6c-4a0e-9c39-6f3a1c2c6a10")]
     request_id: String,
@@ -55,8 +58,8 @@ struct OAuthError {
     #[schema(example = "invalid_grant")]
     error: &'static str,
     /// `detail` again.
-    #[schema(example = "The credentials are not valid.")]
-    error_description: String,
+    #[schema(value_type = String, example = "The credentials are not valid.")]
+    error_description: Cow<'static, str>,
 }
 
 /// A problem of an endpoint that OAuth clients read, for its documentation.
@@ -86,33 +89,47 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Whether a request turned out to be for an endpoint that OAuth clients read (RFC 6749 §5.2). Set on the way
-/// in, so that it is known whatever becomes of the request, a panic included.
-#[derive(Debug, Clone, Default)]
-struct ReadByOAuthClients(Arc<AtomicBool>);
+/// The paths of the routes that OAuth clients post to.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenEndpoints(Arc<[String]>);
 
-/// A layer for token endpoints: their errors carry `error` and `error_description` as well.
-pub async fn for_oauth_clients(request: Request, next: Next) -> Response {
-    if let Some(ReadByOAuthClients(mark)) = request.extensions().get() {
-        mark.store(true, Ordering::Relaxed);
+impl TokenEndpoints {
+    /// Those with these paths, written as the router has them.
+    pub(super) fn new(paths: Vec<String>) -> Self {
+        Self(paths.into())
     }
-    next.run(request).await
+
+    /// Whether `route` is one of them.
+    fn contains(&self, route: Option<&MatchedPath>) -> bool {
+        route.is_some_and(|route| self.0.iter().any(|path| path == route.as_str()))
+    }
 }
 
-/// The outermost layer: writes errors out, and answers `OPTIONS` with what the router allows.
-pub async fn write_out(mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(ReadByOAuthClients::default());
+/// Marks a request to a token endpoint, whose errors carry the members of RFC 6749 §5.2.
+#[derive(Debug, Clone, Copy)]
+struct ForOAuthClient;
+
+/// The layer that writes errors out, and answers `OPTIONS` with what the router allows. It knows the token endpoints
+/// by their paths, so that it knows one whatever becomes of the request, a panic included.
+pub(crate) async fn write_out(
+    State(token_endpoints): State<TokenEndpoints>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if token_endpoints.contains(request.extensions().get()) {
+        request.extensions_mut().insert(ForOAuthClient);
+    }
     let writer = Writer::of(&request);
     writer.write(next.run(request).await)
 }
 
-/// What has to be known of a request to write its errors out. For layers that need the answer's bytes before
-/// [`write_out`] gets it.
+/// Writes the errors of one request. For layers that need the bytes of an answer before it leaves through the
+/// outermost layers.
 #[derive(Debug)]
 pub struct Writer {
     method: Method,
     request_id: RequestId,
-    for_oauth: ReadByOAuthClients,
+    for_oauth: bool,
 }
 
 impl Writer {
@@ -122,7 +139,7 @@ impl Writer {
         Self {
             method: request.method().clone(),
             request_id: request.extensions().get().cloned().unwrap_or_default(),
-            for_oauth: request.extensions().get().cloned().unwrap_or_default(),
+            for_oauth: request.extensions().get::<ForOAuthClient>().is_some(),
         }
     }
 
@@ -139,8 +156,9 @@ impl Writer {
             (None, _) => return response,
         };
         log(&error);
-        let problem = describe(&error, &self.request_id, self.for_oauth.0.load(Ordering::Relaxed));
-        render(&error, &problem, response, &self.method)
+        let descriptor = error.descriptor();
+        let body = describe(&error, &descriptor, &self.request_id, self.for_oauth);
+        render(&descriptor, &body, response, &self.method)
     }
 }
 
@@ -151,32 +169,27 @@ fn options(router_answer: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-fn describe(error: &Error, request_id: &RequestId, for_oauth: bool) -> Problem {
-    let status = error.status();
+fn describe(error: &Error, told: &Descriptor, request_id: &RequestId, for_oauth: bool) -> Problem {
+    let oauth = OAuthError { error: told.oauth_code, error_description: told.detail.clone() };
     Problem {
-        kind: format!("urn:problem-type:bookshelf:{}", error.code()),
-        title: status.canonical_reason().unwrap_or_default(),
-        status: status.as_u16(),
-        detail: error.detail(),
+        kind: format!("urn:problem-type:bookshelf:{}", told.code),
+        title: told.status.canonical_reason().unwrap_or_default(),
+        status: told.status.as_u16(),
+        detail: told.detail.clone(),
         request_id: request_id.to_string(),
         errors: error.fields().to_vec(),
-        oauth: for_oauth.then(|| OAuthError::of(error)),
+        oauth: for_oauth.then_some(oauth),
     }
 }
 
-impl OAuthError {
-    fn of(error: &Error) -> Self {
-        Self { error: error.oauth_code(), error_description: error.detail() }
-    }
-}
-
-/// `error` as it is written out, for the documentation.
+/// `error` as it is written out, for the `OpenAPI` description.
 pub(super) fn example(error: &Error, for_oauth: bool) -> Value {
     let request_id = RequestId::new("6b0e3d3e-0d6c-4a0e-9c39-6f3a1c2c6a10".to_owned());
-    serde_json::to_value(describe(error, &request_id, for_oauth)).unwrap_or_default()
+    let problem = describe(error, &error.descriptor(), &request_id, for_oauth);
+    serde_json::to_value(problem).unwrap_or_default()
 }
 
-fn render(error: &Error, problem: &Problem, response: Response, method: &Method) -> Response {
+fn render(told: &Descriptor, problem: &Problem, response: Response, method: &Method) -> Response {
     let (mut parts, _) = response.into_parts();
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let headers = &mut parts.headers;
@@ -184,17 +197,17 @@ fn render(error: &Error, problem: &Problem, response: Response, method: &Method)
     // A cache may keep a 404 or 405 that says nothing about it (RFC 9111 §4.2.2); what failed may work next time.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.remove(CONTENT_LENGTH);
-    if let Some(wait) = error.retry_after() {
+    if let Some(wait) = told.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
-    if let Some(challenge) = error.challenge() {
+    if let Some(challenge) = told.challenge {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     let body = if method == Method::HEAD { Body::empty() } else { Body::from(body) };
     Response::from_parts(parts, body)
 }
 
-/// `wait` in seconds, rounded up: who waits that long has waited long enough.
+/// `wait` in seconds, rounded up: a caller who waits that long has waited long enough.
 pub(super) fn whole_seconds(wait: std::time::Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

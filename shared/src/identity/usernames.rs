@@ -5,13 +5,12 @@
 //! Control characters, invisible characters and surrounding spaces are refused, since they would make two different
 //! names look alike.
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use unicode_normalization::UnicodeNormalization as _;
+use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
 
 use crate::validation::{FromField, Raw};
 
@@ -86,13 +85,8 @@ fn is_invisible(character: char) -> bool {
 impl PartialSchema for Username {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String);
-        text.min_length(Some(*LENGTH.start())).max_length(Some(*LENGTH.end())).into()
-    }
-}
-
-impl ToSchema for Username {
-    fn name() -> Cow<'static, str> {
-        "Username".into()
+        let text = text.min_length(Some(*LENGTH.start())).max_length(Some(*LENGTH.end()));
+        text.pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$")).into()
     }
 }
 

@@ -1,9 +1,9 @@
-//! The guarded boundary: an API Gateway event, however broken, becomes a request that says what the event
-//! said, or a clear refusal.
+//! The event guard: makes an API Gateway event, however broken, safe to convert into a request, or refuses it.
 //!
-//! `lambda_http` builds a URL from the event and parses it again, so that a decoded `?` in a path would become
-//! a query, `..` would climb, and bad base64 would panic. Here every part is checked and brought into a form
-//! that means the same to the parser as it did in the event.
+//! `lambda_http` builds a URL from the event and parses it again, so that a decoded `?` in a path would become a query,
+//! `..` would leave its folder, and bad base64 would panic. Here every part is checked, and brought into a form that
+//! means the same to the parser as it did in the event. A refused event is converted too, without its body, and is
+//! answered by [`invalid_event`](crate::http::invalid_event).
 
 use std::collections::HashMap;
 
@@ -20,13 +20,15 @@ use serde_json::value::RawValue;
 
 use crate::http::Error;
 
-/// The longest path or query, in bytes after encoding. API Gateway itself stops at 10 KiB for everything.
+/// The longest path or query, in bytes after encoding. API Gateway itself permits 10 KiB for the whole request line and
+/// the headers.
 const LONGEST: usize = 16 * 1024;
 
-/// What a path segment may hold unencoded (RFC 3986 §3.3, without the sub-delimiters).
+/// Characters that are encoded in a path segment: all but the unreserved ones (RFC 3986 §2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What a query may hold unencoded (RFC 3986 §3.4): everything that may stand in one, `%` included.
+/// Characters that are encoded in a query: all that it may not hold (RFC 3986 §3.4). It may hold `%`, since it
+/// arrives encoded.
 const QUERY: &AsciiSet = &SEGMENT
     .remove(b'%')
     .remove(b'&')
@@ -49,7 +51,7 @@ const QUERY: &AsciiSet = &SEGMENT
 #[error("this is not an event of API Gateway or a Function URL, or a broken one")]
 pub struct NotHttp;
 
-/// Reads an event, which is not safe to convert before it is [guarded](guard).
+/// Reads an event. It is not safe to convert before [`guard`] has seen it.
 pub fn read(event: &RawValue) -> Result<LambdaRequest, NotHttp> {
     match parse(event.get())? {
         event @ (LambdaRequest::ApiGatewayV2(_) | LambdaRequest::ApiGatewayV1(_)) => Ok(event),
@@ -59,7 +61,8 @@ pub fn read(event: &RawValue) -> Result<LambdaRequest, NotHttp> {
 
 /// Checks an event and brings it into a form that is safe to convert. `stage_prefix` (`/prod`) is cut off the path.
 ///
-/// On an error the request must be answered with that instead of being routed.
+/// # Errors
+/// The answer that the request must get instead of its handler's.
 pub fn guard(event: &mut LambdaRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
     match event {
         LambdaRequest::ApiGatewayV2(event) => guard_v2(event, stage_prefix),
@@ -69,23 +72,23 @@ pub fn guard(event: &mut LambdaRequest, stage_prefix: Option<&str>) -> Result<()
     }
 }
 
-/// Reads the event; where that fails, once more with every `null` left out: AWS sends some, and the types take
-/// absent for many of them and null for few.
+/// Reads the event; where that fails, once more without its nulls: AWS sends some, and the types take an absent member
+/// in many places where they don't take null.
 fn parse(event: &str) -> Result<LambdaRequest, NotHttp> {
     serde_json::from_str(event).or_else(|_| {
         let mut event = serde_json::from_str(event).map_err(|_| NotHttp)?;
-        leave_out_nulls(&mut event);
+        remove_nulls(&mut event);
         serde_json::from_str(&event.to_string()).map_err(|_| NotHttp)
     })
 }
 
-fn leave_out_nulls(value: &mut Value) {
+fn remove_nulls(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(leave_out_nulls);
+            members.values_mut().for_each(remove_nulls);
         }
-        Value::Array(items) => items.iter_mut().for_each(leave_out_nulls),
+        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
         _ => {}
     }
 }
@@ -96,15 +99,15 @@ fn guard_v2(event: &mut ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> 
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
     event.request_context.stage = None;
     event.request_context.domain_name = None;
-    forget_host(&mut event.headers);
-    let verdict = path.as_ref().and(query.as_ref()).map(drop).map_err(Error::clone).and(body);
-    // What is refused keeps its path, if that is sound: the answer then has the form of that route's answers.
+    remove_host(&mut event.headers);
+    let outcome = path.as_ref().and(query.as_ref()).map(drop).map_err(Error::clone).and(body);
+    // A refused event keeps its path, if that is sound: it is counted, and answered in the form of that route.
     event.raw_path = path.ok();
     event.raw_query_string = query.ok();
-    if verdict.is_err() {
+    if outcome.is_err() {
         event.body = None;
     }
-    verdict
+    outcome
 }
 
 fn guard_v1(event: &mut ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
@@ -117,23 +120,23 @@ fn guard_v1(event: &mut ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> R
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
     event.request_context.stage = None;
     event.request_context.domain_name = None;
-    // Headers come twice, single and multiple; the multiple ones are complete.
+    // Headers come twice, with single and with multiple values; those with multiple values are complete.
     if !event.multi_value_headers.is_empty() {
         event.headers = HeaderMap::new();
     }
-    forget_host(&mut event.headers);
-    forget_host(&mut event.multi_value_headers);
-    let verdict = path.as_ref().map(drop).map_err(Error::clone).and(query).and(body);
+    remove_host(&mut event.headers);
+    remove_host(&mut event.multi_value_headers);
+    let outcome = path.as_ref().map(drop).map_err(Error::clone).and(query).and(body);
     event.path = path.ok();
-    if verdict.is_err() {
+    if outcome.is_err() {
         event.body = None;
         event.query_string_parameters = QueryMap::default();
         event.multi_value_query_string_parameters = QueryMap::default();
     }
-    verdict
+    outcome
 }
 
-/// `query` without names that have no value at all, which the map itself can't walk over.
+/// `query` without names that have no value at all, which its own iterator can not handle.
 fn without_empty_lists(query: &QueryMap) -> QueryMap {
     let lists = serde_json::to_value(query).and_then(serde_json::from_value::<HashMap<String, Vec<String>>>);
     let mut lists = lists.unwrap_or_default();
@@ -166,7 +169,7 @@ fn safe_path(path: &str, stage_prefix: Option<&str>) -> Result<String, Error> {
     if safe.len() > LONGEST { Err(Error::NotFound) } else { Ok(safe) }
 }
 
-/// `query`, which arrives encoded, with whatever may not stand in a URI encoded as well.
+/// `query`, which arrives encoded, with every other character encoded that may not stand in a URI.
 fn safe_query(query: &str) -> Result<String, Error> {
     let safe = utf8_percent_encode(query, QUERY).to_string();
     if safe.len() > LONGEST { Err(Error::Malformed("The query is too long.")) } else { Ok(safe) }
@@ -181,8 +184,8 @@ fn check_body(body: Option<&str>, is_base64_encoded: bool) -> Result<(), Error> 
     }
 }
 
-/// No answer depends on the name that a caller used for us.
-fn forget_host(headers: &mut HeaderMap) {
+/// Removes the host and the scheme, which a caller chooses and no answer depends on.
+fn remove_host(headers: &mut HeaderMap) {
     headers.remove(HOST);
     headers.remove("x-forwarded-proto");
 }

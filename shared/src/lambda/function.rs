@@ -1,28 +1,17 @@
-//! What it takes to be a function of this bundle. Everything else (the Lambda `main`, the local server, the
-//! tests, the documentation) uses this trait and nothing more.
-
-use utoipa_axum::router::OpenApiRouter;
+//! The trait that makes a type a function of this API. Everything else (the Lambda `main`, the local server, the tests,
+//! the `OpenAPI` description) uses this trait and nothing more.
 
 use crate::config::{self, Env};
-use crate::identity::tokens::Verifier;
-use crate::protection::limiter::Limiter;
+use crate::http::Routes;
 
-/// A group of endpoints that is deployed as one Lambda function.
+/// A group of endpoints that is deployed as one Lambda function, and the state that its handlers share.
 pub trait Function: Clone + Send + Sync + 'static {
-    /// The binary's name.
+    /// The name of the function's binary.
     const NAME: &'static str;
 
     /// Reads the configuration and prepares lazy connections; opens none.
     fn from_env(env: &Env) -> Result<Self, config::Error>;
 
-    /// Every endpoint. Path and method are written once, on its handler.
-    fn routes() -> OpenApiRouter<Self>;
-
-    /// Counts requests against the quotas that the routes name.
-    fn limiter(&self) -> &Limiter;
-
-    /// Checks tokens, in functions where a quota counts by user.
-    fn verifier(&self) -> Option<&Verifier> {
-        None
-    }
+    /// Every endpoint. Its path and method stand on its handler, once.
+    fn routes(&self) -> Routes<Self>;
 }

@@ -1,16 +1,15 @@
-//! The outermost layers, the same for every function: the request's id and log line, caught panics, errors
-//! written out.
+//! The middleware stack: the outermost layers, the same for every function. They name the request and log its answer,
+//! catch panics and write errors out.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router};
 use lambda_http::RequestExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -21,20 +20,16 @@ use crate::lambda::function::Function;
 use crate::stores::redis;
 use crate::telemetry::metrics::{self, Metric};
 
-/// The whole function as a router: its routes, between the layers that all functions share.
-pub fn router<F: Function>(function: F) -> Router {
-    let (limiter, verifier) = (function.limiter().clone(), function.verifier().cloned());
-    let routes: Router<F> = F::routes().into();
+/// The whole function as a router: its routes, within the layers that all functions share.
+pub(super) fn router<F: Function>(function: F) -> Router {
+    let (routes, token_endpoints) = function.routes().into_parts();
     let nosniff = HeaderValue::from_static("nosniff");
-    // For layers on routes: unlike handlers they have no state.
-    let at_hand = (Extension(limiter), Extension(verifier), Extension(Arc::new(function.clone())));
     // The first sees a request first. Together they are one layer: axum makes each one's service anew for each request.
     routes.with_state(function).layer((
         from_fn(|request, next| identify_and_log(F::NAME, request, next)),
         SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff),
-        from_fn(problem::write_out),
+        from_fn_with_state(token_endpoints, problem::write_out),
         CatchPanicLayer::custom(on_panic),
-        at_hand,
     ))
 }
 

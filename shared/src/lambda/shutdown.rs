@@ -1,5 +1,7 @@
-//! The events in hand: each has a name in the log, and a process that is asked to end (SIGTERM) first hands in their
-//! answers.
+//! A process that Lambda ends (SIGTERM) first finishes the events it is working on.
+//!
+//! [`InFlight`] is the outermost layer and counts the events from their arrival until their answers are sent; further
+//! inside, an answer is known before it is sent. [`shutdown_signal`] returns after the signal, when the count is zero.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,41 +15,56 @@ use tracing::Instrument as _;
 
 use crate::telemetry;
 
-/// Counts the events whose answer is not handed in yet, and names each in the log. As the outermost layer: inside, the
-/// answer is known before it is sent.
-#[derive(Clone)]
-pub(super) struct InHand(Arc<watch::Sender<usize>>);
+/// The events whose answers are not sent yet. As a layer it counts them, and gives each its span in the log.
+#[derive(Clone, Default)]
+pub(super) struct InFlight(Arc<watch::Sender<usize>>);
 
-impl InHand {
-    pub(super) fn nothing() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
-    }
+/// Returns when the process was told to end and the last event in flight is answered.
+pub(super) async fn shutdown_signal(in_flight: InFlight) {
+    // A system without this signal ends processes in another way.
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    terminated.recv().await;
+    in_flight.drained().await;
+}
 
-    /// Returns when the process is asked to end and nothing is in hand.
-    pub(super) async fn asked_to_end(&self) {
-        // A system without this signal ends processes in another way.
-        let Ok(mut asked) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-        asked.recv().await;
+impl InFlight {
+    /// Returns when no event is in flight.
+    async fn drained(&self) {
         let _ = self.0.subscribe().wait_for(|events| *events == 0).await;
     }
-}
 
-impl<S> Layer<S> for InHand {
-    type Service = Counted<S>;
-
-    fn layer(&self, inner: S) -> Counted<S> {
-        Counted { inner, in_hand: self.clone() }
+    /// Counts one event until the answer of this is dropped.
+    fn begin(&self) -> InFlightEvent {
+        self.0.send_modify(|events| *events += 1);
+        InFlightEvent(self.clone())
     }
 }
 
-/// What [`InHand`] makes of a service.
-#[derive(Clone)]
-pub(super) struct Counted<S> {
-    inner: S,
-    in_hand: InHand,
+/// One event in flight, until this is dropped.
+struct InFlightEvent(InFlight);
+
+impl Drop for InFlightEvent {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|events| *events -= 1);
+    }
 }
 
-impl<S> Service<LambdaInvocation> for Counted<S>
+impl<S> Layer<S> for InFlight {
+    type Service = InFlightService<S>;
+
+    fn layer(&self, inner: S) -> InFlightService<S> {
+        InFlightService { inner, in_flight: self.clone() }
+    }
+}
+
+/// A service whose events are counted as [`InFlight`].
+#[derive(Clone)]
+pub(super) struct InFlightService<S> {
+    inner: S,
+    in_flight: InFlight,
+}
+
+impl<S> Service<LambdaInvocation> for InFlightService<S>
 where
     S: Service<LambdaInvocation>,
     S::Future: Send + 'static,
@@ -61,29 +78,13 @@ where
     }
 
     fn call(&mut self, event: LambdaInvocation) -> Self::Future {
-        let one = One::taken(&self.in_hand);
+        let in_flight = self.in_flight.begin();
         let span = telemetry::request_span(&event.context.request_id);
         let answering = span.in_scope(|| self.inner.call(event));
         let answering = async move {
-            let _one = one;
+            let _in_flight = in_flight;
             answering.await
         };
         Box::pin(answering.instrument(span))
-    }
-}
-
-/// An event in hand, until this is dropped.
-struct One(InHand);
-
-impl One {
-    fn taken(in_hand: &InHand) -> Self {
-        in_hand.0.send_modify(|events| *events += 1);
-        Self(in_hand.clone())
-    }
-}
-
-impl Drop for One {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|events| *events -= 1);
     }
 }

@@ -9,95 +9,13 @@ use std::time::Duration;
 
 use redis::Script;
 
+use super::quota::Quota;
+use super::quotas;
 use crate::config::{self, Env};
 use crate::stores::freeze::FreezeAwareInstant;
 use crate::stores::redis::Redis;
 
-/// One second, to read quotas aloud.
-pub const SECOND: Duration = Duration::from_secs(1);
-/// One minute.
-pub const MINUTE: Duration = Duration::from_mins(1);
-
 static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limiter/admit.lua")));
-
-/// How many requests one caller may make in a window of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
-    /// Names the quota in headers, keys and, in upper case, in the variable `RATE_LIMIT_<NAME>`.
-    pub name: &'static str,
-    /// Requests per window, 1 to 10,000.
-    pub limit: u32,
-    /// The window, whole seconds from 1 s to a day.
-    pub window: Duration,
-    /// What happens while Redis gives no answer.
-    pub outage: Outage,
-    /// Whose requests count together.
-    pub by: By,
-}
-
-/// Whose requests count together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// Those of one network: an IPv4 address or an IPv6 /64.
-    Network,
-    /// Those of one user, wherever they come from; those of a network where nobody is signed in.
-    User,
-}
-
-/// What a quota does while Redis gives no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outage {
-    /// Requests pass uncounted: being open matters more than being exact.
-    Admit,
-    /// Requests are answered 503: what stands behind is worth more than being open.
-    Refuse,
-}
-
-impl Quota {
-    /// A quota of `limit` requests per minute and network that admits during an outage.
-    #[must_use]
-    pub const fn new(name: &'static str, limit: u32) -> Self {
-        Self { name, limit, window: MINUTE, outage: Outage::Admit, by: By::Network }
-    }
-
-    /// Sets the window.
-    #[must_use]
-    pub const fn per(self, window: Duration) -> Self {
-        Self { window, ..self }
-    }
-
-    /// Sets what happens while Redis gives no answer.
-    #[must_use]
-    pub const fn on_outage(self, outage: Outage) -> Self {
-        Self { outage, ..self }
-    }
-
-    /// Sets whose requests count together.
-    #[must_use]
-    pub const fn counted_by(self, by: By) -> Self {
-        Self { by, ..self }
-    }
-
-    /// The quota as `RATE_LIMIT_<NAME>=n/seconds` has it, or as it stands.
-    fn overridden(self, env: &Env) -> Result<Self, config::Error> {
-        let name = format!("RATE_LIMIT_{}", self.name.to_uppercase());
-        let Some(text) = env.optional(&name) else { return Ok(self) };
-        let parts = text.split_once('/').map(|(n, seconds)| (n.parse::<u32>(), seconds.parse::<u32>()));
-        match parts {
-            Some((Ok(limit @ 1..=10_000), Ok(seconds @ 1..=86_400))) => {
-                Ok(Self { limit, ..self.per(SECOND * seconds) })
-            }
-            _ => Err(config::Error::invalid(
-                &name,
-                "must be n/seconds, as in 100/60: 1 to 10000 in 1 to 86400",
-            )),
-        }
-    }
-}
-
-/// The quota of every route without one of its own: 100 requests per minute and network, over all functions
-/// together.
-pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
 
 /// Whose requests are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +28,7 @@ pub enum Identity<'a> {
 
 /// What the limiter says of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Decision {
     /// The quota that was applied.
     pub quota: Quota,
     /// Whether the request may pass.
@@ -121,7 +39,7 @@ pub struct Verdict {
     pub reset: Duration,
 }
 
-impl Verdict {
+impl Decision {
     fn refusal(quota: Quota, reset: Duration) -> Self {
         Self { quota, admitted: false, remaining: 0, reset }
     }
@@ -136,7 +54,7 @@ pub struct Unavailable(#[from] crate::stores::redis::Unavailable);
 #[derive(Clone)]
 pub struct Limiter {
     redis: Redis,
-    quotas: Arc<HashMap<&'static str, Quota>>,
+    quotas: Arc<[Quota]>,
     refusals: Arc<Mutex<Refusals>>,
 }
 
@@ -147,19 +65,22 @@ type Refusals = HashMap<String, (FreezeAwareInstant, Duration)>;
 const REMEMBERED: usize = 1000;
 
 impl Limiter {
-    /// Reads the override of each of `quotas` from its variable.
-    pub fn from_env(env: &Env, redis: Redis, quotas: &[Quota]) -> Result<Self, config::Error> {
-        let overridden = quotas.iter().map(|quota| Ok((quota.name, quota.overridden(env)?)));
-        let quotas = Arc::new(overridden.collect::<Result<_, _>>()?);
-        Ok(Self { redis, quotas, refusals: Arc::default() })
+    /// Reads the override of every quota, `RATE_LIMIT_<NAME>`, that is set; one that names no quota is an error.
+    pub fn from_env(env: &Env, redis: Redis) -> Result<Self, config::Error> {
+        Ok(Self { redis, quotas: quotas::from_env(env)?.into(), refusals: Arc::default() })
+    }
+
+    /// `quota` with its override, if it has one.
+    pub(crate) fn configured(&self, quota: Quota) -> Quota {
+        self.quotas.iter().find(|configured| configured.name == quota.name).copied().unwrap_or(quota)
     }
 
     /// Counts one request of `identity` against `quota`, in one round trip; in none where it was refused before
     /// and the wait it was told is not over.
-    pub async fn admit(&self, quota: Quota, identity: Identity<'_>) -> Result<Verdict, Unavailable> {
+    pub async fn admit(&self, quota: Quota, identity: Identity<'_>) -> Result<Decision, Unavailable> {
         let (quota, key) = &self.subject(quota, identity);
         if let Some(reset) = self.still_refused(key) {
-            return Ok(Verdict::refusal(*quota, reset));
+            return Ok(Decision::refusal(*quota, reset));
         }
         let asked = FreezeAwareInstant::now();
         let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
@@ -174,18 +95,17 @@ impl Limiter {
             // From when it was asked: Redis decided later, so memory never refuses longer than Redis would.
             self.remember(key, asked, reset);
         }
-        Ok(Verdict { quota: *quota, admitted, remaining, reset })
+        Ok(Decision { quota: *quota, admitted, remaining, reset })
     }
 
     /// The refusal of `identity` that memory still holds, if there is one. Asks nobody.
-    pub(crate) fn recall(&self, quota: Quota, identity: Identity<'_>) -> Option<Verdict> {
+    pub(crate) fn remembered_refusal(&self, quota: Quota, identity: Identity<'_>) -> Option<Decision> {
         let (quota, key) = self.subject(quota, identity);
-        self.still_refused(&key).map(|reset| Verdict::refusal(quota, reset))
+        self.still_refused(&key).map(|reset| Decision::refusal(quota, reset))
     }
 
-    /// The quota as it is configured for `identity`, and the name of its log.
-    fn subject(&self, quota: Quota, identity: Identity<'_>) -> (Quota, String) {
-        let mut quota = self.quotas.get(quota.name).copied().unwrap_or(quota);
+    /// `quota` as it applies to `identity`, and the key of the log of both.
+    fn subject(&self, mut quota: Quota, identity: Identity<'_>) -> (Quota, String) {
         let name = match identity {
             Identity::Of(name) => name,
             Identity::Unknown => {
@@ -210,28 +130,6 @@ impl Limiter {
         }
         if refusals.len() < REMEMBERED {
             refusals.insert(key.to_owned(), (since, wait));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LOGIN: Quota = Quota::new("login", 10).per(MINUTE).on_outage(Outage::Refuse);
-
-    #[test]
-    fn a_variable_overrides_count_and_window_only() {
-        let env = Env::of([("RATE_LIMIT_LOGIN", "3/5")]);
-        let quota = LOGIN.overridden(&env).unwrap();
-        assert_eq!(quota, Quota { limit: 3, window: 5 * SECOND, ..LOGIN });
-    }
-
-    #[test]
-    fn an_unreadable_override_ends_the_start() {
-        for text in ["10", "0/60", "10/0", "10/60/1", "-1/60", "10/1.5", "99999999999/60"] {
-            let env = Env::of([("RATE_LIMIT_LOGIN", text)]);
-            assert!(LOGIN.overridden(&env).is_err(), "{text}");
         }
     }
 }

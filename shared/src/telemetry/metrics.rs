@@ -1,5 +1,7 @@
-//! What `CloudWatch` counts: at most one line a request in its embedded metric format, out of which it makes metrics
-//! itself. No call, and no line where nothing is to be counted.
+//! Metrics: at most one line a request in the embedded metric format of `CloudWatch`, which makes metrics out of it.
+//!
+//! Code within a request [counts](count) into a task-local array; when the request is answered, the counts are written
+//! to standard output. This calls nobody, and writes no line where nothing was counted.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -13,19 +15,19 @@ const NAMESPACE: &str = "Bookshelf";
 /// The one dimension: the function's name.
 const DIMENSION: &str = "function";
 
-/// Something to be counted. Alarms know it by its name.
+/// A metric. Alarms know it by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// An answer of 500 or more.
     ServerErrors,
-    /// A guess that met a locked door.
+    /// A guess at a password that was refused because of a lock.
     Lockouts,
-    /// A refresh token that was used again after its grace.
+    /// A refresh token that was used again after its grace period.
     TokenReuse,
 }
 
 impl Metric {
-    /// All of them, in the order of their counts.
+    /// All metrics, in the order of their counts.
     pub const ALL: [Self; 3] = [Self::ServerErrors, Self::Lockouts, Self::TokenReuse];
 
     /// The name in `CloudWatch`.
@@ -42,7 +44,7 @@ impl Metric {
 type Counts = [u32; Metric::ALL.len()];
 
 tokio::task_local! {
-    /// What this request has counted so far.
+    /// The counts of this request so far.
     static COUNTS: Cell<Counts>;
 }
 
@@ -55,7 +57,7 @@ pub fn count(metric: Metric) {
     });
 }
 
-/// Runs one request of `function`, and writes what it counted.
+/// Runs one request of `function`, and writes its counts.
 pub async fn within_request<T>(function: &str, request_id: &str, request: impl Future<Output = T>) -> T {
     let counting = async { (request.await, COUNTS.with(Cell::get)) };
     let (answer, counts) = COUNTS.scope(Cell::default(), counting).await;
@@ -73,7 +75,7 @@ fn write(line: &str) {
     println!("{line}");
 }
 
-/// The line for what was counted, if anything was: see "Specification: Embedded metric format" in the user guide of
+/// The line for the counts, if there are any: see "Specification: Embedded metric format" in the user guide of
 /// `CloudWatch`. The request's id is a property, which `CloudWatch` keeps in the log and makes no dimension of.
 fn line(counts: Counts, function: &str, request_id: &str, at: SystemTime) -> Option<String> {
     let counted: Vec<_> = Metric::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect();

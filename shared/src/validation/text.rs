@@ -1,17 +1,19 @@
 //! Text with a length, counted in Unicode code points, and without control characters.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
 
-use super::{FromField, Raw};
+use super::field::{FromField, Raw};
 
 /// Which control characters a text may hold.
 pub trait Layout {
+    /// A regular expression (ECMA-262) for texts of this layout.
+    const PATTERN: &'static str;
+
     /// Whether `character` may stand in the text although it is a C0 control character.
     fn allows(character: char) -> bool;
 }
@@ -25,12 +27,16 @@ pub struct Line;
 pub struct Lines;
 
 impl Layout for Line {
+    const PATTERN: &'static str = r"^[^\u0000-\u001f]*$";
+
     fn allows(_: char) -> bool {
         false
     }
 }
 
 impl Layout for Lines {
+    const PATTERN: &'static str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f]*$";
+
     fn allows(character: char) -> bool {
         matches!(character, '\t' | '\n' | '\r')
     }
@@ -79,16 +85,10 @@ impl<const MIN: usize, const MAX: usize, L> Serialize for Text<MIN, MAX, L> {
     }
 }
 
-impl<const MIN: usize, const MAX: usize, L> PartialSchema for Text<MIN, MAX, L> {
+impl<const MIN: usize, const MAX: usize, L: Layout> PartialSchema for Text<MIN, MAX, L> {
     fn schema() -> RefOr<Schema> {
-        let text = ObjectBuilder::new().schema_type(Type::String);
-        text.min_length(Some(MIN)).max_length(Some(MAX)).into()
-    }
-}
-
-impl<const MIN: usize, const MAX: usize, L> ToSchema for Text<MIN, MAX, L> {
-    fn name() -> Cow<'static, str> {
-        format!("Text{MIN}To{MAX}").into()
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(L::PATTERN));
+        text.min_length((MIN > 0).then_some(MIN)).max_length(Some(MAX)).into()
     }
 }
 

@@ -1,5 +1,7 @@
-//! The failures that operations name. A function makes its description at each start and throws it away, so there a
-//! failure is a name only; it is written out where somebody reads the document.
+//! The failures that operations name.
+//!
+//! A function builds its description at each start and throws it away. So there a failure is a mere reference by name,
+//! which is replaced by the whole response, with an example, where the document is read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,14 +10,14 @@ use utoipa::ToSchema as _;
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 
-use super::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE, shared_header};
-use crate::http::error::Error;
+use super::headers::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE, shared_header};
+use crate::http::error::{Descriptor, Error};
 use crate::http::extract::LARGEST_BODY;
 use crate::http::problem::{self, MEDIA_TYPE, Problem, TokenProblem};
 
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// Something that may go wrong. Of several reasons for one status the last gives the example.
+/// A response to a failure. Of several reasons for one status the last gives the example.
 #[derive(Clone, Copy)]
 pub(super) struct Failure {
     name: &'static str,
@@ -70,9 +72,9 @@ const ALL: [Failure; 16] = [
     UNAVAILABLE,
 ];
 
-/// Before the name of a failure, where it stands for what a caller sees.
+/// The prefix of a reference to a failure.
 const NAMED: &str = "failure:";
-/// The same, for what OAuth clients see.
+/// The prefix of a reference to a failure of a token endpoint.
 const NAMED_TO_OAUTH_CLIENTS: &str = "failure-to-oauth-clients:";
 
 /// The failures by name.
@@ -80,12 +82,12 @@ pub(super) fn named<const N: usize>(failures: [Failure; N]) -> Responses {
     failures.into_iter().map(|failure| failure.after(NAMED)).collect()
 }
 
-/// The failures by name, for a route that OAuth clients post to.
+/// The failures by name, for a token endpoint.
 pub(super) fn named_to_oauth_clients<const N: usize>(failures: [Failure; N]) -> Responses {
     failures.into_iter().map(|failure| failure.after(NAMED_TO_OAUTH_CLIENTS)).collect()
 }
 
-/// Puts what a caller sees, with an example, where a failure is named.
+/// Replaces a reference to a failure by its response.
 pub(super) fn write_out(response: &mut RefOr<Response>) {
     let RefOr::Ref(Ref { ref_location, .. }) = response else { return };
     for (before, for_oauth) in [(NAMED, false), (NAMED_TO_OAUTH_CLIENTS, true)] {
@@ -108,42 +110,19 @@ impl Failure {
 
     fn response(self, for_oauth: bool) -> Response {
         let error = self.example();
+        let Descriptor { retry_after, challenge, .. } = error.descriptor();
         let schema = if for_oauth { TokenProblem::name() } else { Problem::name() };
         let content = ContentBuilder::new()
             .schema(Some(RefOr::Ref(Ref::from_schema_name(schema))))
             .example(Some(problem::example(&error, for_oauth)));
         let mut names = vec![CACHE_CONTROL];
-        names.extend(error.retry_after().map(|_| RETRY_AFTER));
-        names.extend(error.challenge().map(|_| WWW_AUTHENTICATE));
-        let meanings: Vec<_> = (self.reasons)().iter().map(meaning).collect();
-        let response = ResponseBuilder::new().description(meanings.join(". Or: "));
+        names.extend(retry_after.map(|_| RETRY_AFTER));
+        names.extend(challenge.map(|_| WWW_AUTHENTICATE));
+        let reasons: Vec<_> =
+            (self.reasons)().iter().map(|reason| reason.descriptor().documentation).collect();
+        let response = ResponseBuilder::new().description(reasons.join(". Or: "));
         let mut response = response.content(MEDIA_TYPE, content.build()).build();
         response.headers.extend(names.into_iter().map(shared_header));
         response
-    }
-}
-
-/// What a status means. One text each, since an operation has several reasons for some.
-fn meaning(error: &Error) -> &'static str {
-    match error {
-        Error::Malformed(_)
-        | Error::InvalidRequest(_)
-        | Error::InvalidGrant
-        | Error::UnsupportedGrantType => "The request can not be understood, or what it presents is refused",
-        Error::Unauthenticated | Error::InvalidToken => "No access token, or one that is no longer good",
-        Error::Forbidden => "Signed in, but not as an administrator",
-        Error::NotFound => "There is nothing here",
-        Error::MethodNotAllowed => "The resource does not do this",
-        Error::Conflict(_) => "The name is taken",
-        Error::InProgress => "The first request with this Idempotency-Key is still being answered",
-        Error::PreconditionFailed => "It is no longer what If-Match says",
-        Error::TooLarge(_) => "The body is larger than 64 KiB",
-        Error::UnsupportedMediaType(_) => "The body is not of the right media type",
-        Error::Invalid(_) | Error::KeyReused => {
-            "Fields are missing, unknown or not valid: all of them are named"
-        }
-        Error::TooManyRequests(_) => "Too many requests; wait as long as Retry-After says",
-        Error::Unavailable(_) => "A store gives no answer; try again after Retry-After",
-        Error::Internal(_) => "A mistake in this program",
     }
 }

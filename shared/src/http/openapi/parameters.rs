@@ -1,4 +1,4 @@
-//! What the extractors of `http` read from path and headers, for the documentation.
+//! The parameters that the extractors of `http` read from path and headers, for the `OpenAPI` description.
 
 use serde_json::json;
 use utoipa::IntoParams;
@@ -6,8 +6,9 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
-use super::text;
-use crate::http::{IfMatch, IfNoneMatch, NumericId, UuidId};
+use super::headers::text;
+use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::http::extract::{NumericId, UuidId};
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
@@ -37,7 +38,7 @@ impl IntoParams for UuidId {
 /// 1 to 255 visible characters without a comma or a quote, or a string as in RFC 9651 §3.3.3.
 const KEY: &str = r#"^([!#-+\--~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
 
-/// The header of a request that may be sent again and is done once.
+/// The header of a request that may be sent again, and is then not done again.
 pub struct IdempotencyKey;
 
 impl IntoParams for IdempotencyKey {
@@ -52,7 +53,7 @@ impl IntoParams for IdempotencyKey {
     }
 }
 
-/// The example is what a page fills in for a person who tries the operation: it stands in nobody's way.
+/// The example is what Swagger UI fills in for a person who tries the operation, so it must not make that fail.
 fn condition(name: &str, which: &str, example: &str) -> Parameter {
     let description = format!("`*`, or entity tags (RFC 9110 §8.8.3) {which}");
     let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header);

@@ -1,5 +1,5 @@
--- KEYS[1] a caller's log; ARGV: the limit, the window in µs.
--- Answers {admitted, remaining, µs until one more may pass}.
+-- KEYS[1]: the log of one caller. ARGV: the limit, the window in µs.
+-- Counts one request, if there is room for it. Returns {admitted, remaining, µs until one more may pass}.
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]

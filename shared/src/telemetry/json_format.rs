@@ -1,4 +1,5 @@
-//! One line of the log: a JSON object that says when, how grave, what, where in the code and in which request.
+//! The format of the log: each line is a JSON object with a timestamp, a level, the event's fields, its target in the
+//! code, and the span of its request.
 
 use std::fmt::{self, Debug};
 
@@ -10,12 +11,12 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Writes such lines. A span's fields are written once and stand in each of its lines as they are.
+/// Formats events as JSON. The fields of a span are formatted once, and copied into each of its lines.
 #[derive(Debug, Clone, Copy)]
-pub struct Line;
+pub struct JsonFormat;
 
-impl<'writer> FormatFields<'writer> for Line {
-    /// As members that follow others: a comma before each.
+impl<'writer> FormatFields<'writer> for JsonFormat {
+    /// As members that follow others, each after a comma.
     fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
         let mut members = Members { writer, outcome: Ok(()) };
         fields.record(&mut members);
@@ -23,7 +24,7 @@ impl<'writer> FormatFields<'writer> for Line {
     }
 }
 
-impl<S: Subscriber + for<'span> LookupSpan<'span>> FormatEvent<S, Self> for Line {
+impl<S: Subscriber + for<'span> LookupSpan<'span>> FormatEvent<S, Self> for JsonFormat {
     fn format_event(
         &self,
         context: &FmtContext<'_, S, Self>,
@@ -117,7 +118,7 @@ mod tests {
     fn logged(work: impl FnOnce()) -> Vec<Value> {
         let lines = Lines::default();
         let writer = lines.clone();
-        let format = tracing_subscriber::fmt().fmt_fields(Line).event_format(Line);
+        let format = tracing_subscriber::fmt().fmt_fields(JsonFormat).event_format(JsonFormat);
         with_default(format.with_writer(move || writer.clone()).finish(), work);
         let bytes = lines.0.lock().unwrap();
         let lines = std::str::from_utf8(&bytes).unwrap().lines();

@@ -1,0 +1,96 @@
+//! A quota: how many requests one caller may make in a window of time. The table of all quotas is in
+//! [`quotas`](super::quotas), and the [`limiter`](super::limiter) counts against them.
+
+use std::time::Duration;
+
+use crate::config::{Env, Error};
+
+/// One second, to read quotas aloud.
+pub const SECOND: Duration = Duration::from_secs(1);
+/// One minute.
+pub const MINUTE: Duration = Duration::from_mins(1);
+
+/// What the names of the variables begin with that override quotas.
+pub(super) const VARIABLE_PREFIX: &str = "RATE_LIMIT_";
+
+/// How many requests one caller may make in a window of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Names the quota in headers, keys and, in upper case, in the variable `RATE_LIMIT_<NAME>`.
+    pub name: &'static str,
+    /// Requests per window, 1 to 10,000.
+    pub limit: u32,
+    /// The window, whole seconds from 1 s to a day.
+    pub window: Duration,
+    /// What happens while Redis gives no answer.
+    pub outage: Outage,
+}
+
+/// What a quota does while Redis gives no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// Requests pass uncounted: being open matters more than being exact.
+    Admit,
+    /// Requests are answered 503: what the quota protects is worth more than being open.
+    Refuse,
+}
+
+impl Quota {
+    /// A quota of `limit` requests per minute that admits during an outage.
+    #[must_use]
+    pub const fn new(name: &'static str, limit: u32) -> Self {
+        Self { name, limit, window: MINUTE, outage: Outage::Admit }
+    }
+
+    /// Sets the window.
+    #[must_use]
+    pub const fn per(self, window: Duration) -> Self {
+        Self { window, ..self }
+    }
+
+    /// Sets what happens while Redis gives no answer.
+    #[must_use]
+    pub const fn on_outage(self, outage: Outage) -> Self {
+        Self { outage, ..self }
+    }
+
+    /// The name of the variable that overrides this quota.
+    pub(super) fn variable(self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
+    }
+
+    /// This quota with the count and the window of its variable, written as `n/seconds`, where that is set.
+    pub(super) fn overridden(self, env: &Env) -> Result<Self, Error> {
+        let variable = self.variable();
+        let Some(text) = env.optional(&variable) else { return Ok(self) };
+        let parts = text.split_once('/').map(|(n, seconds)| (n.parse::<u32>(), seconds.parse::<u32>()));
+        match parts {
+            Some((Ok(limit @ 1..=10_000), Ok(seconds @ 1..=86_400))) => {
+                Ok(Self { limit, ..self.per(SECOND * seconds) })
+            }
+            _ => Err(Error::invalid(&variable, "must be n/seconds, as in 100/60: 1 to 10000 in 1 to 86400")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGIN: Quota = Quota::new("login", 10).per(MINUTE).on_outage(Outage::Refuse);
+
+    #[test]
+    fn a_variable_overrides_count_and_window_only() {
+        let env = Env::of([("RATE_LIMIT_LOGIN", "3/5")]);
+        let quota = LOGIN.overridden(&env).unwrap();
+        assert_eq!(quota, Quota { limit: 3, window: 5 * SECOND, ..LOGIN });
+    }
+
+    #[test]
+    fn an_unreadable_override_ends_the_start() {
+        for text in ["10", "0/60", "10/0", "10/60/1", "-1/60", "10/1.5", "99999999999/60"] {
+            let env = Env::of([("RATE_LIMIT_LOGIN", text)]);
+            assert!(LOGIN.overridden(&env).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Every quota of the API. A route names one of these constants, once; its variable is read because it is in [`ALL`].
+
+use super::quota::{MINUTE, Outage, Quota, SECOND, VARIABLE_PREFIX};
+use crate::config::{Env, Error};
+
+/// Every route without a quota of its own: 100 requests per minute and network, over all functions together.
+pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
+
+/// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is unavailable:
+/// then Postgres counts wrong guesses.
+pub const LOGIN: Quota = Quota::new("login", 20).per(MINUTE);
+
+/// Registrations: 10 per minute and network. Each costs a password hash and a row, so none is served uncounted.
+pub const REGISTER: Quota = Quota::new("register", 10).per(MINUTE).on_outage(Outage::Refuse);
+
+/// Password changes: 5 per minute and user. Each costs two password hashes, so none is served uncounted.
+pub const PASSWORD: Quota = Quota::new("password", 5).per(MINUTE).on_outage(Outage::Refuse);
+
+/// The relaxed playground, to watch a quota run out and come back: 5 requests per 10 seconds and network.
+pub const PING: Quota = Quota::new("ping", 5).per(SECOND.saturating_mul(10));
+
+/// The strict playground, as a login would be: 3 requests per minute and network.
+pub const LOGIN_SIM: Quota = Quota::new("login_sim", 3).per(MINUTE);
+
+/// The whole table.
+pub const ALL: [Quota; 6] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM];
+
+/// The table with the overrides of the variables `RATE_LIMIT_<NAME>`. Such a variable without a quota is an error,
+/// since its author believes that it changes something.
+pub(super) fn from_env(env: &Env) -> Result<Vec<Quota>, Error> {
+    if let Some(unknown) = env.names_starting_with(VARIABLE_PREFIX).into_iter().find(|name| !is_known(name)) {
+        return Err(Error::invalid(unknown, "is for no quota of this API"));
+    }
+    ALL.into_iter().map(|quota| quota.overridden(env)).collect()
+}
+
+fn is_known(variable: &str) -> bool {
+    ALL.iter().any(|quota| quota.variable() == variable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_for_no_quota_ends_the_start() {
+        let env = Env::of([("RATE_LIMIT_LOGIN", "3/5"), ("RATE_LIMIT_LOGINS", "3/5")]);
+        assert_eq!(from_env(&env).unwrap_err().to_string(), "RATE_LIMIT_LOGINS is for no quota of this API");
+        assert!(from_env(&Env::of([("RATE_LIMIT_LOGINS", "")])).is_ok(), "empty is as good as not set");
+    }
+
+    #[test]
+    fn the_table_holds_every_quota_once() {
+        let declared = include_str!("quotas.rs").lines().filter(|line| line.contains(": Quota = "));
+        assert_eq!(declared.count(), ALL.len() + 1, "this test has the words once more");
+        for quota in ALL {
+            assert_eq!(ALL.iter().filter(|other| other.name == quota.name).count(), 1, "{}", quota.name);
+        }
+    }
+}
