@@ -1,6 +1,6 @@
 //! Everything that callers can be told when a request fails.
 //!
-//! Handlers and layers answer with an [`Error`]. Each of its variants has one [`Descriptor`]: the status, the words of
+//! Handlers and layers answer with an [`Error`]. Each of its variants has one `Descriptor`: the status, the words of
 //! the problem document (RFC 9457), the words of OAuth, the headers, and the words of the `OpenAPI` description.
 //! [`problem`](super::problem) writes it out.
 

@@ -1,6 +1,6 @@
 //! Problem details (RFC 9457): the one form of every error, the router's own included.
 //!
-//! An [`Error`] travels outwards beside an empty body. The layer [`write_out`] gives it its body and headers, and does
+//! An [`Error`] travels outwards beside an empty body. The layer `write_out` gives it its body and headers, and does
 //! the same for the router's 404 and 405. On token endpoints it adds the members of RFC 6749 §5.2.
 
 use std::borrow::Cow;

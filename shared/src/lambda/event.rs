@@ -3,7 +3,7 @@
 //! `lambda_http` builds a URL from the event and parses it again, so that a decoded `?` in a path would become a query,
 //! `..` would leave its folder, and bad base64 would panic. Here every part is checked, and brought into a form that
 //! means the same to the parser as it did in the event. A refused event is converted too, without its body, and is
-//! answered by [`invalid_event`](crate::http::invalid_event).
+//! answered by `http::invalid_event`.
 
 use std::collections::HashMap;
 
