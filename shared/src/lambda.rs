@@ -95,7 +95,7 @@ pub fn run<Answer, Failure, Handler, Handling>(
 ) -> ExitCode
 where
     Answer: Serialize + Send + 'static,
-    Failure: std::error::Error + Send + 'static,
+    Failure: ReportedError + Send + 'static,
     Handler: Fn(LambdaEvent<Box<RawValue>>) -> Handling + Clone + Send + 'static,
     Handling: Future<Output = Result<Answer, Failure>> + Send + 'static,
 {
@@ -144,10 +144,20 @@ where
     }
 }
 
+/// An error that Lambda reports to whoever invoked the function.
+pub trait ReportedError: std::error::Error {
+    /// The `errorType` of the report. Callers know the error by it, so it stays when types and modules move.
+    const TYPE: &'static str;
+}
+
+impl ReportedError for NotHttp {
+    const TYPE: &'static str = "shared::event::NotHttp";
+}
+
 /// The report to Lambda of an event that has no answer. The runtime's own conversions would name every error type
 /// `Box`.
-pub fn diagnose<Failure: std::error::Error>(failure: &Failure) -> Diagnostic {
-    Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: failure.to_string() }
+pub fn diagnose<Failure: ReportedError>(failure: &Failure) -> Diagnostic {
+    Diagnostic { error_type: Failure::TYPE.to_owned(), error_message: failure.to_string() }
 }
 
 fn fail(what: &str, error: &dyn std::fmt::Display) -> ExitCode {

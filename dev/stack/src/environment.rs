@@ -47,7 +47,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure of the program that stands in for Lambda.
-    pub(crate) fn here(error: impl std::fmt::Display) -> Self {
+    pub fn here(error: impl std::fmt::Display) -> Self {
         Self { error_type: "Runtime.LocalError".to_owned(), error_message: error.to_string() }
     }
 }

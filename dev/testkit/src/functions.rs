@@ -9,6 +9,8 @@ use shared::lambda::Gateway;
 use shared::lambda::function::Function;
 use utoipa::openapi::OpenApi;
 
+use stack::environment::Failure;
+
 use crate::invoke::{Invocation, Invoke, failure, incoming};
 
 /// The functions by name.
@@ -109,7 +111,7 @@ impl Invoke for Maintenance {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
             let report = self.0.answer(incoming(event)?).await.map_err(failure)?;
-            serde_json::to_value(report).map_err(failure)
+            serde_json::to_value(report).map_err(Failure::here)
         })
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use shared::lambda::{Gateway, diagnose};
+use shared::lambda::{Gateway, ReportedError, diagnose};
 use stack::environment::{Emulator, ExecutionEnvironment, Failure};
 
 /// Takes events as Lambda hands them over.
@@ -22,7 +22,8 @@ pub trait Invoke: Send + Sync {
 pub type Invocation<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
 
 /// The failure that Lambda is told of when a handler fails with `error`.
-pub fn failure<E: std::error::Error>(error: E) -> Failure {
+#[expect(clippy::needless_pass_by_value, reason = "callers map errors with it")]
+pub fn failure<E: ReportedError>(error: E) -> Failure {
     let Diagnostic { error_type, error_message } = diagnose(&error);
     Failure { error_type, error_message }
 }
@@ -50,14 +51,14 @@ pub fn flaw(outcome: &Result<Value, Failure>) -> Option<String> {
 pub fn incoming(event: &str) -> Result<LambdaEvent<Box<RawValue>>, Failure> {
     let mut context = Context::default();
     context.request_id = Uuid::now_v7().to_string();
-    Ok(LambdaEvent { payload: serde_json::from_str(event).map_err(failure)?, context })
+    Ok(LambdaEvent { payload: serde_json::from_str(event).map_err(Failure::here)?, context })
 }
 
 impl Invoke for Gateway {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
             let answer = self.answer(incoming(event)?).await.map_err(failure)?;
-            serde_json::to_value(answer).map_err(failure)
+            serde_json::to_value(answer).map_err(Failure::here)
         })
     }
 }

@@ -18,6 +18,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use secrets::SecretsClient;
 use serde_json::value::RawValue;
 use shared::config::{self, Env};
+use shared::lambda::ReportedError;
 use shared::stores::postgres::ConnectionSettings;
 use shared::telemetry::SECURITY;
 
@@ -35,8 +36,6 @@ pub use task::{Report, Task};
 pub const NAME: &str = "maintenance";
 
 /// Why a task was not done. Holds no secret.
-///
-/// It stands in the root of the crate because Lambda reports the path of the type as `errorType`, which callers see.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The event asks for no task that exists.
@@ -71,6 +70,10 @@ pub enum Error {
     /// `CloudFormation` waits for a response that could not be delivered.
     #[error("CloudFormation was not answered: {0}")]
     ResponseUndelivered(&'static str),
+}
+
+impl ReportedError for Error {
+    const TYPE: &'static str = "maintenance::Error";
 }
 
 /// The function's state: where the database and the secrets are. Each task opens a connection of its own, because

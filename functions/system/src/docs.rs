@@ -8,7 +8,7 @@ use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use lambda_http::request::RequestContext;
 use miniz_oxide::inflate::decompress_to_vec;
 use shared::http::openapi::{Throttled, WithIfNoneMatch, WithName};
@@ -75,6 +75,19 @@ pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Res
         (CACHE_CONTROL, "no-cache"),
     ];
     (headers, page).into_response()
+}
+
+/// Leads to the documentation.
+#[utoipa::path(
+    get, path = "/", tag = "system",
+    responses(
+        (status = 307, description = "The documentation is elsewhere", headers(("Location" = String, description = "Where it is"))),
+        Throttled,
+    ),
+)]
+pub(crate) async fn lead_to_docs() -> Redirect {
+    // Relative, so that it holds below a stage.
+    Redirect::temporary("docs")
 }
 
 /// Serves a file of the page.

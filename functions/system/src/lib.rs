@@ -46,6 +46,7 @@ impl Function for App {
             .unlimited(routes!(report_health))
             .limited(quotas::DEFAULT, routes!(report_readiness))
             .limited(quotas::DEFAULT, routes!(describe_api))
+            .limited(quotas::DEFAULT, routes!(docs::lead_to_docs))
             .limited(quotas::DEFAULT, routes!(docs::show_docs))
             .limited(quotas::DEFAULT, routes!(docs::get_docs_file))
     }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use lambda_http::RequestExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tracing::Level;
 
 use crate::http::error::Error;
 use crate::http::problem::{self, RequestId};
@@ -38,6 +39,8 @@ async fn identify_and_log(function: &'static str, mut request: Request, next: Ne
     request.extensions_mut().insert(RequestId::new(id.clone()));
     let answering = async move {
         let (method, began) = (request.method().clone(), Instant::now());
+        // The path may hold what a client put there by mistake, so only those who debug see it.
+        let path = tracing::enabled!(Level::DEBUG).then(|| request.uri().path().to_owned());
         let route = request.extensions().get::<MatchedPath>().cloned();
         let response = redis::within_request(next.run(request)).await;
         if response.status().is_server_error() {
@@ -46,7 +49,7 @@ async fn identify_and_log(function: &'static str, mut request: Request, next: Ne
         let route = route.as_ref().map(MatchedPath::as_str);
         let status = response.status().as_u16();
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(%method, route, status, micros, "answered");
+        tracing::info!(%method, route, path, status, micros, "answered");
         response
     };
     metrics::within_request(function, &id, answering).await
