@@ -43,8 +43,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Brings up the servers of a stack in `target/<name>`, or in `target/<name>-2` and so on if that one is in use. The
-    /// database is empty, unless an earlier stack has left it: see [`Stack::seed`].
+    /// Brings up the servers of a stack in `target/<name>`, or in `target/<name>-2` and so on if that one is in use.
+    /// The database is empty, unless an earlier stack has left it: see [`Stack::seed`].
     ///
     /// A server whose variable is set in the environment is taken from there and not started.
     pub async fn start(name: &str, lifetime: Lifetime) -> Result<Self> {
@@ -90,8 +90,8 @@ impl Stack {
         &self.env
     }
 
-    /// The same for one function: in a database of ours under its role, which one of the user's own may lack; a function
-    /// without a role has no database.
+    /// The same for one function: in a database of ours under its role, which one of the user's own may lack; a
+    /// function without a role has no database.
     #[must_use]
     pub fn env_of(&self, function: &str) -> BTreeMap<String, String> {
         let mut env = self.env.clone();
