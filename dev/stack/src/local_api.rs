@@ -159,7 +159,8 @@ fn launches(
 }
 
 /// `--only-lambda-apis`: it would start the functions itself, all with the same variables, and reload them with a
-/// watcher that goes deaf; see [`sources`]. `--disable-cors`: otherwise it answers OPTIONS itself and they never see it.
+/// watcher that goes deaf; see [`sources`]. `--disable-cors`: otherwise it answers OPTIONS itself and no function sees
+/// it.
 fn emulator(cargo_lambda: &Tool, port: u16) -> Launch {
     cargo_lambda
         .launch(EMULATOR)
