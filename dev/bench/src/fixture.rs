@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use testkit::{connect, template, with_database};
+use testkit::{connect, template_database, with_database};
 
 use super::{bare::Bare, driver::Program, peer::Peer, rows};
 use stack::{
@@ -73,7 +73,7 @@ impl Fixture {
         println!("{books} books for each side …");
         let url = self.stack.var("DATABASE_URL");
         let administration = connect(url).await;
-        let ours = template(&administration, url).await;
+        let ours = template_database(&administration, url).await;
         for (name, template) in
             [(format!("bench_{books}"), ours.as_str()), (format!("peer_{books}"), "template1")]
         {
