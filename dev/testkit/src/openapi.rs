@@ -20,7 +20,8 @@ Books, with sign-in, roles, rate limits and brute-force protection.
 * Every quota that was counted is in `RateLimit` and `RateLimit-Policy`; after a 429, wait as long as `Retry-After` says.
 * A 500 is a mistake of ours. Its `request_id` finds the cause in the log.";
 
-/// The URL of the server, relative to the document (`OpenAPI` 3.1 §4.8.5), so that it is right for every host and stage.
+/// The URL of the server, relative to the document (`OpenAPI` 3.1 §4.8.5), and so the right one for every host and
+/// stage.
 const SERVER: &str = ".";
 
 /// The document in `openapi.json`.

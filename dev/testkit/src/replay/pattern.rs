@@ -55,7 +55,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Whether `actual` matches the pattern, or a pattern that is the whole of it.
+/// Whether `actual` matches the string `pattern`. A string that is a single pattern can match other values than strings.
 fn matches_value(pattern: &str, actual: &Value, values: &Values) -> bool {
     let whole = pattern.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     if let Some(name) = whole.filter(|name| !name.contains("{{")) {
@@ -101,7 +101,7 @@ fn matches_kind(name: &str, text: &str, values: &Values) -> bool {
     }
 }
 
-/// Whether `number` is in `range`, which is a space and the bounds, as in ` 1-60`. An empty range contains every number.
+/// Whether `number` is in `range`: a space and the bounds, as in ` 1-60`. An empty range contains every number.
 fn is_within(range: &str, number: u64) -> bool {
     let Some(range) = range.strip_prefix(' ') else { return range.is_empty() };
     let bounds = range.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
