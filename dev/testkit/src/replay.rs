@@ -1,10 +1,11 @@
 //! `cargo xtask replay` hands every recorded event in `events/` to its function, and compares the answer with the
 //! expected one in the file beside it.
 //!
-//! A `case` consists of the two files, and lists the `step`s that prepare its state, such as users and books. `fixtures`
-//! runs the steps in a test context, which other cases use afterwards. `values` replaces placeholders in the event by
-//! values that the steps yielded, such as tokens. Each `transport` then invokes the function in another way: in this process, as the
-//! built binary, or under AWS's emulator. `pattern` compares the answer, or `record` writes it as the expected one.
+//! A `case` consists of the two files, and lists the `step`s that prepare its state, such as users and books.
+//! `fixtures` runs the steps in a test context, which other cases use afterwards. `values` replaces placeholders in the
+//! event by values that the steps yielded, such as tokens. Each `transport` then invokes the function in another way:
+//! in this process, as the built binary, or under AWS's emulator. `pattern` compares the answer, or `record` writes it
+//! as the expected one.
 
 mod case;
 mod fixtures;

@@ -55,7 +55,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Whether `actual` matches the string `pattern`. A string that is a single pattern can match other values than strings.
+/// Whether `actual` matches the string `pattern`. Only a string that is a single `{{…}}` matches values other than
+/// strings.
 fn matches_value(pattern: &str, actual: &Value, values: &Values) -> bool {
     let whole = pattern.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     if let Some(name) = whole.filter(|name| !name.contains("{{")) {
