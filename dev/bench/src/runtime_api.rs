@@ -180,3 +180,44 @@ pub(super) fn echo() -> Result<impl FnMut() -> Result<Duration>> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Acts as a function: answers one event, and reports an error at the next.
+    fn answer_and_fail(address: SocketAddr) {
+        let stream = TcpStream::connect(address).unwrap();
+        let mut answers = BufReader::new(stream.try_clone().unwrap());
+        for result in ["response", "error"] {
+            http1::write(&stream, "GET /2018-06-01/runtime/invocation/next HTTP/1.1", &[], b"").unwrap();
+            let event = http1::read(&mut answers).unwrap().unwrap();
+            let start = format!("POST /2018-06-01/runtime/invocation/1/{result} HTTP/1.1");
+            http1::write(&stream, &start, &[], &event.body).unwrap();
+            http1::read(&mut answers).unwrap().unwrap();
+        }
+    }
+
+    #[test]
+    fn an_event_is_handed_over_and_its_response_or_error_returned() {
+        let mut api = RuntimeApi::listen().unwrap();
+        let address = api.address();
+        let function = thread::spawn(move || answer_and_fail(address));
+        api.await_idle().unwrap();
+        let exchange = api.exchange("one").unwrap();
+        assert_eq!(exchange.body, b"one");
+        assert!(exchange.started < exchange.answered);
+        api.await_idle().unwrap();
+        let error = api.exchange("two").err().unwrap();
+        assert_eq!(error.to_string(), "it failed: two");
+        function.join().unwrap();
+    }
+
+    #[test]
+    fn the_echo_answers_each_time() {
+        let mut echo = echo().unwrap();
+        for _ in 0..3 {
+            assert!(echo().unwrap() > Duration::ZERO);
+        }
+    }
+}
