@@ -55,7 +55,7 @@ pub fn openapi() -> OpenApi {
 /// The text of `openapi.json`: the indented document and a line feed.
 ///
 /// # Panics
-/// As [`openapi`] does.
+/// As [`openapi()`] does.
 #[must_use]
 pub fn openapi_json() -> String {
     openapi().to_pretty_json().expect("a document of strings and maps serialises") + "\n"
