@@ -85,7 +85,8 @@ pub struct App {
 }
 
 impl App {
-    /// Reads how to reach the database and Secrets Manager: see [`ConnectionSettings::from_env`] and [`SecretsClient::from_env`].
+    /// Reads how to reach the database and Secrets Manager: see [`ConnectionSettings::from_env`] and
+    /// [`SecretsClient::from_env`].
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         Ok(Self {
             database: ConnectionSettings::from_env(env)?,

@@ -172,7 +172,10 @@ fn inline_paths(code: &str) -> Vec<Vec<String>> {
         path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect()
     };
     let is_start = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
-    starts.into_iter().flatten().filter(|(at, _)| is_start(*at)).map(|(at, _)| path(at)).collect()
+    // The start of a list stands in a `use` declaration, which was read already.
+    let is_list = |at: usize, start: &str| code[at + start.len()..].starts_with('{');
+    let found = starts.into_iter().flatten();
+    found.filter(|(at, start)| is_start(*at) && !is_list(*at, start)).map(|(at, _)| path(at)).collect()
 }
 
 /// A circle in `uses`, as the files that one passes; none if there is no circle.
