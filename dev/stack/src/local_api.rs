@@ -4,6 +4,7 @@
 //! router of `Cargo.toml`, and hands events to whoever asks for them. The functions ask: each is a process that is
 //! started, watched and started again here.
 
+mod emulator;
 mod functions;
 mod log_view;
 mod sources;
@@ -11,11 +12,7 @@ mod sources;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 pub use self::log_view::LogStyle;
-use self::{
-    functions::{EMULATOR, Functions},
-    log_view::LogView,
-    sources::Sources,
-};
+use self::{functions::Functions, log_view::LogView, sources::Sources};
 use crate::{
     Error, Result,
     error::Context,
@@ -150,24 +147,11 @@ fn launches(
     binaries: &BTreeMap<String, PathBuf>,
 ) -> Result<Vec<Launch>> {
     let root = workspace::root()?;
+    let emulator = emulator::launch(cargo_lambda, port, stack.dir())?;
     let functions = workspace::functions()?;
-    let functions = functions.iter().map(|name| function(name, &binaries[name], port, stack, variables));
-    Ok(std::iter::once(emulator(cargo_lambda, port))
-        .chain(functions)
-        .map(|launch| launch.dir(&root))
-        .collect())
-}
-
-/// `--only-lambda-apis`: it would start the functions itself, all with the same variables, and reload them with a
-/// watcher that goes deaf; see [`sources`]. `--disable-cors`: otherwise it answers OPTIONS itself and no function sees
-/// it.
-fn emulator(cargo_lambda: &Tool, port: u16) -> Launch {
-    cargo_lambda
-        .launch(EMULATOR)
-        .args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--invoke-address", "127.0.0.1"])
-        .args(["--invoke-port".to_owned(), port.to_string()])
-        // Its own log is not about our functions.
-        .env("RUST_LOG", settings::var("RUST_LOG").unwrap_or_else(|| "warn".into()))
+    let functions =
+        functions.iter().map(|name| function(name, &binaries[name], port, stack, variables).dir(&root));
+    Ok(std::iter::once(emulator).chain(functions).collect())
 }
 
 /// A function that asks the emulator for its events, as it would ask Lambda. At the debug level it logs the paths of

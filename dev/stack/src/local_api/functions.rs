@@ -9,11 +9,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::log_view::LogView;
+use super::{emulator, log_view::LogView};
 use crate::{Error, Result, environment::http_event, http, launch::Launch, process::Process};
-
-/// What the emulator is called among the functions. It comes first.
-pub(super) const EMULATOR: &str = "cargo-lambda";
 
 const START: Duration = Duration::from_mins(1);
 
@@ -47,8 +44,8 @@ impl Functions {
         loop {
             let (nth, how) = self.ended(|_| true).await?;
             let launch = self.running[nth].0.clone();
-            if launch.name == EMULATOR {
-                return Err(Error::new(format!("{EMULATOR} ended by itself ({how})")));
+            if launch.name == emulator::NAME {
+                return Err(Error::new(format!("{} ended by itself ({how})", emulator::NAME)));
             }
             println!("{} ended ({how}); starting it again …", launch.name);
             self.log.show(false);
@@ -139,7 +136,7 @@ impl Drop for Functions {
 
 /// Returns when the emulator listens, or when the function behind it has answered.
 async fn answered(name: &str, port: u16) {
-    if name == EMULATOR {
+    if name == emulator::NAME {
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             sleep(PAUSE).await;
         }
