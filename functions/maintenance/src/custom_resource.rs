@@ -3,7 +3,7 @@
 //! The response is sent whatever the result of the task: without one a deployment stands still for an hour. So the task
 //! gets less time than Lambda gives the function.
 
-mod response;
+pub(crate) mod response;
 
 use std::time::{Duration, SystemTime};
 
@@ -11,11 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use self::response::{Response, Status};
+use self::response::{CustomResourceReport, Response, Status};
 use crate::Error;
 use crate::task::{Report, Task};
-
-pub use self::response::CustomResourceReport;
 
 /// The part of the time that Lambda gives which is reserved for sending the response.
 const TIME_TO_RESPOND: Duration = Duration::from_secs(10);

@@ -25,7 +25,7 @@ use shared::telemetry::SECURITY;
 use event::Event;
 
 pub use connection::connect;
-pub use custom_resource::CustomResourceReport;
+pub use custom_resource::response::CustomResourceReport;
 pub use error::Error;
 pub use keys::Keys;
 pub use migrate::{Migration, migrate};

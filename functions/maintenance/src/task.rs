@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::custom_resource::CustomResourceReport;
+use crate::custom_resource::response::CustomResourceReport;
 use crate::keys::Keys;
 use crate::migrate::Migration;
 use crate::purge::Purge;
