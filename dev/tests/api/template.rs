@@ -112,9 +112,9 @@ const ACTIONS: [(&str, &[&str]); 14] = [
     ("dynamodb:UpdateItem", &[".update_item(", "UpdateItem"]),
     ("elasticache:Connect", &["\"REDIS_AUTH\""]),
     ("rds-db:connect", &["\"DATABASE_AUTH\""]),
-    ("secretsmanager:DescribeSecret", &["vault.versions("]),
-    ("secretsmanager:GetSecretValue", &["secrets::resolve", "vault.read("]),
-    ("secretsmanager:PutSecretValue", &["vault.write("]),
+    ("secretsmanager:DescribeSecret", &["client.versions("]),
+    ("secretsmanager:GetSecretValue", &["secrets::resolve", "client.read("]),
+    ("secretsmanager:PutSecretValue", &["client.write("]),
     ("secretsmanager:UpdateSecret", &[".update_secret(", "UpdateSecret"]),
 ];
 
@@ -211,7 +211,7 @@ fn every_permission_is_for_one_thing() {
                 let user = resource.split("dbuser:${Id}/").nth(1).unwrap().split('"').next().unwrap();
                 assert!(users.insert(user.to_owned()), "{user} is two functions");
                 let url =
-                    function.properties["ExecutionEnvironment"]["Variables"]["DATABASE_URL"].to_string();
+                    function.properties["Environment"]["Variables"]["DATABASE_URL"].to_string();
                 assert!(url.contains(&format!("postgres://{user}@")), "{}: {url}", function.binary);
             }
         }

@@ -50,7 +50,8 @@ impl Crate {
         found
     }
 
-    /// The module whose file defines what `path` names when it stands in the module `here`; `None` if another crate does.
+    /// The module whose file defines what `path` names when it stands in the module `here`; `None` if it is of another
+    /// crate.
     fn resolve(&self, here: &[String], path: &[String], depth: usize) -> Option<Vec<String>> {
         let (mut base, mut rest) = match path.first()?.as_str() {
             "crate" => (Vec::new(), &path[1..]),
@@ -165,41 +166,47 @@ fn items(list: &str) -> Vec<String> {
 
 /// Paths in the code itself that begin with `crate::` or `super::`.
 fn inline_paths(code: &str) -> Vec<Vec<String>> {
-    let starts = ["crate::", "super::"].map(|start| code.match_indices(start));
-    let path = |at: usize| {
+    let starts = ["crate::", "super::"].into_iter().flat_map(|start| code.match_indices(start));
+    // After a letter it is the end of another word, after a quotation mark it is text.
+    let starts = starts.filter(|(at, _)| {
+        !code[..*at].ends_with(|c: char| c.is_alphanumeric() || "_:\"".contains(c))
+    });
+    let paths = starts.map(|(at, _)| {
         let end = code[at..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
-        let path = &code[at..end.map_or(code.len(), |end| at + end)];
-        path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    };
-    let is_start = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
-    starts.into_iter().flatten().filter(|(at, _)| is_start(*at)).map(|(at, _)| path(at)).collect()
+        &code[at..end.map_or(code.len(), |end| at + end)]
+    });
+    // Before a list or an asterisk it belongs to a declaration.
+    let paths = paths.filter(|path| !path.ends_with("::"));
+    paths.map(|path| path.split("::").map(str::to_owned).collect()).collect()
 }
 
-/// A circle in `uses`, as the files that one passes; none if there is no circle.
-pub(super) fn circle(uses: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
-    let files: BTreeSet<_> = uses.iter().flat_map(|(from, to)| [from, to]).collect();
-    let mut finished = BTreeSet::new();
-    files.into_iter().find_map(|file| visit(file, uses, &mut Vec::new(), &mut finished))
-}
-
-fn visit<'a>(
-    file: &'a String,
-    uses: &'a BTreeSet<(String, String)>,
-    way: &mut Vec<&'a String>,
-    finished: &mut BTreeSet<&'a String>,
-) -> Option<Vec<String>> {
-    if let Some(at) = way.iter().position(|passed| *passed == file) {
-        return Some(way[at..].iter().copied().cloned().collect());
+/// The circles in `uses`: groups of files each of which uses all others, directly or through others, with every use
+/// inside the group.
+pub(super) fn circles(uses: &BTreeSet<(String, String)>) -> Vec<BTreeSet<(String, String)>> {
+    let files: BTreeSet<&String> = uses.iter().map(|(user, _)| user).collect();
+    let reachable: BTreeMap<_, _> = files.iter().map(|file| (*file, reachable_from(file, uses))).collect();
+    let reaches = |user: &String, used: &String| reachable.get(user).is_some_and(|set| set.contains(used));
+    let mut circles = BTreeMap::<_, BTreeSet<_>>::new();
+    for (user, used) in uses {
+        if reaches(used, user) {
+            // All files of a circle reach the same ones among those that reach them.
+            let group: Vec<_> = files.iter().filter(|file| reaches(user, file) && reaches(file, user)).collect();
+            circles.entry(group).or_default().insert((user.clone(), used.clone()));
+        }
     }
-    if !finished.contains(file) {
-        way.push(file);
-        for (_, next) in uses.iter().filter(|(from, _)| from == file) {
-            if let Some(circle) = visit(next, uses, way, finished) {
-                return Some(circle);
+    circles.into_values().collect()
+}
+
+/// Every file that `start` uses, directly or through others.
+fn reachable_from<'a>(start: &String, uses: &'a BTreeSet<(String, String)>) -> BTreeSet<&'a String> {
+    let mut found = BTreeSet::new();
+    let mut pending = vec![start];
+    while let Some(file) = pending.pop() {
+        for (_, used) in uses.iter().filter(|(user, _)| user == file) {
+            if found.insert(used) {
+                pending.push(used);
             }
         }
-        way.pop();
-        finished.insert(file);
     }
-    None
+    found
 }

@@ -83,7 +83,7 @@ fn the_database_speaks_tls_alone_and_ends_what_nobody_waits_for() {
 fn every_store_is_reached_with_tls_and_a_token() {
     let template = Template::read();
     for function in template.functions() {
-        let variables = &function.properties["ExecutionEnvironment"]["Variables"];
+        let variables = &function.properties["Environment"]["Variables"];
         for (url, auth, sign) in [
             ("DATABASE_URL", "DATABASE_AUTH", "?sslmode=verify-full\""),
             ("REDIS_URL", "REDIS_AUTH", "\"rediss://"),
@@ -100,7 +100,7 @@ fn every_store_is_reached_with_tls_and_a_token() {
 fn the_proxy_is_for_the_functions_and_maintenance_goes_around_it() {
     let template = Template::read();
     let by_proxy = |binary: &str| {
-        let url = template.function(binary).properties["ExecutionEnvironment"]["Variables"]["DATABASE_URL"]
+        let url = template.function(binary).properties["Environment"]["Variables"]["DATABASE_URL"]
             .to_string();
         url.contains("Proxy.Endpoint")
     };

@@ -77,8 +77,8 @@ impl<'a> Function<'a> {
 
     /// The names of its variables.
     pub(crate) fn variables(&self) -> BTreeSet<&'a str> {
-        let own = self.properties["ExecutionEnvironment"]["Variables"].as_object().unwrap();
-        let global = self.globals["ExecutionEnvironment"]["Variables"].as_object().unwrap();
+        let own = self.properties["Environment"]["Variables"].as_object().unwrap();
+        let global = self.globals["Environment"]["Variables"].as_object().unwrap();
         own.keys().chain(global.keys()).map(String::as_str).collect()
     }
 
