@@ -126,7 +126,7 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn functions_import_neither_each_other_nor_what_is_never_deployed() {
+fn functions_depend_neither_on_each_other_nor_on_development_crates() {
     let mut forbidden: BTreeSet<_> = FUNCTIONS.iter().map(|function| function.name.to_owned()).collect();
     forbidden.extend(["stack", "testkit", "xtask"].map(str::to_owned));
     let shared = ["shared", "shared/idempotency", "shared/secrets", "shared/signing-keys"];
@@ -138,7 +138,7 @@ fn functions_import_neither_each_other_nor_what_is_never_deployed() {
 }
 
 #[test]
-fn the_commands_and_the_local_stack_know_no_function_and_compile_without_shared() {
+fn the_commands_and_the_local_stack_depend_neither_on_functions_nor_on_shared() {
     for folder in ["dev/xtask", "dev/stack"] {
         let dependencies = dependencies(folder);
         for function in FUNCTIONS.iter().map(|function| function.name).chain(["shared", "testkit"]) {
@@ -148,7 +148,7 @@ fn the_commands_and_the_local_stack_know_no_function_and_compile_without_shared(
 }
 
 #[test]
-fn every_function_has_a_crate_events_and_a_place_in_the_list() {
+fn every_function_has_a_crate_events_and_an_entry_in_the_list() {
     let listed: BTreeSet<_> = FUNCTIONS.iter().map(|function| function.name.to_owned()).collect();
     let folders = |parent: &str| -> BTreeSet<String> {
         let entries = fs::read_dir(root().join(parent)).unwrap().map(Result::unwrap);
@@ -160,7 +160,7 @@ fn every_function_has_a_crate_events_and_a_place_in_the_list() {
 }
 
 #[test]
-fn only_one_module_reads_the_environment() {
+fn only_the_configuration_module_reads_the_environment() {
     let wrong = offenders(&deployed(), |file, line| {
         // A build script learns from cargo where to write; it is no part of a function.
         let permitted = ["shared/src/config.rs", "functions/system/build.rs"].contains(&file);
@@ -170,7 +170,7 @@ fn only_one_module_reads_the_environment() {
 }
 
 #[test]
-fn failures_get_their_status_in_one_place() {
+fn only_the_error_module_gives_failures_a_status() {
     let wrong = offenders(&deployed(), |file, line| {
         let statuses = words_after(line, "StatusCode::");
         match file {
@@ -190,7 +190,7 @@ fn failures_get_their_status_in_one_place() {
 }
 
 #[test]
-fn every_quota_is_in_the_table() {
+fn every_quota_is_declared_in_the_table() {
     let mut all = deployed();
     // Unit tests may make some of their own.
     for lines in all.values_mut() {
@@ -204,7 +204,7 @@ fn every_quota_is_in_the_table() {
 }
 
 #[test]
-fn every_route_is_added_in_one_way() {
+fn every_route_is_added_through_routes() {
     let wrong = offenders(&deployed(), |file, line| {
         file != "shared/src/http/routes.rs"
             && (line.contains("OpenApiRouter") || line.contains("Router::new("))
@@ -213,7 +213,7 @@ fn every_route_is_added_in_one_way() {
 }
 
 #[test]
-fn only_stores_speak_sql() {
+fn only_stores_import_the_postgres_client() {
     let wrong = offenders(&sources("functions"), |file, line| {
         !file.contains("/src/store") && !file.contains("/maintenance/") && line.contains("tokio_postgres")
     });

@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-/// A command of the tour, and what the README says it prints; `…` stands for anything.
+/// A command of the tour with the output that the README shows; `…` stands for any text.
 struct Step {
     command: String,
     expected: String,
 }
 
-/// Takes the tour at `url` instead of the README's own address. `Err` shows the first step that is not true.
-pub(crate) fn take(url: &str) -> Result<(), String> {
+/// Runs the tour against `url` instead of the README's own address. `Err` shows the first step with another output.
+pub(crate) fn run(url: &str) -> Result<(), String> {
     let steps = steps(include_str!("../../../README.md"));
     assert!(steps.len() > 10, "the README has a tour");
     let port = url.rsplit(':').next().unwrap();
@@ -32,7 +32,7 @@ pub(crate) fn take(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A line that begins with `$ ` is a command, every other line of a block is what the last one prints.
+/// A line that begins with `$ ` is a command; every other line of a block is output of the command before it.
 fn steps(readme: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let blocks = readme.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
@@ -62,7 +62,7 @@ fn matches(pattern: &str, actual: &str) -> bool {
 }
 
 #[test]
-fn an_ellipsis_stands_for_anything_and_everything_else_for_itself() {
+fn an_ellipsis_matches_anything_and_everything_else_itself() {
     assert!(matches("a…c", "abc") && matches("a…", "a") && matches("abc", "abc") && matches("…b…d", "abcd"));
     assert!(!matches("a…c", "abd") && !matches("abc", "abcd") && !matches("…b", "abc"));
 }

@@ -21,7 +21,7 @@ fn no_files_use_each_other_in_a_circle() {
 }
 
 #[test]
-fn a_circle_is_found_through_re_exports_parents_and_paths_in_the_code() {
+fn circles_are_found_through_reexports_parents_and_inline_paths() {
     let folder = std::env::temp_dir().join(format!("imports-{}", std::process::id()));
     let write = |files: &[(&str, &str)]| {
         let _ = fs::remove_dir_all(&folder);

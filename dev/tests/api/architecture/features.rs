@@ -25,7 +25,7 @@ fn features(selection: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn what_the_commands_have_in_common_with_functions_and_tests_is_compiled_once() {
+fn common_dependencies_have_one_set_of_features_in_every_build() {
     let commands = ["--package", "xtask"];
     let functions: Vec<_> =
         FUNCTIONS.iter().flat_map(|function| ["--package", function.name]).chain(commands).collect();

@@ -168,9 +168,8 @@ fn items(list: &str) -> Vec<String> {
 fn inline_paths(code: &str) -> Vec<Vec<String>> {
     let starts = ["crate::", "super::"].into_iter().flat_map(|start| code.match_indices(start));
     // After a letter it is the end of another word, after a quotation mark it is text.
-    let starts = starts.filter(|(at, _)| {
-        !code[..*at].ends_with(|c: char| c.is_alphanumeric() || "_:\"".contains(c))
-    });
+    let starts =
+        starts.filter(|(at, _)| !code[..*at].ends_with(|c: char| c.is_alphanumeric() || "_:\"".contains(c)));
     let paths = starts.map(|(at, _)| {
         let end = code[at..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
         &code[at..end.map_or(code.len(), |end| at + end)]
@@ -190,7 +189,8 @@ pub(super) fn circles(uses: &BTreeSet<(String, String)>) -> Vec<BTreeSet<(String
     for (user, used) in uses {
         if reaches(used, user) {
             // All files of a circle reach the same ones among those that reach them.
-            let group: Vec<_> = files.iter().filter(|file| reaches(user, file) && reaches(file, user)).collect();
+            let group: Vec<_> =
+                files.iter().filter(|file| reaches(user, file) && reaches(file, user)).collect();
             circles.entry(group).or_default().insert((user.clone(), used.clone()));
         }
     }

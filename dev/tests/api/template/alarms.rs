@@ -1,4 +1,4 @@
-//! What the template watches: no function without its alarms, no alarm that nobody could ring or understand.
+//! Alarms: every function has them, each can occur, notifies the operator and is explained in the runbook.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn prefix(template: &Template, binary: &str) -> String {
 }
 
 #[test]
-fn every_function_has_its_alarms_and_deployments_heed_them() {
+fn every_function_has_its_alarms_and_they_stop_a_deployment() {
     let template = Template::read();
     for function in template.functions() {
         let (binary, prefix) = (function.binary, prefix(&template, function.binary));
@@ -45,7 +45,7 @@ fn every_function_has_its_alarms_and_deployments_heed_them() {
 }
 
 #[test]
-fn every_alarm_is_told_to_somebody_and_stands_in_the_runbook() {
+fn every_alarm_notifies_the_operator_and_is_explained_in_the_runbook() {
     let runbook = include_str!("../../../../docs/RUNBOOK.md");
     let rows: BTreeSet<_> =
         runbook.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
@@ -64,7 +64,7 @@ fn every_alarm_is_told_to_somebody_and_stands_in_the_runbook() {
 }
 
 #[test]
-fn what_is_asked_of_our_own_metrics_is_what_the_code_counts() {
+fn alarms_and_dashboard_use_exactly_the_metrics_of_the_code() {
     let template = Template::read();
     let names = Metric::ALL.map(Metric::name);
     let functions: BTreeSet<_> = template.functions().iter().map(|function| function.binary).collect();

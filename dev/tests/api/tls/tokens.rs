@@ -7,16 +7,16 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 #[tokio::test]
-async fn botocore_makes_the_same_tokens_of_the_same() {
+async fn botocore_makes_the_same_tokens_from_the_same_inputs() {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/api"));
     let file = folder.join("../../../shared/src/stores/iam/tokens.json");
-    let answers: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let responses: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let ours: Vec<_> =
-        answers.as_array().unwrap().iter().map(|answer| answer["token"].as_str().unwrap()).collect();
+        responses.as_array().unwrap().iter().map(|response| response["token"].as_str().unwrap()).collect();
     assert!(ours.iter().any(|token| token.contains("%2Frds-db%2F")), "{ours:?}");
     assert!(ours.iter().any(|token| token.contains("%2Felasticache%2F")), "{ours:?}");
 
-    let python = stack::tools::python(&folder.join("secret/requirements.txt")).await.unwrap();
+    let python = stack::tools::python(&folder.join("moto/requirements.txt")).await.unwrap();
     let mut command = Command::new(python);
     // Without a cache of bytecode among the sources.
     command.arg("-B").arg(folder.join("tls/tokens.py")).arg(file).env_remove("AWS_PROFILE");

@@ -1,74 +1,74 @@
-//! moto as Secrets Manager, behind a relay that keeps account of what it is asked.
+//! moto, which plays AWS services, behind a relay that records the calls to Secrets Manager.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use stack::servers::Server;
+use testkit::TestContext;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A Secrets Manager of a test's own.
-pub(crate) struct Manager {
+/// A moto server that only one test uses.
+pub(crate) struct Moto {
     moto: Server,
     url: String,
-    account: Arc<Mutex<Account>>,
+    records: Arc<Mutex<Records>>,
 }
 
-/// What went through the relay.
+/// The requests that went through the relay.
 #[derive(Default)]
-struct Account {
+struct Records {
     connections: usize,
     bytes: Vec<u8>,
 }
 
-impl Manager {
+impl Moto {
     pub(crate) async fn start() -> Self {
-        let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/api/secret/requirements.txt");
+        let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/api/moto/requirements.txt");
         let mut moto = Server::moto(Path::new(requirements)).await.unwrap();
         moto.start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let account = Arc::new(Mutex::new(Account::default()));
-        let (server, seen) = (moto.address().to_owned(), account.clone());
+        let records = Arc::new(Mutex::new(Records::default()));
+        let (server, seen) = (moto.address().to_owned(), records.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 seen.lock().unwrap().connections += 1;
                 tokio::spawn(relay(client, server.clone(), seen.clone()));
             }
         });
-        Self { moto, url, account }
+        Self { moto, url, records }
     }
 
-    /// Where functions find it.
+    /// The URL of the relay, which records every call.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where it is itself, beside the relay.
+    /// The URL of moto itself; calls to it are not recorded.
     pub(crate) fn direct_url(&self) -> &str {
         self.moto.url()
     }
 
-    /// How many connections there were.
+    /// The number of connections to the relay so far.
     pub(crate) fn connections(&self) -> usize {
-        self.account.lock().unwrap().connections
+        self.records.lock().unwrap().connections
     }
 
-    /// What was asked for through the relay, in order.
+    /// The actions called through the relay, in order.
     pub(crate) fn calls(&self) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.account.lock().unwrap().bytes).into_owned();
+        let text = String::from_utf8_lossy(&self.records.lock().unwrap().bytes).into_owned();
         let targets = text.match_indices("secretsmanager.").map(|(at, found)| &text[at + found.len()..]);
-        // The host of the real one is no call.
         targets.map(|rest| rest.split("\r\n").next().unwrap().to_owned()).collect()
     }
 
-    /// Begins the account anew.
-    pub(crate) fn forget(&self) {
-        *self.account.lock().unwrap() = Account::default();
+    /// Deletes the records of all calls.
+    pub(crate) fn clear_records(&self) {
+        *self.records.lock().unwrap() = Records::default();
     }
 
-    /// Makes a secret, with a value or without any, and tells its ARN.
+    /// Creates a secret, with a value or without any, and returns its ARN.
     pub(crate) async fn create(&self, name: &str, value: Option<&str>) -> String {
         let mut secret = json!({"Name": name});
         if let Some(value) = value {
@@ -77,12 +77,12 @@ impl Manager {
         self.call("CreateSecret", &secret).await["ARN"].as_str().unwrap().to_owned()
     }
 
-    /// Calls it as an operator would, beside the relay.
+    /// Calls Secrets Manager as an operator would. The call is not recorded.
     pub(crate) async fn call(&self, action: &str, body: &Value) -> Value {
         self.call_service("secretsmanager", &format!("secretsmanager.{action}"), body).await
     }
 
-    /// Calls what else moto plays. It does not look at signatures.
+    /// Calls any service that moto plays. The call is not recorded; moto does not check signatures.
     pub(crate) async fn call_service(&self, service: &str, target: &str, body: &Value) -> Value {
         let credential = format!("local/20260101/eu-central-1/{service}/aws4_request");
         let authorization =
@@ -91,20 +91,26 @@ impl Manager {
             .header("x-amz-target", target)
             .header("content-type", "application/x-amz-json-1.1")
             .header("authorization", authorization);
-        let answer =
+        let response =
             stack::http::exchange(request.body(body.to_string().into_bytes()).unwrap()).await.unwrap();
-        assert!(answer.status().is_success(), "{target}: {}", String::from_utf8_lossy(answer.body()));
-        serde_json::from_slice(answer.body()).unwrap()
+        assert!(response.status().is_success(), "{target}: {}", String::from_utf8_lossy(response.body()));
+        serde_json::from_slice(response.body()).unwrap()
     }
 }
 
-async fn relay(client: TcpStream, server: String, account: Arc<Mutex<Account>>) {
+/// `context` with the signing key and the pepper in the secret `arn` instead of the variables.
+pub(crate) fn with_secret(context: TestContext, moto: &Moto, arn: &str) -> TestContext {
+    let context = context.with("JWT_PRIVATE_KEY", "").with("PASSWORD_PEPPER", "").with("SECRET_ARN", arn);
+    context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url())
+}
+
+async fn relay(client: TcpStream, server: String, records: Arc<Mutex<Records>>) {
     let Ok(server) = TcpStream::connect(server).await else { return };
-    let ((mut asks, mut hears), (mut answers, mut takes)) = (client.into_split(), server.into_split());
-    let back = tokio::spawn(async move { copy(&mut answers, &mut hears).await });
+    let ((mut asks, mut hears), (mut responses, mut takes)) = (client.into_split(), server.into_split());
+    let back = tokio::spawn(async move { copy(&mut responses, &mut hears).await });
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = asks.read(&mut buffer).await {
-        account.lock().unwrap().bytes.extend_from_slice(&buffer[..count]);
+        records.lock().unwrap().bytes.extend_from_slice(&buffer[..count]);
         if takes.write_all(&buffer[..count]).await.is_err() {
             break;
         }
