@@ -23,13 +23,13 @@ fn operations(context: &TestContext) -> Vec<(&'static str, Operation)> {
         let document = serde_json::to_value(&function.openapi).unwrap();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
-                let content = &operation["requestBody"]["content"];
+                let media_types = &operation["requestBody"]["content"];
                 let operation = Operation {
                     method: method.to_uppercase(),
                     path: path.replace("{id}", "1"),
                     needs_token: !operation["security"].is_null(),
-                    takes_json: !content["application/json"].is_null(),
-                    takes_form: !content["application/x-www-form-urlencoded"].is_null(),
+                    takes_json: !media_types["application/json"].is_null(),
+                    takes_form: !media_types["application/x-www-form-urlencoded"].is_null(),
                 };
                 operations.push((function.name, operation));
             }

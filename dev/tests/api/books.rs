@@ -18,13 +18,13 @@ pub(crate) async fn list(books: &Client, query: &str) -> Response {
 async fn the_location_header_leads_to_the_created_book() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
-    let draft =
+    let new_book =
         json!({"title": "Middlemarch", "author": "George Eliot", "year": 1871, "description": "A study."});
-    let created = create(&books, &ada.access, draft.clone()).await;
+    let created = create(&books, &ada.access, new_book.clone()).await;
     assert_eq!(created.status, 201, "{}", created.text());
     let found = books.get(created.header("location").unwrap()).send().await;
     assert_eq!((found.status, found.json()), (200, created.json()));
-    for (field, value) in draft.as_object().unwrap() {
+    for (field, value) in new_book.as_object().unwrap() {
         assert_eq!(&found.json()[field], value);
     }
 }
@@ -97,8 +97,8 @@ async fn exactly_one_of_parallel_deletes_finds_the_book() {
 async fn an_update_changes_only_the_fields_that_were_sent() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
-    let draft = json!({"title": "T", "author": "A", "year": 2000, "description": "D"});
-    let before = create(&books, &ada.access, draft).await.json();
+    let new_book = json!({"title": "T", "author": "A", "year": 2000, "description": "D"});
+    let before = create(&books, &ada.access, new_book).await.json();
     let path = format!("/books/{}", before["id"]);
     let put = async |patch: Value| books.elsewhere().put(&path).bearer(&ada.access).json(&patch).send().await;
 
@@ -148,8 +148,8 @@ async fn all_invalid_fields_of_a_new_book_are_reported_at_once_and_nothing_is_wr
         (json!({"title": "T", "author": "A", "year": 1e10}), vec!["year"]),
         (json!({"title": "x".repeat(201), "author": "A", "year": true}), vec!["title", "year"]),
     ];
-    for (draft, fields) in refused {
-        assert_invalid(&create(&books, &ada.access, draft).await, &fields);
+    for (new_book, fields) in refused {
+        assert_invalid(&create(&books, &ada.access, new_book).await, &fields);
     }
     assert_eq!(list(&books, "").await.json()["total"], 0);
     let edge = json!({"title": "🦀".repeat(200), "author": "é".repeat(100), "year": 0, "description": "x".repeat(1000)});

@@ -195,7 +195,7 @@ async fn a_failed_invalidation_is_repeated_by_the_next_reader_that_misses() {
         }
         proxy.set(Mode::Open);
         assert_eq!(pending().await, 1, "however many fail");
-        assert_eq!(total(&reader).await, 2 * round, "nobody has missed a page yet");
+        assert_eq!(total(&reader).await, 2 * round, "no read has missed yet");
         miss(100 + round).await;
         assert_eq!(total(&reader).await, 2 * round + 2);
         assert_eq!(pending().await, 0);

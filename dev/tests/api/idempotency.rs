@@ -26,7 +26,7 @@ async fn context() -> (TestContext, Records) {
 
 /// The table of a context.
 async fn records(context: &TestContext) -> Records {
-    let records = Records::of(&context);
+    let records = Records::of(context);
     records.create_table().await.unwrap();
     records
 }
@@ -230,7 +230,7 @@ async fn exactly_one_of_ten_concurrent_requests_is_executed() {
 async fn a_record_has_the_attributes_of_powertools_and_contains_no_secret() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let key = "a-key-that-nobody-shall-read";
+    let key = "a-key-that-must-not-be-stored";
     let first = create(&books(&context), &ada, key, &book("T")).await;
     let record = the_record(&records).await;
     let names: BTreeSet<_> = record.keys().map(String::as_str).collect();
@@ -241,7 +241,7 @@ async fn a_record_has_the_attributes_of_powertools_and_contains_no_secret() {
     let text = format!("{record:?}");
     for secret in [key, ada.access.as_str(), ada.refresh.as_str(), "bearer", "author\\\":\\\"A\\\",\\\"title"]
     {
-        assert!(!text.contains(secret), "{secret} stands in {text}");
+        assert!(!text.contains(secret), "{secret} is in {text}");
     }
     let [expiration, in_progress_expiration]: [u64; 2] =
         ["expiration", "in_progress_expiration"].map(|name| record[name].parse().unwrap());

@@ -105,10 +105,10 @@ const ORDERS: [&str; 11] = [
 #[tokio::test]
 async fn paging_through_ten_thousand_books_in_any_order_returns_each_once() {
     let context = TestContext::new().await;
-    let shelf = fill(&context, sample_books(10_000)).await;
+    let stored = fill(&context, sample_books(10_000)).await;
     let books = books(&context);
     for sort_by in ORDERS {
-        let expected = sorted(shelf.clone(), sort_by);
+        let expected = sorted(stored.clone(), sort_by);
         let query = format!("sort_by={sort_by}&page_size=100");
         assert!(ids_by_cursor(&books, &query).await == expected, "by cursor: {sort_by}");
         let mut by_number = Vec::new();
@@ -245,7 +245,7 @@ async fn filters_find_the_same_books_as_a_reference_implementation() {
     let pieces =
         ["%", "_", "\\", "'", "\"", "a", "A", "b", "é", "É", "🦀", " ", "e\u{301}", "%%", "ж", "Ж", "\\%"];
     let piece = |n: usize| pieces[n % pieces.len()];
-    let shelf = fill(
+    let stored = fill(
         &context,
         (0..400_usize).map(|n| {
             let title = format!("{}{}{}", piece(n), piece(n / 3), piece(n / 17));
@@ -258,10 +258,10 @@ async fn filters_find_the_same_books_as_a_reference_implementation() {
     for n in 0..150_usize {
         let title =
             (n % 3 != 0).then(|| format!("{}{}", piece(n), if n % 2 == 0 { piece(n / 5) } else { "" }));
-        let author = (n % 4 == 0).then(|| shelf[n * 7 % shelf.len()].author.to_uppercase());
+        let author = (n % 4 == 0).then(|| stored[n * 7 % stored.len()].author.to_uppercase());
         let from = (n % 5 == 1).then_some(i32::try_from(n * 13 % 2101).unwrap());
         let to = (n % 5 > 1 && n % 2 == 0).then_some(i32::try_from(n * 29 % 2101).unwrap());
-        let expected: Vec<_> = shelf
+        let expected: Vec<_> = stored
             .iter()
             .filter(|book| {
                 let in_title = |part: &String| book.title.to_lowercase().contains(&part.to_lowercase());

@@ -99,11 +99,11 @@ async fn each_security_event_is_logged_once_without_secrets() {
     for response in [&tokens, &next, &again] {
         for member in ["access_token", "refresh_token"] {
             let token = text(response, member);
-            assert!(!everything.contains(token.rsplit('.').next().unwrap()), "{member} stands in the log");
+            assert!(!everything.contains(token.rsplit('.').next().unwrap()), "{member} is in the log");
         }
     }
     for secret in [PASSWORD, "wrong-guess", "$2b$", "postgres://", "redis://"] {
-        assert!(!everything.contains(secret), "{secret} stands in the log");
+        assert!(!everything.contains(secret), "{secret} is in the log");
     }
 }
 
@@ -133,7 +133,7 @@ async fn the_reason_of_a_refused_refresh_is_logged_and_not_sent() {
         "{responses:?}"
     );
     let refusals = Log::security_events().into_iter().filter(|event| !event["reason"].is_null());
-    let told = |event: Value| {
+    let logged = |event: Value| {
         let [outcome, reason] = ["outcome", "reason"].map(|field| event[field].as_str().unwrap().to_owned());
         (outcome, reason, event["session_id"].as_str().map(str::to_owned))
     };
@@ -146,7 +146,7 @@ async fn the_reason_of_a_refused_refresh_is_logged_and_not_sent() {
         ("refused", "session_ended", session(&reused.0)),
     ];
     let expected = expected.map(|(outcome, reason, id)| (outcome.to_owned(), reason.to_owned(), id));
-    assert_eq!(refusals.map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(refusals.map(logged).collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,7 +176,7 @@ async fn at_most_five_of_sixty_parallel_guesses_are_hashed_and_a_right_one_after
 
 #[tokio::test]
 async fn an_idempotency_key_and_its_request_are_never_logged() {
-    const KEY: &str = "a-key-that-nobody-shall-read";
+    const KEY: &str = "a-key-that-must-not-be-logged";
     let context = TestContext::new().await;
     testkit::records::Records::of(&context).create_table().await.unwrap();
     Log::start();
@@ -188,7 +188,7 @@ async fn an_idempotency_key_and_its_request_are_never_logged() {
     }
     let everything = Log::text();
     for secret in [KEY, PASSWORD] {
-        assert!(!everything.contains(secret), "{secret} stands in the log");
+        assert!(!everything.contains(secret), "{secret} is in the log");
     }
     assert_eq!(Log::events(), ["register success"], "and it happened once");
 }

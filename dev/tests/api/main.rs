@@ -44,4 +44,5 @@ mod tasks;
 mod template;
 mod tls;
 mod tokens;
+mod transactions;
 mod users;

@@ -92,8 +92,8 @@ async fn a_read_runs_while_the_limiter_counts_it() {
 async fn a_refused_request_gets_nothing_of_the_work_done_meanwhile() {
     let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
     let ada = sign_up(&context, "ada").await;
-    let draft = json!({"title": "T", "author": "A"});
-    let create = async |books: &Client| books.post("/books").bearer(&ada.access).json(&draft).send().await;
+    let book = json!({"title": "T", "author": "A"});
+    let create = async |books: &Client| books.post("/books").bearer(&ada.access).json(&book).send().await;
     assert_eq!(create(&books(&context).elsewhere()).await.status, 201);
     // Each in a new environment, which remembers no refusal.
     let [first, second, third] = [(); 3].map(|()| books(&context).from_ip("192.0.2.77"));

@@ -76,8 +76,8 @@ async fn auth_exits_on_a_missing_or_malformed_secret_with_one_line_that_reveals_
 
 #[tokio::test]
 async fn auth_gives_up_on_an_unresponsive_secrets_manager() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
+    let unresponsive = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", unresponsive.local_addr().unwrap());
     let context = TestContext::new().await.with("SECRET_ARN", "arn");
     let context = context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &url);
     let expected = "SECRET_ARN leads to no secret that can be read: Secrets Manager gives no answer";

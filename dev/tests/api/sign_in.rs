@@ -227,10 +227,10 @@ async fn a_disabled_or_deleted_user_is_refused_at_once() {
     let auth = auth(&context);
     for sql in ["update users set disabled = true where id = $1", "delete from users where id = $1"] {
         let name = if sql.starts_with("update") { "ada" } else { "bob" };
-        let person = sign_up(&context, name).await;
-        context.database().await.execute(sql, &[&person.id]).await.unwrap();
-        assert_problem(&auth.get("/auth/me").bearer(&person.access).send().await, 401);
-        assert_problem(&refresh(&auth, &person.refresh).await, 400);
+        let user = sign_up(&context, name).await;
+        context.database().await.execute(sql, &[&user.id]).await.unwrap();
+        assert_problem(&auth.get("/auth/me").bearer(&user.access).send().await, 401);
+        assert_problem(&refresh(&auth, &user.refresh).await, 400);
     }
 }
 

@@ -86,7 +86,7 @@ const NEEDED: [&str; 10] = [
 #[tokio::test]
 async fn each_function_gets_the_variables_that_it_reads() {
     let template = Template::read();
-    let mut not_asked = BTreeSet::new();
+    let mut unread = BTreeSet::new();
     for function in descriptions().await {
         let given = template.function(function.name).variables();
         let secrets = ["JWT_PRIVATE_KEY", "PASSWORD_PEPPER"];
@@ -98,9 +98,9 @@ async fn each_function_gets_the_variables_that_it_reads() {
         // `telemetry` reads this one, before the function starts.
         let unasked =
             given.iter().filter(|name| **name != "LOG_LEVEL" && !function.variables.contains(**name));
-        not_asked.extend(unasked.map(|name| (*name).to_owned()));
+        unread.extend(unasked.map(|name| (*name).to_owned()));
     }
-    assert!(not_asked.is_empty(), "given and asked for by nobody: {not_asked:?}");
+    assert!(unread.is_empty(), "given and read by no function: {unread:?}");
 }
 
 /// Actions of AWS, and the words in the code that call them.
@@ -135,7 +135,7 @@ fn gate(action: &str) -> Option<&'static str> {
 async fn a_role_permits_exactly_the_actions_that_its_function_calls() {
     let template = Template::read();
     let shared = source("shared");
-    let mut not_done = BTreeSet::new();
+    let mut uncalled = BTreeSet::new();
     for function in descriptions().await {
         let own = source(&format!("functions/{}/src", function.name));
         let does = |action: &str, words: &[&str]| {
@@ -149,9 +149,9 @@ async fn a_role_permits_exactly_the_actions_that_its_function_calls() {
             statements.iter().flat_map(|statement| strings(&statement["Action"])).collect();
         let missing: Vec<_> = done.difference(&permitted).collect();
         assert!(missing.is_empty(), "{} does what its role does not permit: {missing:?}", function.name);
-        not_done.extend(permitted.difference(&done).map(|action| (*action).to_owned()));
+        uncalled.extend(permitted.difference(&done).map(|action| (*action).to_owned()));
     }
-    assert!(not_done.is_empty(), "permitted and done by nobody: {not_done:?}");
+    assert!(uncalled.is_empty(), "permitted and called by no function: {uncalled:?}");
 }
 
 /// The test above looks for known actions only; this one looks for all calls.

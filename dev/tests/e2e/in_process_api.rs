@@ -3,7 +3,7 @@
 //! `cargo lambda watch` answers a body that is not UTF-8 with a 500 of its own. This server turns it into base64, as API
 //! Gateway does, so that a client may send any bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderMap};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -20,7 +20,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use shared::config::Env;
 use testkit::Client;
-use testkit::functions::describe_all;
+use testkit::functions::{Description, describe_all};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -71,7 +71,7 @@ impl Drop for InProcessApi {
 impl Functions {
     fn start(env: &dyn Fn() -> Env) -> Self {
         let descriptions = describe_all(env).unwrap();
-        let paths = |function: &testkit::functions::Description| {
+        let paths = |function: &Description| {
             let name = function.name;
             function.openapi.paths.paths.keys().map(move |path| (path.clone(), name)).collect::<Vec<_>>()
         };
@@ -115,7 +115,7 @@ impl Functions {
 /// An event of an HTTP API (payload format 2.0). Each comes from another network, so that no quota and no lock of an
 /// address stops the client.
 fn event(method: &str, path: &str, query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Value {
-    let names: std::collections::BTreeSet<_> = headers.keys().map(|name| name.as_str()).collect();
+    let names: BTreeSet<_> = headers.keys().map(HeaderName::as_str).collect();
     let joined = |name: &str| {
         let values =
             headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());

@@ -3,6 +3,7 @@
 //! Each test starts an API of its own, with its own servers, since some tests kill a server or a function.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "shows what the programs of a failed test printed")]
 
 mod clients;
 mod description;

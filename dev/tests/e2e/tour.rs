@@ -13,9 +13,11 @@ pub(crate) fn run(url: &str) -> Result<(), String> {
     let steps = steps(include_str!("../../../README.md"));
     assert!(steps.len() > 10, "the README has a tour");
     let port = url.rsplit(':').next().unwrap();
-    let script: String = steps.iter().map(|step| format!("{}\nprintf '\\036'\n", step.command)).collect();
+    // A record separator after the output of each command.
+    let commands: Vec<_> = steps.iter().map(|step| format!("{}\nprintf '\\036'\n", step.command)).collect();
+    let script = commands.concat().replace("9000", port);
     let output = Command::new("bash")
-        .args(["-u", "-c", &script.replace("9000", port)])
+        .args(["-u", "-c", &script])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .output()
         .map_err(|error| error.to_string())?;
@@ -39,7 +41,10 @@ fn steps(readme: &str) -> Vec<Step> {
     for line in blocks.flat_map(str::lines) {
         match (line.strip_prefix("$ "), steps.last_mut()) {
             (Some(command), _) => steps.push(Step { command: command.to_owned(), expected: String::new() }),
-            (None, Some(step)) => step.expected = format!("{}\n{line}", step.expected).trim().to_owned(),
+            (None, Some(step)) => {
+                let expected = format!("{}\n{line}", step.expected);
+                expected.trim().clone_into(&mut step.expected);
+            }
             (None, None) => {}
         }
     }

@@ -145,7 +145,7 @@ async fn writes_work_without_a_stopped_or_unresponsive_dynamodb_and_use_it_again
     let ada = sign_up(&context, "ada").await;
     let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
     let books = [books(&context), books(&context)];
-    for (key, state) in [("stopped", Mode::Closed), ("silent", Mode::Swallowing)] {
+    for (key, state) in [("stopped", Mode::Closed), ("unresponsive", Mode::Swallowing)] {
         proxy.set(state);
         assert_idempotent_without_dynamodb(&context, &books, &ada, key).await;
         proxy.set(Mode::Open);

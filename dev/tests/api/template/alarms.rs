@@ -52,8 +52,8 @@ fn every_alarm_notifies_the_operator_and_is_explained_in_the_runbook() {
     let template = Template::read();
     let mut explained = BTreeSet::new();
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-        let told = json!({"Fn::If": ["HasAlarmEmail", [{"Ref": "Alarms"}], {"Ref": "AWS::NoValue"}]});
-        assert_eq!(alarm["AlarmActions"], told, "{name}");
+        let notified = json!({"Fn::If": ["HasAlarmEmail", [{"Ref": "Alarms"}], {"Ref": "AWS::NoValue"}]});
+        assert_eq!(alarm["AlarmActions"], notified, "{name}");
         let fits =
             |row: &&&str| **row == name || row.strip_prefix('…').is_some_and(|end| name.ends_with(end));
         let row = rows.iter().find(fits).unwrap_or_else(|| panic!("the runbook does not know {name}"));

@@ -80,8 +80,8 @@ async fn sign_in_and_lists_work_under_their_cache_users() {
     let url = create_user(&context, "BooksCacheUser").await;
     let context = context.with("REDIS_URL", &url);
     let books = books(&context);
-    let draft = json!({"title": "Kindred", "author": "Octavia E. Butler"});
-    assert_eq!(books.post("/books").bearer(&ada.access).json(&draft).send().await.status, 201);
+    let book = json!({"title": "Kindred", "author": "Octavia E. Butler"});
+    assert_eq!(books.post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
     // After the rows are deleted, only the cached page still has the book.
     for _ in 0..2 {
         let list = books.get("/books").send().await;

@@ -1,4 +1,4 @@
-//! The known answers of `iam`, held against botocore itself: its unit test would not notice if they were wrong.
+//! The known answers of the module `iam` are those of botocore. Its unit test compares the code with these answers.
 
 use std::path::Path;
 use std::process::{Command, Output};
