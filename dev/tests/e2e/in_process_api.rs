@@ -1,7 +1,7 @@
 //! An HTTP server that passes requests to functions in this process.
 //!
-//! `cargo lambda watch` answers a body that is not UTF-8 with a 500 of its own. This server turns it into base64, as API
-//! Gateway does, so that a client may send any bytes.
+//! `cargo lambda watch` answers a body that is not UTF-8 with a 500 of its own. This server turns it into base64, as
+//! API Gateway does, so that a client may send any bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;

@@ -23,7 +23,7 @@ fn no_files_use_each_other_in_a_circle() {
 #[test]
 fn circles_are_found_through_reexports_parents_and_inline_paths() {
     let folder = std::env::temp_dir().join(format!("imports-{}", std::process::id()));
-    let write = |files: &[(&str, &str)]| {
+    let sizes = |files: &[(&str, &str)]| {
         let _ = fs::remove_dir_all(&folder);
         for (file, text) in files {
             let path = folder.join(file);
@@ -37,18 +37,27 @@ fn circles_are_found_through_reexports_parents_and_inline_paths() {
         ("a.rs", "use crate::{B};\npub struct A;\n"),
         ("b.rs", "pub struct B(crate::a::A);\n"),
     ];
-    assert_eq!(write(&through_the_root), [2]);
+    assert_eq!(sizes(&through_the_root), [2]);
     let with_the_parent = [
         ("lib.rs", "mod a;\n"),
         ("a.rs", "mod child;\nuse child::C;\npub struct A;\n"),
         ("a/child.rs", "use super::A;\npub struct C;\n"),
     ];
-    assert_eq!(write(&with_the_parent), [2]);
+    assert_eq!(sizes(&with_the_parent), [2]);
+    let through_a_call = [
+        ("lib.rs", "mod a;\n"),
+        ("a.rs", "mod child;\nfn f() { child::g() }\npub struct A;\n"),
+        ("a/child.rs", "fn g() -> super::A { todo!() }\n"),
+    ];
+    assert_eq!(sizes(&through_a_call), [2]);
     let none = [
         ("lib.rs", "mod a;\nmod b;\npub use b::B;\n// use a::A;\n"),
-        ("a.rs", "use crate::B;\n#[cfg(test)]\nmod tests { use super::*; }\n"),
+        (
+            "a.rs",
+            "use crate::B;\nfn f() { print(\"crate::b::B\") }\n#[cfg(test)]\nmod tests { use super::*; }\n",
+        ),
         ("b.rs", "pub struct B;\n"),
     ];
-    assert_eq!(write(&none), [0; 0]);
+    assert_eq!(sizes(&none), [0; 0]);
     fs::remove_dir_all(&folder).unwrap();
 }

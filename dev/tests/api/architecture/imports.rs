@@ -1,4 +1,7 @@
-//! Which file of a crate uses which, read from its `use` declarations and paths. Comments and tests do not count.
+//! The files of a crate, and which of them use which others: by `use` declarations and by paths in the code.
+//!
+//! This is no parser: it reads lines of text and knows modules by their files. Comments and modules of tests do not
+//! count, and neither does a `mod` declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,14 +14,14 @@ pub(super) struct Crate {
 
 struct Module {
     file: String,
-    /// Paths after `use`, and paths that begin with `crate::` or `super::`, split at `::`.
+    /// The paths in `use` declarations and in the code, split at `::`.
     paths: Vec<Vec<String>>,
-    /// Names that this module makes known from elsewhere: `pub use error::Error` knows `Error` as `error::Error`.
-    reexports: BTreeMap<String, Vec<String>>,
+    /// The names that its `use` declarations bring into scope, with their paths: `Error` for `use error::Error`.
+    imported: BTreeMap<String, Vec<String>>,
 }
 
 impl Crate {
-    /// Reads the crate whose sources are in `folder`. Files are called by their paths from there.
+    /// Reads the crate whose sources are in `folder`. Its files are named by their paths relative to `folder`.
     pub(super) fn read(folder: &Path) -> Self {
         let mut modules = BTreeMap::new();
         let mut folders = vec![folder.to_owned()];
@@ -57,8 +60,8 @@ impl Crate {
             "crate" => (Vec::new(), &path[1..]),
             "self" => (here.to_vec(), &path[1..]),
             "super" => {
-                let ups = path.iter().take_while(|name| *name == "super").count();
-                (here[..here.len().checked_sub(ups)?].to_vec(), &path[ups..])
+                let levels = path.iter().take_while(|name| *name == "super").count();
+                (here[..here.len().checked_sub(levels)?].to_vec(), &path[levels..])
             }
             child => {
                 let is_child = self.modules.contains_key(&[here, &[child.to_owned()]].concat());
@@ -71,10 +74,10 @@ impl Crate {
                 (base, rest) = (child, deeper);
                 continue;
             }
-            let known = self.modules.get(&base)?.reexports.get(name);
-            return match known {
-                Some(elsewhere) if depth < 8 => {
-                    self.resolve(&base, elsewhere, depth + 1).or(Some(base.clone()))
+            let import = self.modules.get(&base)?.imported.get(name);
+            return match import {
+                Some(imported) if depth < 8 => {
+                    self.resolve(&base, imported, depth + 1).or(Some(base.clone()))
                 }
                 _ => Some(base),
             };
@@ -86,21 +89,21 @@ impl Crate {
 impl Module {
     fn read(path: &Path, name: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap();
-        // A module of tests stands last, and uses what it tests.
+        // A module of tests stands last; it uses what it tests.
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         let code = code.join("\n");
-        let (mut paths, mut reexports) = (Vec::new(), BTreeMap::new());
+        let (mut paths, mut imported) = (Vec::new(), BTreeMap::new());
         for declaration in declarations(&code) {
             for path in expand(&declaration) {
                 if let Some(name) = path.last() {
-                    reexports.insert(name.clone(), path.clone());
+                    imported.insert(name.clone(), path.clone());
                 }
                 paths.push(path);
             }
         }
         paths.extend(inline_paths(&code));
-        Self { file: name.to_string_lossy().into_owned(), paths, reexports }
+        Self { file: name.to_string_lossy().into_owned(), paths, imported }
     }
 }
 
@@ -114,7 +117,7 @@ fn module_path(file: &Path) -> Vec<String> {
     parts
 }
 
-/// What stands between each `use` and its semicolon.
+/// The text of each `use` declaration, between `use` and the semicolon.
 fn declarations(code: &str) -> Vec<String> {
     let starts = code.match_indices("use ").filter(|(at, _)| {
         let before = code[..*at].rsplit('\n').next().unwrap_or_default().trim();
@@ -164,19 +167,21 @@ fn items(list: &str) -> Vec<String> {
     items
 }
 
-/// Paths in the code itself that begin with `crate::` or `super::`.
+/// The paths in the code, for example `crate::a::B` or `child::f`; also those into other crates.
 fn inline_paths(code: &str) -> Vec<Vec<String>> {
-    let starts = ["crate::", "super::"].into_iter().flat_map(|start| code.match_indices(start));
-    // After a letter it is the end of another word, after a quotation mark it is text.
-    let starts =
-        starts.filter(|(at, _)| !code[..*at].ends_with(|c: char| c.is_alphanumeric() || "_:\"".contains(c)));
-    let paths = starts.map(|(at, _)| {
-        let end = code[at..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
-        &code[at..end.map_or(code.len(), |end| at + end)]
-    });
-    // Before a list or an asterisk it belongs to a declaration.
-    let paths = paths.filter(|path| !path.ends_with("::"));
-    paths.map(|path| path.split("::").map(str::to_owned).collect()).collect()
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let words = code.split_inclusive(|c: char| !is_part(c));
+    let mut after_quotation_mark = false;
+    let mut paths = Vec::new();
+    for word in words {
+        let path = word.trim_end_matches(|c: char| !is_part(c));
+        // After a quotation mark it is text, before a list or an asterisk it is part of a declaration.
+        if path.contains("::") && !path.ends_with("::") && !path.starts_with("::") && !after_quotation_mark {
+            paths.push(path.split("::").map(str::to_owned).collect());
+        }
+        after_quotation_mark = word.ends_with('"');
+    }
+    paths
 }
 
 /// The circles in `uses`: groups of files each of which uses all others, directly or through others, with every use

@@ -14,8 +14,8 @@ async fn connection(url: &str) -> MultiplexedConnection {
     redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
-/// Creates the cache user of a function on the server of `context`, with a password instead of IAM and with rights to the
-/// keys of the context. Returns the URL for it.
+/// Creates the cache user of a function on the server of `context`, with a password instead of IAM, and with rights to
+/// the keys of the context. Returns the URL for it.
 async fn create_user(context: &TestContext, resource: &str) -> String {
     let template = Template::read();
     let rights = template.resource(resource)["AccessString"].as_str().unwrap();
