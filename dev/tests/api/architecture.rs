@@ -4,7 +4,7 @@
 //! The tests read sources and manifests as text; lines of comments do not count. Each message names the file that
 //! breaks a rule.
 
-mod circles;
+mod cycles;
 mod features;
 mod imports;
 

@@ -1,9 +1,9 @@
-//! Assertions on responses: problems have one form, whatever the route.
+//! Assertions on responses: every problem has the same form, whatever the route.
 
 use serde_json::Value;
 use testkit::Response;
 
-/// A string member of a JSON answer.
+/// A string member of a JSON response, empty if there is none.
 pub(crate) fn text(response: &Response, member: &str) -> String {
     response.json()[member].as_str().unwrap_or_default().to_owned()
 }
@@ -33,7 +33,7 @@ pub(crate) fn assert_invalid(response: &Response, fields: &[&str]) {
     assert_eq!(named, fields, "{}", response.text());
 }
 
-/// Status and body of an answer, without what differs from request to request.
+/// Status and body of a problem without its request id, to compare two of them.
 pub(crate) fn without_request_id(response: &Response) -> (u16, Value) {
     let mut body = response.json();
     body["request_id"] = "".into();

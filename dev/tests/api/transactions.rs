@@ -1,4 +1,4 @@
-//! Transactions of [`Postgres`] and its pool of connections.
+//! Transactions of [`Postgres`] never return a connection to the pool while they are open.
 
 use shared::stores::postgres::Postgres;
 use testkit::TestContext;

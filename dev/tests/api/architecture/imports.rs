@@ -184,22 +184,22 @@ fn inline_paths(code: &str) -> Vec<Vec<String>> {
     paths
 }
 
-/// The circles in `uses`: groups of files each of which uses all others, directly or through others, with every use
+/// The cycles in `uses`: groups of files each of which uses all others, directly or through others, with every use
 /// inside the group.
-pub(super) fn circles(uses: &BTreeSet<(String, String)>) -> Vec<BTreeSet<(String, String)>> {
+pub(super) fn cycles(uses: &BTreeSet<(String, String)>) -> Vec<BTreeSet<(String, String)>> {
     let files: BTreeSet<&String> = uses.iter().map(|(user, _)| user).collect();
     let reachable: BTreeMap<_, _> = files.iter().map(|file| (*file, reachable_from(file, uses))).collect();
     let reaches = |user: &String, used: &String| reachable.get(user).is_some_and(|set| set.contains(used));
-    let mut circles = BTreeMap::<_, BTreeSet<_>>::new();
+    let mut cycles = BTreeMap::<_, BTreeSet<_>>::new();
     for (user, used) in uses {
         if reaches(used, user) {
-            // All files of a circle reach the same ones among those that reach them.
+            // All files of a cycle reach the same ones among those that reach them.
             let group: Vec<_> =
                 files.iter().filter(|file| reaches(user, file) && reaches(file, user)).collect();
-            circles.entry(group).or_default().insert((user.clone(), used.clone()));
+            cycles.entry(group).or_default().insert((user.clone(), used.clone()));
         }
     }
-    circles.into_values().collect()
+    cycles.into_values().collect()
 }
 
 /// Every file that `start` uses, directly or through others.

@@ -7,7 +7,7 @@ use super::document::Template;
 /// The longest that API Gateway waits for a function, in seconds.
 const GATEWAY_TIMEOUT: i64 = 30;
 
-/// The connections that Aurora permits by default at one capacity unit, by its documentation.
+/// The connections that Aurora permits by default at one capacity unit, by its documentation; half of them are for AWS.
 const CONNECTIONS_AT_ONE_UNIT: i64 = 189;
 
 /// For AWS' own connections, `maintenance` by hand, and a person with `psql`.

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::imports::{Crate, circles};
+use super::imports::{Crate, cycles};
 use super::{crates, root};
 
 #[test]
-fn no_files_use_each_other_in_a_circle() {
+fn no_files_depend_on_each_other_in_a_cycle() {
     let mut found = Vec::new();
     for sources in crates() {
-        for circle in circles(&Crate::read(&root().join(&sources)).uses()) {
-            let uses: Vec<_> = circle.iter().map(|(user, used)| format!("  {user} uses {used}")).collect();
+        for cycle in cycles(&Crate::read(&root().join(&sources)).uses()) {
+            let uses: Vec<_> = cycle.iter().map(|(user, used)| format!("  {user} uses {used}")).collect();
             found.push(format!("{sources}:\n{}", uses.join("\n")));
         }
     }
@@ -21,7 +21,7 @@ fn no_files_use_each_other_in_a_circle() {
 }
 
 #[test]
-fn circles_are_found_through_reexports_parents_and_inline_paths() {
+fn cycles_are_found_through_reexports_parents_and_inline_paths() {
     let folder = std::env::temp_dir().join(format!("imports-{}", std::process::id()));
     let sizes = |files: &[(&str, &str)]| {
         let _ = fs::remove_dir_all(&folder);
@@ -30,7 +30,7 @@ fn circles_are_found_through_reexports_parents_and_inline_paths() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        circles(&Crate::read(Path::new(&folder)).uses()).iter().map(BTreeSet::len).collect::<Vec<_>>()
+        cycles(&Crate::read(Path::new(&folder)).uses()).iter().map(BTreeSet::len).collect::<Vec<_>>()
     };
     let through_the_root = [
         ("lib.rs", "mod a;\nmod b;\npub use b::B;\n"),
