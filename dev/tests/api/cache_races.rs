@@ -92,7 +92,8 @@ async fn none_of_a_thousand_reads_after_a_write_is_stale_in_any_process() {
     assert_eq!(writers.join_all().await, [0; 4]);
 }
 
-/// Changes a book 250 times in one process and reads it after each change in another. Returns how many reads were stale.
+/// Changes a book 250 times in one process and reads it after each change in another. Returns the number of stale
+/// reads.
 async fn stale_reads(writer: usize, clients: &[Client], token: &str) -> usize {
     let here = &clients[writer];
     let book = json!({"title": "0", "author": "A"});
