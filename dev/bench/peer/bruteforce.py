@@ -1,4 +1,4 @@
-"""Failed sign-ins by IP, counted in Redis; too many lock further attempts for a while."""
+"""Counts failed sign-ins by IP in Redis; too many lock further attempts for a while."""
 
 from cache import PREFIX, client
 

@@ -1,4 +1,4 @@
-"""JSON answers in Redis, under a version: raising it invalidates every list at once."""
+"""JSON responses in Redis. Their keys contain a version; raising it invalidates all lists at once."""
 
 import hashlib
 import json

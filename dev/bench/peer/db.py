@@ -1,4 +1,4 @@
-"""How the application reaches Postgres."""
+"""Sessions with Postgres."""
 
 import os
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Who is calling: dependencies for routes that need somebody."""
+"""Dependencies for routes that need a signed-in user."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The application: wiring, and nothing else. `handler` is what the Lambda runtime client calls."""
+"""The application. The Lambda runtime client calls `handler`."""
 
 import logging
 from contextlib import asynccontextmanager
@@ -24,5 +24,5 @@ app.include_router(auth.router)
 app.include_router(rl_demo.router)
 app.include_router(bf_demo.router)
 
-# With "auto", Mangum would start and stop the application at each invocation, and close its connections with it.
+# With "auto", Mangum would start and stop the application, and close its connections, at each invocation.
 handler = Mangum(app, lifespan="off")

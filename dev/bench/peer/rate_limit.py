@@ -1,4 +1,4 @@
-"""N requests per window, counted in Redis: INCR, and a TTL with the first."""
+"""A fixed-window limiter in Redis: INCR, and a TTL that is set by the first request."""
 
 import os
 from dataclasses import dataclass

@@ -1,17 +1,15 @@
-//! How long the functions take to build: from nothing, and after a change in one of them or below all.
+//! Measures how long the functions take to build: from nothing, and after a change in one of them or in `shared`.
 
-use std::{
-    fs::{self, File},
-    time::{Instant, SystemTime},
-};
+use std::fs::{self, File};
+use std::time::{Instant, SystemTime};
 
-use super::{Results, fixture::Fixture, results::Fact};
-use stack::{
-    Context as _, Result,
-    workspace::{self, cargo, execute},
-};
+use stack::workspace::{self, cargo, execute};
+use stack::{Context as _, Result};
 
-/// In a build folder of its own, so that what is built already does not help.
+use crate::fixture::Fixture;
+use crate::results::{Metric, Results};
+
+/// Builds in a folder of its own, so that nothing is built already.
 pub(super) async fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     let (root, target) = (workspace::root()?, fixture.dir.join("build"));
     for (profile, flag) in [("development", None), ("release", Some("--release"))] {
@@ -31,7 +29,7 @@ pub(super) async fn run(fixture: &Fixture, results: &mut Results) -> Result<()> 
             execute(&build).await?;
             let value = began.elapsed().as_secs_f64();
             let name = format!("{profile} build {what}");
-            results.facts.push(Fact { name, who: "us", value, unit: "s" });
+            results.metrics.push(Metric { name, subject: "us", value, unit: "s" });
         }
     }
     let _ = fs::remove_dir_all(&target);

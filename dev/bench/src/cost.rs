@@ -1,9 +1,10 @@
-//! From times to dollars: Lambda's price of a duration at a memory size, and how many environments a rate needs.
+//! Calculates costs from measured times: the price of a duration at a memory size, and the number of execution
+//! environments that a rate of requests needs.
 
-/// List prices of one region, without a free tier and without discounts for volume or commitment.
+/// List prices of Lambda in one region, without the free tier and without discounts.
 pub(super) struct Prices {
     pub(super) region: &'static str,
-    /// When they were looked up.
+    /// The date of the prices.
     pub(super) as_of: &'static str,
     /// Dollars for a GB of memory for a second, x86-64, first tier.
     pub(super) gb_second: f64,
@@ -11,7 +12,7 @@ pub(super) struct Prices {
     pub(super) million_invocations: f64,
 }
 
-/// The only place for prices. Since August 2025 the start of an environment is billed like a request.
+/// The prices. Since August 2025 the start of an execution environment is billed like a request.
 pub(super) const PRICES: Prices = Prices {
     region: "us-east-1",
     as_of: "January 2026",
@@ -19,35 +20,36 @@ pub(super) const PRICES: Prices = Prices {
     million_invocations: 0.20,
 };
 
-/// The memory, in MB, that comes with one whole processor; less memory comes with that part of one.
+/// The memory, in MB, at which a function gets one whole vCPU; with less memory it gets that part of one.
 pub(super) const WHOLE_PROCESSOR: f64 = 1769.0;
 
-/// One request as it was measured on a whole processor, in microseconds.
+/// The time and the CPU time of one request on a whole processor, in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Work {
     pub(super) wall: f64,
     pub(super) cpu: f64,
 }
 
-/// What so many milliseconds with so many MB are billed as.
+/// The gigabyte-seconds of a duration in milliseconds with a memory in MB.
 pub(super) fn gigabyte_seconds(milliseconds: f64, memory: f64) -> f64 {
     milliseconds / 1000.0 * memory / 1024.0
 }
 
 impl Work {
-    /// How long it takes with so many MB, in milliseconds: the waiting as it is, the computing stretched.
+    /// The duration in milliseconds with a memory in MB: the CPU time becomes longer with less memory, the waiting does
+    /// not.
     pub(super) fn duration(self, memory: f64) -> f64 {
         let waiting = (self.wall - self.cpu).max(0.0);
         (waiting + self.cpu * (WHOLE_PROCESSOR / memory).max(1.0)) / 1000.0
     }
 
-    /// What a million of these cost with so many MB, in dollars. Each is billed in whole milliseconds.
+    /// The cost of a million of these requests in dollars, with a memory in MB. Each is billed in whole milliseconds.
     pub(super) fn dollars_per_million(self, memory: f64) -> f64 {
         let each = gigabyte_seconds(self.duration(memory).ceil(), memory);
         1e6 * each * PRICES.gb_second + PRICES.million_invocations
     }
 
-    /// How many environments are busy at so many requests a second, on average (Little's law).
+    /// The average number of busy environments at a rate of requests per second (Little's law).
     pub(super) fn environments(self, memory: f64, rate: f64) -> f64 {
         rate * self.duration(memory) / 1000.0
     }
@@ -67,7 +69,7 @@ mod tests {
         assert!(close(work.duration(WHOLE_PROCESSOR), 3.0));
         assert!(close(work.duration(WHOLE_PROCESSOR / 4.0), 6.0));
         assert!(close(work.duration(10_240.0), 3.0), "a second processor does not help one thread");
-        // What a function does after its answer counts as computing, and there was no waiting.
+        // CPU time after the response can make the CPU time longer than the wall time.
         assert!(close(Work { wall: 500.0, cpu: 1000.0 }.duration(WHOLE_PROCESSOR), 1.0));
     }
 

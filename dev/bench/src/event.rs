@@ -1,12 +1,12 @@
-//! What an API Gateway sends a function: payload version 2.0, which our functions and Mangum both read.
+//! Requests as events of API Gateway (payload format version 2.0), which the functions and the peer both read.
 
 use serde_json::{Value, json};
 
-/// A request that is going to be an event, or HTTP.
+/// An HTTP request.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) method: &'static str,
-    /// A path and, after `?`, a query.
+    /// A path, optionally followed by `?` and a query.
     pub(super) target: String,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: String,
@@ -32,7 +32,7 @@ impl Request {
         self
     }
 
-    /// The event's JSON.
+    /// The JSON of the event.
     pub(super) fn event(&self) -> String {
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
         let mut event = json!({

@@ -1,10 +1,10 @@
-//! As much of HTTP/1.1 as a runtime API and a keep-alive client need: read and written on the calling thread, so that
-//! nothing but the kernel is between a clock and a socket.
+//! The part of HTTP/1.1 that a runtime API and a keep-alive client need. It reads and writes on the calling thread, so
+//! that only the kernel is between the clock and the socket.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
-/// A request or an answer.
+/// A request or a response.
 #[derive(Debug)]
 pub(super) struct Message {
     /// The first line.
@@ -12,7 +12,7 @@ pub(super) struct Message {
     pub(super) body: Vec<u8>,
 }
 
-/// Reads one message to its end; `None` where the other side has ended.
+/// Reads one message; `None` if the other side has closed the connection.
 pub(super) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Message>> {
     let mut start = String::new();
     if stream.read_line(&mut start)? == 0 {
@@ -49,7 +49,7 @@ fn read_chunk(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> io::Resu
     Ok(size > 0)
 }
 
-/// Writes one message, in one piece.
+/// Writes one message by one system call.
 pub(super) fn write(
     mut stream: &TcpStream,
     start: &str,

@@ -1,59 +1,48 @@
-//! `cargo xtask bench`: how fast, how small and how cheap, in one run: us, the least that is possible, and the Python
-//! original. How and why: docs/PERFORMANCE.md.
+//! `cargo xtask bench` measures the functions: times, sizes, round trips and costs, in one run.
+//!
+//! Each scenario compares several subjects: the functions of this repository (`us`), the least that a function can do
+//! (`floor`), single operations of the stores (`ping`, `sql`, `bcrypt` and so on), and the same API in Python (`peer`).
+//! `fixture` starts the stack, fills the databases and knows all programs. `driver` starts a program behind a runtime
+//! API that is made for timing. `scenarios` lists what is measured, `comparison` measures it, `results` collects it,
+//! `targets` checks it and `report` writes it down. docs/PERFORMANCE.md explains the method.
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this program's purpose")]
 
-mod bare;
 mod builds;
-mod contest;
+mod comparison;
 mod cost;
+mod dataset;
 mod driver;
 mod event;
 mod fixture;
-
 mod http1;
+mod list_queries;
 mod machine;
+mod options;
 mod peer;
 mod plot;
-mod probes;
+mod primitives;
 mod processes;
 mod report;
 mod results;
-mod rows;
+mod runtime_api;
 mod scenarios;
+mod sizes;
 mod statistics;
 mod targets;
 mod users;
-mod weights;
+mod wire;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
-
-use self::{fixture::Fixture, report::Report, results::Results, scenarios::GROUPS};
+use clap::Parser as _;
 use stack::{Error, Result, signals};
 
-/// Measure times, sizes, round trips and costs beside the least possible and the Python original.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
-struct Options {
-    /// Only these groups of scenarios: books, auth, ping, cold, trips, http, weights, large, builds [default: all but builds].
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
-    /// A few rounds of each and no database of a million books: for trying, not for keeping.
-    #[arg(long)]
-    quick: bool,
-    /// Take the programs that were built before as they are.
-    #[arg(long)]
-    built: bool,
-    /// Put the results into docs/PERFORMANCE.md.
-    #[arg(long)]
-    keep: bool,
-    /// The memory, in MB, that the bill is made out for.
-    #[arg(long, default_value_t = 256)]
-    memory: u16,
-}
+use crate::fixture::Fixture;
+use crate::options::Options;
+use crate::report::Report;
+use crate::results::Results;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -66,17 +55,9 @@ async fn main() -> ExitCode {
     }
 }
 
-impl Options {
-    fn wants(&self, group: &str) -> bool {
-        if self.only.is_empty() { group != "builds" } else { self.only.iter().any(|wanted| wanted == group) }
-    }
-}
-
-/// Runs the contest and tells of it.
+/// Measures the selected groups and reports the results.
 async fn run(options: &Options) -> Result<()> {
-    if let Some(unknown) = options.only.iter().find(|group| !GROUPS.contains(&group.as_str())) {
-        return Err(Error::new(format!("there is no group `{unknown}`, but: {}", GROUPS.join(", "))));
-    }
+    options.check()?;
     let began = Instant::now();
     let machine = machine::describe();
     let fixture = signals::unless_interrupted(Fixture::prepare(options.built)).await?;
@@ -99,7 +80,7 @@ async fn run(options: &Options) -> Result<()> {
         return Err(Error::new(format!("not everything was measured: {failure}")));
     }
     if options.keep {
-        report.keep()?;
+        report.write_to_docs()?;
     }
     println!("{:.0} s; {}/results.json, results.md and plots", began.elapsed().as_secs_f32(), dir.display());
     Ok(())

@@ -1,18 +1,13 @@
-//! The peer: the Python original re-made in `bench/peer`, under AWS's own runtime client.
+//! The peer: the same API in Python, in `dev/bench/peer`, under AWS's runtime client for Python.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{fs, io};
 
-use stack::{
-    Context as _, Result,
-    launch::Launch,
-    tools,
-    workspace::{self, execute},
-};
+use stack::launch::Launch;
+use stack::workspace::{self, execute};
+use stack::{Context as _, Result, tools};
 
 pub(super) struct Peer {
     python: PathBuf,
@@ -20,7 +15,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Installs what it needs, and copies it to where Python may leave its compiled files.
+    /// Installs its packages, and copies its sources, because Python writes compiled files beside them.
     pub(super) async fn prepare(dir: &Path) -> Result<Self> {
         let sources = workspace::root()?.join("dev/bench/peer");
         let python = tools::python(&sources.join("requirements.txt")).await?;
@@ -30,7 +25,7 @@ impl Peer {
         Ok(Self { python, dir })
     }
 
-    /// Runs its `init_db.py`.
+    /// Creates the tables by its `init_db.py`.
     pub(super) async fn create_tables(&self, variables: &BTreeMap<String, String>) -> Result<()> {
         let launch = Launch::new("python3", &self.python).args(["init_db.py"]);
         execute(&launch.dir(&self.dir).envs(variables)).await
@@ -42,10 +37,10 @@ impl Peer {
             .into()
     }
 
-    /// Bytes of what it consists of but Python itself, and of a zip of that.
-    pub(super) fn weight(&self) -> Option<(usize, usize)> {
+    /// The size of its sources and packages, without Python, and that of a zip of them, in bytes.
+    pub(super) fn size(&self) -> Option<(usize, usize)> {
         let packages = self.python.parent()?.parent()?.join("lib");
-        let script = include_str!("weigh.py");
+        let script = include_str!("directory_size.py");
         let output =
             Command::new(&self.python).args(["-c", script]).args([&packages, &self.dir]).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;

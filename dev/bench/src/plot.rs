@@ -1,12 +1,12 @@
-//! Bars, as SVG: small enough to be written by hand, and readable on light and dark pages.
+//! Bar charts in SVG, readable on light and dark pages.
 
 use std::fmt::Write as _;
 
-/// A plot: for each label one bar a side.
+/// A bar chart: for each row a label, and a bar for each subject.
 pub(super) struct Plot {
     pub(super) title: String,
     pub(super) unit: &'static str,
-    /// Times differ by factors of a thousand; what is small would be a line of no length.
+    /// For values that differ by factors of a thousand: the bars of small ones would have no length otherwise.
     pub(super) logarithmic: bool,
     pub(super) rows: Vec<(String, Vec<(&'static str, f64)>)>,
 }
@@ -18,7 +18,7 @@ const BAR: f64 = 14.0;
 const TOP: f64 = 44.0;
 
 impl Plot {
-    /// The whole file.
+    /// The content of the file.
     pub(super) fn svg(&self) -> String {
         let values = self.rows.iter().flat_map(|(_, bars)| bars.iter().map(|(_, value)| *value));
         let greatest = values.clone().fold(f64::MIN_POSITIVE, f64::max);
@@ -30,15 +30,15 @@ impl Plot {
             let x = LEFT - 10.0;
             let label = escape(label);
             let _ = write!(bars, r#"<text x="{x}" y="{middle:.1}" text-anchor="end">{label}</text>"#);
-            for (who, value) in row {
+            for (subject, value) in row {
                 let length = self.share(*value, least, greatest) * (WIDTH - LEFT - RIGHT);
                 let (text_x, text_y) = (LEFT + length + 6.0, y + BAR - 3.0);
                 let text = format!("{} {}", short(*value), self.unit);
                 let _ = write!(
                     bars,
-                    r#"<rect x="{LEFT}" y="{y:.1}" width="{length:.1}" height="{:.1}" fill="{}"/><text x="{text_x:.1}" y="{text_y:.1}" class="v">{text} · {who}</text>"#,
+                    r#"<rect x="{LEFT}" y="{y:.1}" width="{length:.1}" height="{:.1}" fill="{}"/><text x="{text_x:.1}" y="{text_y:.1}" class="v">{text} · {subject}</text>"#,
                     BAR - 2.0,
-                    colour(who)
+                    colour(subject)
                 );
                 y += BAR;
             }
@@ -51,7 +51,7 @@ impl Plot {
         )
     }
 
-    /// How far a bar goes, from 0 to 1; of logarithmic ones the shortest still shows.
+    /// The length of a bar from 0 to 1. On a logarithmic scale the smallest value has a visible bar too.
     fn share(&self, value: f64, least: f64, greatest: f64) -> f64 {
         if !self.logarithmic {
             return value / greatest;
@@ -61,15 +61,15 @@ impl Plot {
     }
 }
 
-fn colour(who: &str) -> &'static str {
-    match who {
+fn colour(subject: &str) -> &'static str {
+    match subject {
         "us" => "#d9480f",
         "peer" => "#1c7ed6",
         _ => "#9aa5b1",
     }
 }
 
-/// Three figures.
+/// A value with three significant digits, if it is below 1000.
 pub(super) fn short(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),

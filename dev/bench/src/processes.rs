@@ -1,8 +1,9 @@
-//! What Linux tells of a process: time on a processor, memory.
+//! Reads the CPU time and the memory of a process from `/proc`.
 
-use std::{fs, time::Duration};
+use std::fs;
+use std::time::Duration;
 
-/// Time on a processor so far, all living threads together, to the nanosecond. `None` where there is no `/proc`.
+/// The CPU time of all living threads so far. `None` if there is no `/proc`.
 pub(super) fn cpu(pid: u32) -> Option<Duration> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     let spent = threads.flatten().filter_map(|thread| {
@@ -12,7 +13,7 @@ pub(super) fn cpu(pid: u32) -> Option<Duration> {
     Some(spent.sum())
 }
 
-/// The most memory that was ever resident, in bytes.
+/// The largest resident memory so far, in bytes.
 pub(super) fn peak_memory(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -23,7 +24,7 @@ pub(super) fn peak_memory(pid: u32) -> Option<u64> {
 mod tests {
     #[test]
     #[cfg(target_os = "linux")]
-    fn this_process_has_used_a_processor_and_memory() {
+    fn this_process_has_used_cpu_time_and_memory() {
         let pid = std::process::id();
         assert!(super::cpu(pid).is_some());
         assert!(super::peak_memory(pid).unwrap() > 100 * 1024);

@@ -1,29 +1,30 @@
-//! What one run is told in: Markdown for users, JSON for programs, SVG for both.
+//! Writes the results of a run as Markdown, JSON and SVG.
 
 mod bill;
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
-
-use super::{
-    contest::Figure,
-    plot::{Plot, short},
-    results::Results,
-    scenarios::GROUPS,
-    targets::Target,
-};
 use stack::{Context as _, Error, Result, workspace};
 
-/// Between these two lines `docs/PERFORMANCE.md` keeps the last run that somebody wanted to keep.
-const MARKS: [&str; 2] = ["<!-- results: begin -->\n", "<!-- results: end -->"];
+use crate::comparison::Comparison;
+use crate::cost::PRICES;
+use crate::options::GROUPS;
+use crate::plot::{Plot, short};
+use crate::results::{Metric, Results};
+use crate::targets::Target;
 
-/// One run and everything that is said about it.
+/// The lines in `docs/PERFORMANCE.md` between which `--keep` writes the results.
+const MARKERS: [&str; 2] = ["<!-- results: begin -->\n", "<!-- results: end -->"];
+
+/// The results of a run with everything that belongs in the report.
 pub(super) struct Report<'a> {
     pub(super) results: &'a Results,
     pub(super) targets: &'a [Target],
     pub(super) machine: Value,
-    /// The memory of a function in the bill, in MB.
+    /// The memory of a function for which the bill is calculated, in MB.
     pub(super) memory: f64,
 }
 
@@ -33,7 +34,7 @@ impl Report<'_> {
         let mut json = self.results.json();
         json["machine"] = self.machine.clone();
         json["targets"] = self.targets.iter().map(Target::json).collect();
-        json["bill"] = json!({"memory_mb": self.memory, "prices_as_of": super::cost::PRICES.as_of});
+        json["bill"] = json!({"memory_mb": self.memory, "prices_as_of": PRICES.as_of});
         let pretty = format!("{json:#}\n");
         let mut files = vec![("results.json", pretty), ("results.md", self.markdown())];
         files.extend(self.plots().into_iter().map(|(name, plot)| (name, plot.svg())));
@@ -44,12 +45,12 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// Puts this run into `docs/PERFORMANCE.md`.
-    pub(super) fn keep(&self) -> Result<()> {
+    /// Writes the results to `docs/PERFORMANCE.md`.
+    pub(super) fn write_to_docs(&self) -> Result<()> {
         let file = workspace::root()?.join("docs/PERFORMANCE.md");
         let text = fs::read_to_string(&file).context(format!("read {}", file.display()))?;
-        let renewed = between(&text, &self.markdown());
-        let renewed = renewed.ok_or_else(|| Error::new("docs/PERFORMANCE.md has lost its marks"))?;
+        let renewed = replace_between_markers(&text, &self.markdown());
+        let renewed = renewed.ok_or_else(|| Error::new("docs/PERFORMANCE.md has no markers"))?;
         fs::write(&file, renewed).context(format!("write {}", file.display()))
     }
 
@@ -58,22 +59,23 @@ impl Report<'_> {
         if !self.targets.is_empty() {
             text.push_str("\n### Targets\n\n| work | target | measured | met |\n|---|---|---|---|\n");
         }
-        for Target { work, promise, measured, met } in self.targets {
+        for Target { work, target, measured, met } in self.targets {
             let met = if *met { "yes" } else { "**no**" };
-            let _ = writeln!(text, "| {work} | {promise} | {} | {met} |", short(*measured));
+            let _ = writeln!(text, "| {work} | {target} | {} | {met} |", short(*measured));
         }
         for group in GROUPS {
-            let figures = self.results.figures.iter().filter(|figure| figure.group == group);
-            let rows: String = figures.map(|figure| self.rows(figure)).collect();
+            let comparisons = self.results.comparisons.iter().filter(|comparison| comparison.group == group);
+            let rows: String = comparisons.map(|comparison| self.rows(comparison)).collect();
             if !rows.is_empty() {
                 let _ = write!(
                     text,
-                    "\n### Times: {group}\n\n| scenario | who | n | median, µs | half of all between | p99 | CPU, µs | × us |\n\
+                    "\n### Times: {group}\n\n\
+                     | scenario | who | n | median, µs | half of all between | p99 | CPU, µs | × us |\n\
                      |---|---|---|---|---|---|---|---|\n{rows}"
                 );
             }
         }
-        text.push_str(&self.facts());
+        text.push_str(&self.metrics());
         text.push_str(&bill::markdown(self.results, self.memory));
         text
     }
@@ -99,17 +101,17 @@ impl Report<'_> {
         )
     }
 
-    fn rows(&self, figure: &Figure) -> String {
-        let rows = figure.series.iter().filter_map(|series| {
+    fn rows(&self, comparison: &Comparison) -> String {
+        let rows = comparison.series.iter().filter_map(|series| {
             let summary = series.summary()?;
             let [from, to] = summary.quartiles.map(short);
             let cpu = series.cpu_summary().map_or_else(|| "–".to_owned(), |cpu| short(cpu.median));
-            let ratio = self.results.ratio(figure.group, &figure.name, series.who, &["us"]);
+            let ratio = self.results.ratio(comparison.group, &comparison.name, series.subject, &["us"]);
             let ratio = ratio.map_or_else(|| "–".to_owned(), |ratio| short(ratio.median));
             Some(format!(
                 "| {} | {} | {} | {} | {from} … {to} | {} | {cpu} | {ratio} |\n",
-                figure.name,
-                series.who,
+                comparison.name,
+                series.subject,
                 summary.n,
                 short(summary.median),
                 short(summary.p99)
@@ -118,35 +120,37 @@ impl Report<'_> {
         rows.collect()
     }
 
-    fn facts(&self) -> String {
+    fn metrics(&self) -> String {
         let mut text = String::new();
-        if !self.results.facts.is_empty() {
+        if !self.results.metrics.is_empty() {
             text.push_str("\n### Counted and weighed\n\n| what | who | |\n|---|---|---|\n");
         }
-        for fact in &self.results.facts {
-            let value = if fact.value.fract() == 0.0 { fact.value.to_string() } else { short(fact.value) };
-            let _ = writeln!(text, "| {} | {} | {value} {} |", fact.name, fact.who, fact.unit);
+        for Metric { name, subject, value, unit } in &self.results.metrics {
+            let value = if value.fract() == 0.0 { value.to_string() } else { short(*value) };
+            let _ = writeln!(text, "| {name} | {subject} | {value} {unit} |");
         }
         text
     }
 
     fn plots(&self) -> Vec<(&'static str, Plot)> {
         let times = |title: &str, groups: &[&str], unit, scale: f64| {
-            let figures = self.results.figures.iter().filter(|figure| groups.contains(&figure.group));
-            let rows = figures.filter(|figure| figure.of("us").is_some()).map(|figure| {
-                let bars = ["floor", "us", "peer"]
-                    .into_iter()
-                    .filter_map(|who| Some((who, figure.of(who)?.summary()?.median / scale)));
-                (figure.name.clone(), bars.collect())
+            let comparisons =
+                self.results.comparisons.iter().filter(|comparison| groups.contains(&comparison.group));
+            let ours = comparisons.filter(|comparison| comparison.series_of("us").is_some());
+            let rows = ours.map(|comparison| {
+                let bars = ["floor", "us", "peer"].into_iter().filter_map(|subject| {
+                    Some((subject, comparison.series_of(subject)?.summary()?.median / scale))
+                });
+                (comparison.name.clone(), bars.collect())
             });
             Plot { title: title.to_owned(), unit, logarithmic: true, rows: rows.collect() }
         };
         let mut memory: Vec<(String, Vec<(&'static str, f64)>)> = Vec::new();
-        for fact in self.results.facts.iter().filter(|fact| fact.name.starts_with("peak memory, ")) {
-            let label = fact.name.trim_start_matches("peak memory, ");
+        for metric in &self.results.metrics {
+            let Some(label) = metric.name.strip_prefix("peak memory, ") else { continue };
             match memory.iter_mut().find(|(other, _)| other == label) {
-                Some((_, bars)) => bars.push((fact.who, fact.value)),
-                None => memory.push((label.to_owned(), vec![(fact.who, fact.value)])),
+                Some((_, bars)) => bars.push((metric.subject, metric.value)),
+                None => memory.push((label.to_owned(), vec![(metric.subject, metric.value)])),
             }
         }
         let memory = Plot { title: "Peak memory".to_owned(), unit: "MiB", logarithmic: false, rows: memory };
@@ -161,9 +165,9 @@ impl Report<'_> {
     }
 }
 
-/// `text` with what stands between the marks replaced.
-fn between(text: &str, new: &str) -> Option<String> {
-    let [begin, end] = MARKS;
+/// `text` with `new` between the markers; `None` if it has no markers.
+fn replace_between_markers(text: &str, new: &str) -> Option<String> {
+    let [begin, end] = MARKERS;
     let (before, rest) = text.split_once(begin)?;
     let (_, after) = rest.split_once(end)?;
     Some(format!("{before}{begin}\n{new}\n{end}{after}"))
@@ -172,24 +176,24 @@ fn between(text: &str, new: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contest::Series;
+    use crate::comparison::Series;
 
     #[test]
-    fn only_what_is_between_the_marks_is_renewed() {
-        let [begin, end] = MARKS;
+    fn only_the_text_between_the_markers_is_replaced() {
+        let [begin, end] = MARKERS;
         let text = format!("before\n{begin}old\n{end}\nafter\n");
-        let renewed = between(&text, "new").unwrap();
+        let renewed = replace_between_markers(&text, "new").unwrap();
         assert_eq!(renewed, format!("before\n{begin}\nnew\n{end}\nafter\n"));
-        assert_eq!(between(&renewed, "new").unwrap(), renewed);
-        assert_eq!(between("no marks", "new"), None);
+        assert_eq!(replace_between_markers(&renewed, "new").unwrap(), renewed);
+        assert_eq!(replace_between_markers("no markers", "new"), None);
     }
 
     #[test]
-    fn a_partial_run_is_told_without_what_it_did_not_measure() {
+    fn the_report_of_a_partial_run_has_no_empty_sections() {
         let mut results = Results::default();
-        let series = |who, wall| Series { who, wall: vec![wall], cpu: vec![wall / 2.0] };
+        let series = |subject, wall| Series { subject, wall: vec![wall], cpu: vec![wall / 2.0] };
         let both = vec![series("us", 250.0), series("peer", 1000.0)];
-        results.add(Figure { group: "books", name: "item".into(), series: both });
+        results.add(Comparison { group: "books", name: "item".into(), series: both });
         let report = Report { results: &results, targets: &[], machine: json!({}), memory: 256.0 };
         let text = report.markdown();
         assert!(text.contains("| item | peer | 1 | 1000 | 1000 … 1000 | 1000 | 500 | 4.00 |"), "{text}");

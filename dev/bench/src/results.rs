@@ -1,99 +1,97 @@
-//! Everything that one run has found out.
+//! The results of a run.
 
 use serde_json::{Value, json};
 
-use super::{
-    contest::{Figure, Series},
-    driver::Subject,
-    statistics::{Summary, ratios, sums},
-};
+use crate::comparison::{Comparison, Series};
+use crate::driver::RunningProgram;
+use crate::statistics::{Summary, ratios, sums};
 
-/// What was measured and counted.
+/// Everything that was measured and counted.
 #[derive(Default)]
 pub(super) struct Results {
-    pub(super) figures: Vec<Figure>,
-    pub(super) facts: Vec<Fact>,
-    /// Why a group of scenarios did not come to its end.
+    pub(super) comparisons: Vec<Comparison>,
+    pub(super) metrics: Vec<Metric>,
+    /// The errors because of which groups of scenarios were not finished.
     pub(super) failures: Vec<String>,
 }
 
-/// Something that was counted or weighed, once.
+/// A value that was counted or measured once, such as a size.
 #[derive(Clone, Debug)]
-pub(super) struct Fact {
+pub(super) struct Metric {
     pub(super) name: String,
-    pub(super) who: &'static str,
+    pub(super) subject: &'static str,
     pub(super) value: f64,
     pub(super) unit: &'static str,
 }
 
 impl Results {
-    pub(super) fn add(&mut self, figure: Figure) {
-        self.figures.push(figure);
+    pub(super) fn add(&mut self, comparison: Comparison) {
+        self.comparisons.push(comparison);
     }
 
-    pub(super) fn note(
+    pub(super) fn add_metric(
         &mut self,
         name: impl Into<String>,
-        who: &'static str,
+        subject: &'static str,
         value: usize,
         unit: &'static str,
     ) {
         let value = u32::try_from(value).map_or(f64::MAX, f64::from);
-        self.facts.push(Fact { name: name.into(), who, value, unit });
+        self.metrics.push(Metric { name: name.into(), subject, value, unit });
     }
 
-    /// Notes the most memory that a process has had, in MiB.
-    pub(super) fn note_memory(&mut self, group: &str, who: &'static str, subject: &Subject) {
-        let kib = subject.peak_memory().and_then(|bytes| u32::try_from(bytes / 1024).ok());
+    /// Adds the peak memory of a process, in MiB.
+    pub(super) fn add_peak_memory(&mut self, group: &str, subject: &'static str, running: &RunningProgram) {
+        let kib = running.peak_memory().and_then(|bytes| u32::try_from(bytes / 1024).ok());
         let Some(kib) = kib else { return };
         let (name, value) = (format!("peak memory, {group}"), f64::from(kib) / 1024.0);
-        self.facts.push(Fact { name, who, value, unit: "MiB" });
+        self.metrics.push(Metric { name, subject, value, unit: "MiB" });
     }
 
-    pub(super) fn figure(&self, group: &str, name: &str) -> Option<&Figure> {
-        self.figures.iter().find(|figure| figure.group == group && figure.name == name)
+    fn comparison(&self, group: &str, name: &str) -> Option<&Comparison> {
+        self.comparisons.iter().find(|comparison| comparison.group == group && comparison.name == name)
     }
 
-    pub(super) fn series(&self, group: &str, name: &str, who: &str) -> Option<&Series> {
-        self.figure(group, name)?.of(who)
+    pub(super) fn series(&self, group: &str, name: &str, subject: &str) -> Option<&Series> {
+        self.comparison(group, name)?.series_of(subject)
     }
 
-    pub(super) fn fact(&self, name: &str, who: &str) -> Option<f64> {
-        self.facts.iter().find(|fact| fact.name == name && fact.who == who).map(|fact| fact.value)
+    pub(super) fn metric(&self, name: &str, subject: &str) -> Option<f64> {
+        let found = self.metrics.iter().find(|metric| metric.name == name && metric.subject == subject);
+        found.map(|metric| metric.value)
     }
 
-    /// The ratio of `who` to what `others` took together, pair by pair.
-    pub(super) fn ratio(&self, group: &str, name: &str, who: &str, others: &[&str]) -> Option<Summary> {
-        let mut together: Option<Vec<f64>> = None;
+    /// The ratio of the time of `subject` to the sum of the times of `others`, calculated for each round.
+    pub(super) fn ratio(&self, group: &str, name: &str, subject: &str, others: &[&str]) -> Option<Summary> {
+        let mut total: Option<Vec<f64>> = None;
         for other in others {
             let wall = &self.series(group, name, other)?.wall;
-            together = Some(together.map_or_else(|| wall.clone(), |sum| sums(&sum, wall)));
+            total = Some(total.map_or_else(|| wall.clone(), |sum| sums(&sum, wall)));
         }
-        Summary::of(&ratios(&self.series(group, name, who)?.wall, &together?))
+        Summary::of(&ratios(&self.series(group, name, subject)?.wall, &total?))
     }
 
-    /// For programs to read.
+    /// The content of `results.json`.
     pub(super) fn json(&self) -> Value {
         let summary = |summary: Option<Summary>| {
             summary.map(|Summary { n, median, p99, quartiles }| {
                 json!({"n": n, "median": median, "p99": p99, "quartiles": quartiles})
             })
         };
-        let figures = self.figures.iter().map(|figure| {
-            let series = figure.series.iter().map(|series| {
+        let figures = self.comparisons.iter().map(|comparison| {
+            let series = comparison.series.iter().map(|series| {
                 json!({
-                    "who": series.who,
+                    "who": series.subject,
                     "wall_us": summary(series.summary()),
                     "cpu_us": summary(series.cpu_summary()),
-                    "of_us": summary(self.ratio(figure.group, &figure.name, series.who, &["us"])),
+                    "of_us": summary(self.ratio(comparison.group, &comparison.name, series.subject, &["us"])),
                 })
             });
-            json!({"group": figure.group, "name": figure.name, "series": series.collect::<Vec<_>>()})
+            json!({"group": comparison.group, "name": comparison.name, "series": series.collect::<Vec<_>>()})
         });
-        let facts = self
-            .facts
-            .iter()
-            .map(|fact| json!({"name": fact.name, "who": fact.who, "value": fact.value, "unit": fact.unit}));
+        let facts = self.metrics.iter().map(|Metric { name, subject, value, unit }| {
+            json!({"name": name, "who": subject, "value": value, "unit": unit})
+        });
         json!({"figures": figures.collect::<Vec<_>>(), "facts": facts.collect::<Vec<_>>(), "failures": self.failures})
     }
 }

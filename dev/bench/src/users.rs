@@ -1,42 +1,44 @@
-//! Somebody who is signed in, with us and with the peer.
+//! Registration and sign-in, at the functions and at the peer.
 
 use serde_json::{Value, json};
-
-use super::{driver::Subject, event::Request};
 use stack::{Error, Result};
+
+use crate::driver::RunningProgram;
+use crate::event::Request;
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// The tokens of one person.
+/// The tokens of a session.
 pub(super) struct Tokens {
     pub(super) access: String,
     pub(super) refresh: String,
 }
 
-/// The login of `name`.
+/// The request that signs `name` in.
 pub(super) fn login(name: &str) -> Request {
     let password = PASSWORD.replace(' ', "+");
     Request::form("/auth/login", format!("grant_type=password&username={name}&password={password}"))
 }
 
-/// The refresh of a session.
+/// The request that refreshes a session.
 pub(super) fn refresh(token: &str) -> Request {
     Request::json("POST", "/auth/refresh", &json!({"refresh_token": token}))
 }
 
 /// Registers `name`.
-pub(super) fn register(auth: &Subject, name: &str) -> Result<()> {
-    let person = json!({"username": name, "password": PASSWORD});
-    let answer = auth.invoke(&Request::json("POST", "/auth/register", &person))?;
+pub(super) fn register(auth: &RunningProgram, name: &str) -> Result<()> {
+    let account = json!({"username": name, "password": PASSWORD});
+    let answer = auth.invoke(&Request::json("POST", "/auth/register", &account))?;
     if answer.status == 201 { Ok(()) } else { Err(Error::new(format!("register {name}: {}", answer.body))) }
 }
 
 /// Signs `name` in.
-pub(super) fn sign_in(auth: &Subject, name: &str) -> Result<Tokens> {
+pub(super) fn sign_in(auth: &RunningProgram, name: &str) -> Result<Tokens> {
     Tokens::read(&auth.invoke(&login(name))?.body)
 }
 
 impl Tokens {
+    /// Reads the body of a response to a sign-in or a refresh.
     pub(super) fn read(body: &str) -> Result<Self> {
         let answer: Value = serde_json::from_str(body).unwrap_or_default();
         let token = |name: &str| answer[name].as_str().map(str::to_owned);

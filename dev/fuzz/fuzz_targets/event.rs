@@ -1,5 +1,5 @@
-//! Any bytes as an event: a proper answer, or a runtime error. The same property as in
-//! `dev/tests/api/mutations.rs`, without stores.
+//! Hands arbitrary bytes to functions as an event. The outcome must be a well-formed response or a runtime error, as in
+//! `dev/tests/api/mutations.rs`, but without stores.
 
 #![no_main]
 
@@ -11,12 +11,12 @@ use testkit::functions::find;
 use testkit::{Invoke, flaw};
 use tokio::runtime::{Builder, Runtime};
 
-/// Functions that answer without a store: one that is refused at once stands in for each.
+/// Functions that answer without stores. The URLs of the stores lead to a port that refuses connections.
 static FUNCTIONS: LazyLock<Vec<Arc<dyn Invoke>>> = LazyLock::new(|| {
-    let away = [("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")];
+    let refusing = [("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")];
     let start = |function| {
-        let function = find(function).expect("it is in the list");
-        function.start(&Env::of(away)).expect("these variables do")
+        let function = find(function).expect("the function is in the list");
+        function.start(&Env::of(refusing)).expect("the function starts with these variables")
     };
     ["system", "rl-demo"].map(start).into()
 });
@@ -28,8 +28,8 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(event) = std::str::from_utf8(bytes) else { return };
     for function in FUNCTIONS.iter() {
         let outcome = RUNTIME.block_on(function.invoke(event));
-        // The one route that says how the stores are says that they are away.
-        let about_stores = outcome.as_ref().is_ok_and(|answer| answer["statusCode"] == 503);
-        assert!(about_stores || flaw(&outcome).is_none(), "{:?}", flaw(&outcome));
+        // The readiness route answers 503, because the stores are unavailable.
+        let is_not_ready = outcome.as_ref().is_ok_and(|answer| answer["statusCode"] == 503);
+        assert!(is_not_ready || flaw(&outcome).is_none(), "{:?}", flaw(&outcome));
     }
 });

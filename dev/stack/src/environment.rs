@@ -5,6 +5,7 @@
 //! Lambda does with a sandbox.
 
 mod emulator;
+mod failure;
 mod runtime_api;
 
 use std::{
@@ -17,15 +18,14 @@ use std::{
 };
 
 use rustix::process::Signal;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
 };
 
-pub use self::emulator::Emulator;
 use self::runtime_api::RuntimeApi;
+pub use self::{emulator::Emulator, failure::Failure};
 use crate::{
     Error, Result,
     launch::Launch,
@@ -33,24 +33,6 @@ use crate::{
     random,
     workspace::{self, MAINTENANCE},
 };
-
-/// No answer, but the runtime error that Lambda reports to the caller.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
-#[error("{error_type}: {error_message}")]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// The kind of error, as the function's runtime library names it.
-    pub error_type: String,
-    /// The error in words.
-    pub error_message: String,
-}
-
-impl Failure {
-    /// A failure of the program that stands in for Lambda.
-    pub fn here(error: impl std::fmt::Display) -> Self {
-        Self { error_type: "Runtime.LocalError".to_owned(), error_message: error.to_string() }
-    }
-}
 
 /// `url` for `function`: signed in as before, it acts as the role `bookshelf_<function>` from the first statement on,
 /// so that a right it lacks fails here as it would in production. `maintenance` keeps all rights.

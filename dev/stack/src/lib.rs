@@ -22,8 +22,8 @@
 //! | [`servers`] | Postgres, Redis, `DynamoDB` and, for tests, Secrets Manager |
 //! | [`release`] | builds programs as they are deployed |
 //! | [`environment`] | runs a function's binary as Lambda does |
-//! | [`stack`] | brings up the servers and writes the `env` file |
 //! | [`seed`] | migrates the database and creates the administrator |
+//! | [`stack`] | brings up the servers and writes the `env` file |
 //! | [`local_api`] | serves the whole API, rebuilt on change |
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this crate's purpose")]

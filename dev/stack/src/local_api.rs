@@ -158,8 +158,9 @@ fn launches(
         .collect())
 }
 
-/// `--only-lambda-apis`: it would start the functions itself, all with the same variables, and reload them with a watcher
-/// that goes deaf; see [`sources`]. `--disable-cors`: otherwise it answers OPTIONS itself and they never see it.
+/// `--only-lambda-apis`: it would start the functions itself, all with the same variables, and reload them with a
+/// watcher that goes deaf; see [`sources`]. `--disable-cors`: otherwise it answers OPTIONS itself and no function sees
+/// it.
 fn emulator(cargo_lambda: &Tool, port: u16) -> Launch {
     cargo_lambda
         .launch(EMULATOR)
@@ -169,7 +170,8 @@ fn emulator(cargo_lambda: &Tool, port: u16) -> Launch {
         .env("RUST_LOG", settings::var("RUST_LOG").unwrap_or_else(|| "warn".into()))
 }
 
-/// A function that asks the emulator for its events, as it would ask Lambda. Its debug level tells the paths of requests.
+/// A function that asks the emulator for its events, as it would ask Lambda. At the debug level it logs the paths of
+/// requests.
 fn function(
     name: &str,
     binary: &PathBuf,

@@ -37,14 +37,13 @@ pub(crate) fn postgres_folders() -> Vec<PathBuf> {
 
 /// The first program called `name` in `dir` or below.
 pub(crate) fn below(dir: &Path, name: &str) -> Option<PathBuf> {
-    if let Ok(program) = which::which_in_global(name, Some(dir)).map(|mut found| found.next()) {
-        if program.is_some() {
-            return program;
-        }
+    let here = which::which_in_global(name, Some(dir)).ok().and_then(|mut found| found.next());
+    if here.is_some() {
+        return here;
     }
     let entries = fs::read_dir(dir).ok()?.flatten();
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    folders.into_iter().find_map(|folder| below(&folder.path(), name))
+    folders.map(|folder| folder.path()).find_map(|folder| below(&folder, name))
 }
 
 fn versions(parent: &Path, prefix: &str) -> Vec<(u32, PathBuf)> {

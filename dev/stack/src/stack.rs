@@ -43,8 +43,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Brings up the servers of a stack in `target/<name>`, or in `target/<name>-2` and so on if that one is in use. The
-    /// database is empty, unless an earlier stack has left it: see [`Stack::seed`].
+    /// Brings up the servers of a stack in `target/<name>`, or in `target/<name>-2` and so on if that one is in use.
+    /// The database is empty, unless an earlier stack has left it: see [`Stack::seed`].
     ///
     /// A server whose variable is set in the environment is taken from there and not started.
     pub async fn start(name: &str, lifetime: Lifetime) -> Result<Self> {
@@ -53,9 +53,12 @@ impl Stack {
         let folder = Folder::claim(&workspace::target()?, name, user, lifetime)?;
         let kept = fs::read_to_string(folder.state()).map(|text| env_file::parse(&text)).unwrap_or_default();
         let home = Home { folder: &folder, user };
-        let servers = Box::pin(start_servers(&home, &kept)).await.map_err(|error| match kept.is_empty() {
-            true => error,
-            false => error.hint("`cargo xtask up --fresh` begins with empty stores"),
+        let servers = Box::pin(start_servers(&home, &kept)).await.map_err(|error| {
+            if kept.is_empty() {
+                error
+            } else {
+                error.hint("`cargo xtask up --fresh` begins with empty stores")
+            }
         })?;
         let env = variables(&servers, &kept)?;
         let stack = Self { env, servers, roles: BTreeSet::new(), is_kept: !kept.is_empty(), folder };
@@ -70,7 +73,7 @@ impl Stack {
         if !applied.is_empty() {
             println!("Migrations applied: {}", applied.len());
         }
-        if self.own_server("AWS_ENDPOINT_URL_DYNAMODB") {
+        if settings::var("AWS_ENDPOINT_URL_DYNAMODB").is_some() {
             servers::create_table(self.var("AWS_ENDPOINT_URL_DYNAMODB"), self.var("IDEMPOTENCY_TABLE"))
                 .await?;
         }
@@ -90,8 +93,8 @@ impl Stack {
         &self.env
     }
 
-    /// The same for one function: in a database of ours under its role, which one of the user's own may lack; a function
-    /// without a role has no database.
+    /// The same for one function: in a database of ours under its role, which one of the user's own may lack; a
+    /// function without a role has no database.
     #[must_use]
     pub fn env_of(&self, function: &str) -> BTreeMap<String, String> {
         let mut env = self.env.clone();
@@ -148,10 +151,6 @@ impl Stack {
     #[must_use]
     pub fn env_file(&self) -> PathBuf {
         self.dir().join("env")
-    }
-
-    fn own_server(&self, variable: &str) -> bool {
-        settings::var(variable).is_some()
     }
 
     fn write_env(&self) -> std::io::Result<()> {

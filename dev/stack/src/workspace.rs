@@ -107,8 +107,8 @@ pub async fn build_functions(options: &[&str]) -> Result<BTreeMap<String, PathBu
     let packages = functions.iter().map(String::as_str).chain([COMMANDS]);
     let packages = packages.flat_map(|name| ["--package", name]);
     let build = cargo(["build"])?.args(options.iter().copied()).args(packages);
-    let built = executables(build).await?.into_iter();
-    let binaries: BTreeMap<_, _> = built.map(|Executable { target, file, .. }| (target.name, file)).collect();
+    let programs = executables(build).await?.into_iter();
+    let binaries: BTreeMap<_, _> = programs.map(|program| (program.target.name, program.file)).collect();
     match functions.iter().find(|name| !binaries.contains_key(*name)) {
         None => Ok(binaries),
         Some(name) => Err(Error::new(format!("functions/{name} builds no binary called {name}"))),

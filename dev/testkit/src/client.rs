@@ -1,4 +1,7 @@
-//! A client that speaks API Gateway's event format, payload version 2.0.
+//! A client of one function. It sends events as an HTTP API of API Gateway does (payload format version 2.0).
+//!
+//! Every client has an IP address of its own, because rate limits count by network: tests do not use up each
+//! other's quotas.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,49 +23,49 @@ pub struct Client {
     ip: String,
 }
 
-/// A request that is being written.
+/// A request that is being built.
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder<'a> {
     client: &'a Client,
     event: Value,
 }
 
-/// What came back.
+/// The response of a function.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The whole proxy answer.
+    /// The whole response, as the function returned it to Lambda.
     pub raw: Value,
 }
 
 impl Client {
-    /// Starts `F` with this configuration and [under its role](under_role), in process, and calls it from a network
-    /// of its own.
+    /// Starts `F` in this process with this configuration and [the database role of `F`](under_role). The client gets a
+    /// network of its own.
     pub fn start<F: Function>(env: Env) -> Result<Self, config::Error> {
         let url = env.optional("DATABASE_URL").map(|url| ("DATABASE_URL", under_role(F::NAME, url)));
         Ok(Self::of(Gateway::from_env::<F>(&env.with(url))?))
     }
 
-    /// Calls `function` from a network of its own.
+    /// A client of `function`, with a network of its own.
     #[must_use]
     pub fn of(function: impl Invoke + 'static) -> Self {
         Self { function: Arc::new(function), ip: random_ip() }
     }
 
-    /// The same environment, called from another network.
+    /// A client of the same execution environment in another network.
     #[must_use]
     pub fn elsewhere(&self) -> Self {
         self.from_ip(&random_ip())
     }
 
-    /// The same environment, called from `ip`.
+    /// A client of the same execution environment with the address `ip`.
     #[must_use]
     pub fn from_ip(&self, ip: &str) -> Self {
         Self { function: self.function.clone(), ip: ip.to_owned() }
     }
 
-    /// A request; `target` is a decoded path, and after `?` a raw query.
+    /// Begins a request. `target` is a decoded path, optionally followed by `?` and a raw query.
     pub fn request(&self, method: &str, target: &str) -> RequestBuilder<'_> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let event = json!({
@@ -76,7 +79,10 @@ impl Client {
                 "apiId": "api-id",
                 "domainName": "api.example",
                 "domainPrefix": "api",
-                "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": self.ip, "userAgent": "test"},
+                "http": {
+                    "method": method, "path": path, "protocol": "HTTP/1.1",
+                    "sourceIp": self.ip, "userAgent": "test",
+                },
                 "requestId": "gateway-request-id",
                 "routeKey": "$default",
                 "stage": "$default",
@@ -108,7 +114,7 @@ impl Client {
         self.request("DELETE", target)
     }
 
-    /// A request whose event is given.
+    /// Begins a request with this event.
     pub fn event(&self, event: Value) -> RequestBuilder<'_> {
         RequestBuilder { client: self, event }
     }
@@ -163,9 +169,9 @@ impl RequestBuilder<'_> {
     /// Sends the request.
     ///
     /// # Panics
-    /// When there is no HTTP answer at all, which no HTTP event may lead to.
+    /// When the function returns an error instead of an HTTP response, which no HTTP event may lead to.
     pub async fn send(self) -> Response {
-        self.client.send_event(&self.event.to_string()).await.expect("an HTTP event has an HTTP answer")
+        self.client.send_event(&self.event.to_string()).await.expect("an HTTP event gets an HTTP response")
     }
 }
 
@@ -176,7 +182,7 @@ impl Response {
         self.raw["body"].as_str().unwrap_or_default()
     }
 
-    /// The body as JSON, `null` if it is none.
+    /// The body as JSON; `null` if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(self.text()).unwrap_or_default()
@@ -188,14 +194,14 @@ impl Response {
         self.raw["headers"].get(name).or_else(|| self.raw["multiValueHeaders"].get(name)?.get(0))?.as_str()
     }
 
-    /// What `Retry-After` says.
+    /// The value of `Retry-After`.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.header("retry-after")?.parse().ok().map(Duration::from_secs)
     }
 }
 
-/// An address that no other test uses: one from the network for documentation and a random host part.
+/// A random address from the IPv6 network for documentation (RFC 3849), in a /64 network that no other test uses.
 fn random_ip() -> String {
     let bits = Uuid::new_v4().as_u128();
     let network = 0x2001_0db8_u128 << 96 | (bits & 0xffff_ffff) << 64;

@@ -1,5 +1,5 @@
-//! The one list of the bundle's functions. Everything that needs all of them, or one by its name, asks here; a test holds
-//! it against the folders of `functions/`.
+//! The only list of the functions of this repository. All code that needs every function, or one by its name, uses it.
+//! A test compares it with the folders in `functions/`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use stack::environment::Failure;
 
 use crate::invoke::{Invocation, Invoke, failure, incoming};
 
-/// The functions by name.
+/// The functions, in the order in which the `OpenAPI` document presents them.
 pub const FUNCTIONS: [Registered; 6] = [
     Registered::http::<auth::App>("Accounts, sign-in, sessions").reading_a_secret(),
-    Registered::http::<bf_demo::App>("A playground for brute-force protection"),
     Registered::http::<books::App>("The books"),
-    MAINTENANCE,
-    Registered::http::<rl_demo::App>("A playground for the rate limiter"),
     Registered::http::<system::App>("Health, and this description"),
+    Registered::http::<rl_demo::App>("A playground for the rate limiter"),
+    Registered::http::<bf_demo::App>("A playground for brute-force protection"),
+    MAINTENANCE,
 ];
 
-/// `maintenance` answers plain events.
+/// `maintenance` serves no HTTP; its events name a task.
 const MAINTENANCE: Registered = Registered {
     name: maintenance::NAME,
     purpose: None,
@@ -32,13 +32,13 @@ const MAINTENANCE: Registered = Registered {
     operations: |_| Ok(OpenApi::default()),
 };
 
-/// A function of the bundle.
+/// A function in the list.
 pub struct Registered {
     /// The binary's name.
     pub name: &'static str,
-    /// The description of its operations; none if it serves no HTTP.
+    /// The description of its tag in the `OpenAPI` document; `None` if it serves no HTTP.
     pub purpose: Option<&'static str>,
-    /// Whether its `main` adds the values of a secret to its variables.
+    /// Whether its `main` reads further variables from a secret.
     reads_a_secret: bool,
     start: fn(&Env) -> Result<Arc<dyn Invoke>, config::Error>,
     operations: fn(&Env) -> Result<OpenApi, config::Error>,
@@ -59,17 +59,17 @@ impl Registered {
         Self { reads_a_secret: true, ..self }
     }
 
-    /// Starts it in this process.
+    /// Starts the function in this process.
     pub fn start(&self, env: &Env) -> Result<Arc<dyn Invoke>, config::Error> {
         (self.start)(env)
     }
 
-    /// Its operations, started with these variables; none if it serves no HTTP.
+    /// The operations of the function when it starts with these variables; none if it serves no HTTP.
     pub fn operations(&self, env: &Env) -> Result<OpenApi, config::Error> {
         (self.operations)(env)
     }
 
-    /// The variables that it asks for when it starts with those of `env`.
+    /// The names of the variables that the function reads when it starts with those of `env`.
     pub fn variables(&self, env: &Env) -> Result<BTreeSet<String>, config::Error> {
         if self.reads_a_secret {
             secrets::Source::from_env(env)?;
@@ -79,17 +79,17 @@ impl Registered {
     }
 }
 
-/// What there is to know about a function without calling it.
+/// A function as its code describes it.
 pub struct Description {
     /// The binary's name.
     pub name: &'static str,
     /// Its operations; none if it serves no HTTP.
     pub openapi: OpenApi,
-    /// The variables that it asks for.
+    /// The names of the variables that it reads.
     pub variables: BTreeSet<String>,
 }
 
-/// Describes every function, each started with the variables of `env`.
+/// Describes every function, each started with a new `env()`.
 pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, config::Error> {
     let describe = |function: &Registered| {
         let env = env();
@@ -99,7 +99,7 @@ pub fn describe_all(env: impl Fn() -> Env) -> Result<Vec<Description>, config::E
     FUNCTIONS.iter().map(describe).collect()
 }
 
-/// The function of this name.
+/// The function with this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Registered> {
     FUNCTIONS.iter().find(|function| function.name == name)

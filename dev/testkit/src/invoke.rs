@@ -1,7 +1,9 @@
-//! What can be handed an event: a function in this process, or one in a process of its own.
+//! Invocation of functions, whichever process they run in.
+//!
+//! [`Invoke`] is implemented by functions in this process, which get the event through the adapter of production, and
+//! by the stack's execution environments, which run the built binary behind a runtime API.
 
 use std::pin::Pin;
-
 use std::sync::Arc;
 
 use lambda_http::lambda_runtime::{Context, Diagnostic, LambdaEvent};
@@ -12,24 +14,24 @@ use uuid::Uuid;
 use shared::lambda::{Gateway, ReportedError, diagnose};
 use stack::environment::{Emulator, ExecutionEnvironment, Failure};
 
-/// Takes events as Lambda hands them over.
+/// A function that can be invoked with an event.
 pub trait Invoke: Send + Sync {
-    /// What `event`, a JSON text, is answered.
+    /// Invokes the function with `event`, a JSON text, and returns its response.
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a>;
 }
 
-/// An invocation that has begun.
+/// An invocation in progress.
 pub type Invocation<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
 
-/// The failure that Lambda is told of when a handler fails with `error`.
+/// The failure that the runtime reports to Lambda when a handler returns `error`.
 #[expect(clippy::needless_pass_by_value, reason = "callers map errors with it")]
 pub fn failure<E: ReportedError>(error: E) -> Failure {
     let Diagnostic { error_type, error_message } = diagnose(&error);
     Failure { error_type, error_message }
 }
 
-/// What is wrong with the outcome of an event to a function that serves HTTP, whatever the event was: nothing if it is a
-/// well-formed proxy answer of status 200 to 499, or a runtime error.
+/// Checks the outcome of any event to a function that serves HTTP. Returns what is wrong with it; `None` if it is a
+/// well-formed response with a status from 200 to 499, or a runtime error.
 #[must_use]
 pub fn flaw(outcome: &Result<Value, Failure>) -> Option<String> {
     let Ok(answer) = outcome else { return None };
@@ -47,7 +49,7 @@ pub fn flaw(outcome: &Result<Value, Failure>) -> Option<String> {
     Some(format!("{problem}: {answer}"))
 }
 
-/// `event` as the runtime hands it to a handler, under a request id of its own.
+/// `event` as the runtime passes it to a handler, with a new request id.
 pub fn incoming(event: &str) -> Result<LambdaEvent<Box<RawValue>>, Failure> {
     let mut context = Context::default();
     context.request_id = Uuid::now_v7().to_string();

@@ -1,26 +1,30 @@
-//! The test kit: functions called through the same adapter as in production, on real servers.
+//! The test kit calls functions through the same adapter as in production, on real servers.
 //!
-//! A [`TestContext`] is a database and a key prefix of a test's own, on the servers of a running stack. A [`Client`]
-//! turns method, path and body into the event that API Gateway would send, and the answer back. Whatever can
-//! [`Invoke`] answers it: a function in this process, or one in a process of its own
-//! ([`stack::environment::ExecutionEnvironment`]). [`functions`] is the one list of the bundle's functions.
+//! A [`TestContext`] gives a test its own database and its own prefix of Redis keys, on the servers of a running stack.
+//! A [`Client`] turns a method, a path and a body into the event that API Gateway would send, and reads the response.
+//! It hands the event to anything that implements [`Invoke`]: a function in this process, or one in a process of its
+//! own ([`stack::environment::ExecutionEnvironment`]). A [`proxy::Proxy`] between a function and a store injects
+//! faults. [`replay`] hands recorded events to the functions and compares the responses. [`functions`] is the only list
+//! of the functions.
 
-#![allow(clippy::print_stdout, reason = "the replay talks to the person at the terminal")]
+#![allow(clippy::print_stdout, reason = "the replay writes its results to the terminal")]
 
 mod client;
 mod context;
+mod database;
 pub mod functions;
 mod invoke;
 pub mod openapi;
 pub mod proxy;
 pub mod records;
 pub mod replay;
-mod schema;
 mod snapshot;
+mod template_database;
 
 pub use client::{Client, RequestBuilder, Response};
-pub use context::{TestContext, connect, stack_variables, with_database};
+pub use context::{TestContext, stack_variables};
+pub use database::{connect, with_database};
 pub use invoke::{Invocation, Invoke, failure, flaw, incoming};
-pub use schema::template;
 pub use snapshot::DatabaseSnapshot;
 pub use stack::environment::Failure;
+pub use template_database::template_database;

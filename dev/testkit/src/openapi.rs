@@ -1,13 +1,16 @@
-//! The whole API as one `OpenAPI` document, from the attributes on the handlers.
+//! The whole API as one `OpenAPI` document, generated from the attributes on the handlers.
+//!
+//! Each function is started with placeholder values for its variables, which connects to nothing, and adds its
+//! operations. The result is written to `openapi.json`, and a test compares that file with the code.
 
 use shared::config::Env;
 use shared::http::openapi;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
 
-use crate::functions::{FUNCTIONS, Registered};
+use crate::functions::FUNCTIONS;
 
-/// What holds for every operation, in Markdown.
+/// The rules for all operations, in Markdown.
 const ABOUT: &str = "\
 Books, with sign-in, roles, rate limits and brute-force protection.
 
@@ -17,10 +20,11 @@ Books, with sign-in, roles, rate limits and brute-force protection.
 * Every quota that was counted is in `RateLimit` and `RateLimit-Policy`; after a 429, wait as long as `Retry-After` says.
 * A 500 is a mistake of ours. Its `request_id` finds the cause in the log.";
 
-/// Relative to the document itself (`OpenAPI` 3.1 §4.8.5), so that it holds under every host and stage.
-const HERE: &str = ".";
+/// The URL of the server, relative to the document (`OpenAPI` 3.1 §4.8.5), and so the right one for every host and
+/// stage.
+const SERVER: &str = ".";
 
-/// The document that `openapi.json` holds.
+/// The document in `openapi.json`.
 ///
 /// # Panics
 /// When a function does not start with the variables of this module.
@@ -36,42 +40,37 @@ pub fn openapi() -> OpenApi {
         ComponentsBuilder::new().security_scheme("password", SecurityScheme::OAuth2(password_flow()));
     let mut document = OpenApiBuilder::new()
         .info(info.build())
-        .servers(Some([Server::new(HERE)]))
+        .servers(Some([Server::new(SERVER)]))
         .tags(Some(tags()))
         .components(Some(components.build()))
         .build();
-    let env = variables();
+    let env = placeholder_variables();
     for function in &FUNCTIONS {
-        document.merge(function.operations(&env).expect("the variables are all a function needs"));
+        document.merge(function.operations(&env).expect("a function starts with the placeholder variables"));
     }
     openapi::complete(&mut document);
     document
 }
 
-/// The document as it is written: indented, with a line end at the end.
+/// The text of `openapi.json`: the indented document and a line feed.
 ///
 /// # Panics
-/// As [`openapi`] does: a document itself is made of strings and maps.
+/// As [`openapi()`] does.
 #[must_use]
 pub fn openapi_json() -> String {
-    openapi().to_pretty_json().expect("a document serialises") + "\n"
+    openapi().to_pretty_json().expect("a document of strings and maps serialises") + "\n"
 }
 
-/// One tag for each function, in the order in which a reader meets them.
+/// One tag for each function that serves HTTP.
 fn tags() -> Vec<Tag> {
-    const ORDER: [&str; 3] = ["auth", "books", "system"];
-    let mut functions: Vec<_> = FUNCTIONS.iter().filter(|function| function.purpose.is_some()).collect();
-    functions.sort_by_key(|function| {
-        let place = ORDER.iter().position(|name| *name == function.name);
-        (place.unwrap_or(ORDER.len()), std::cmp::Reverse(function.name))
-    });
-    let tag =
-        |function: &&Registered| Tag::builder().name(function.name).description(function.purpose).build();
-    functions.iter().map(tag).collect()
+    let functions = FUNCTIONS.iter().filter(|function| function.purpose.is_some());
+    functions
+        .map(|function| Tag::builder().name(function.name).description(function.purpose).build())
+        .collect()
 }
 
-/// Values for all variables that a function can't do without. Nothing is connected to, so they lead nowhere.
-fn variables() -> Env {
+/// Values for all variables that a function requires.
+fn placeholder_variables() -> Env {
     let keys = signing_keys::generate();
     Env::of([
         ("DATABASE_URL", "postgres://user@localhost/database"),
@@ -88,7 +87,7 @@ fn variables() -> Env {
     ])
 }
 
-/// RFC 6749 §4.3, on our own endpoints, relative to the server.
+/// The password grant (RFC 6749 §4.3), with URLs relative to the server.
 fn password_flow() -> OAuth2 {
     let flow = Password::with_refresh_url("auth/login", Scopes::new(), "auth/refresh");
     OAuth2::new([Flow::Password(flow)])

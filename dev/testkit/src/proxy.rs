@@ -1,7 +1,9 @@
-//! A TCP proxy in front of a store that counts, delays, holds back, swallows or cuts what passes.
+//! A TCP proxy in front of a store, which injects faults and counts round trips.
 //!
-//! A test points a function at the proxy instead of the store. Every connection to the proxy becomes one to the store.
-//! The mode can change at any time and holds for connections that are open already.
+//! A function gets the URL of the proxy instead of that of the store. For every connection to the proxy there is one
+//! to the store, and the proxy copies bytes in both directions. Its [`Mode`] says whether bytes are forwarded,
+//! discarded or held back, and can change at any time, for open connections too. The proxy also records the bytes
+//! that clients sent, and counts connections and round trips.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
@@ -16,30 +18,31 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::context::TestContext;
 
-/// How the proxy treats bytes.
+/// What the proxy does with bytes and connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Mode {
-    /// Bytes pass.
+    /// Bytes are forwarded.
     Open,
-    /// Bytes vanish in both directions, and neither side is told.
+    /// Bytes are discarded in both directions, and the connections stay open.
     Swallowing,
     /// Connections are closed at once.
     Closed,
-    /// Bytes reach the store; its answers wait until the proxy is open.
+    /// Bytes reach the store. Its answers are held back until the mode is `Open`.
     Holding,
 }
 
-/// How long a counting proxy holds an answer back. What a client sends meanwhile it sends without having seen the answer.
+/// The delay of answers at a counting proxy. All that a client sends in the meantime was sent before it saw the answer,
+/// and so belongs to the same round trip.
 const COUNTING_DELAY: Duration = Duration::from_millis(10);
 
-/// How soon a change of the mode is noticed.
+/// The time after which a connection notices a change of the mode.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The longest that a test waits for something to pass.
-const LIMIT: Duration = Duration::from_secs(5);
+/// The longest time that a test waits for bytes to arrive.
+const WAIT_LIMIT: Duration = Duration::from_secs(5);
 
-/// A proxy and what has passed it. Clones are the same one; the last of them closes it.
+/// A running proxy and its counters. Clones share them; dropping the last clone stops the proxy.
 #[derive(Clone)]
 pub struct Proxy {
     url: String,
@@ -54,8 +57,8 @@ struct State {
     trips: AtomicUsize,
     opened: AtomicUsize,
     open: AtomicUsize,
-    /// Bytes of answers that are held back.
-    held: AtomicUsize,
+    /// The number of bytes of answers that are held back.
+    held_back: AtomicUsize,
     sent: Mutex<Vec<u8>>,
 }
 
@@ -68,7 +71,7 @@ impl Drop for Listener {
 }
 
 impl Proxy {
-    /// A proxy in front of the store at `url`, for example `redis://:password@127.0.0.1:6379/0`.
+    /// Starts a proxy in front of the store at `url`, for example `redis://:password@127.0.0.1:6379/0`.
     pub async fn before(url: &str) -> Result<Self> {
         let (_, rest) = url.split_once("://").unwrap_or_default();
         let host = rest.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
@@ -82,40 +85,41 @@ impl Proxy {
         Ok(Self { url, state, _listener: Arc::new(Listener(listening.abort_handle())) })
     }
 
-    /// The same, counting [trips](Self::trips) exactly: it holds back every answer for some milliseconds.
+    /// The same with a delay of ten milliseconds for every answer, so that [trips](Self::trips) are counted exactly.
     pub async fn counting(url: &str) -> Result<Self> {
         let proxy = Self::before(url).await?;
         proxy.delay_answers(COUNTING_DELAY);
         Ok(proxy)
     }
 
-    /// A context like `context` with a proxy in front of the store that `variable` names.
+    /// Starts a proxy in front of the store whose URL is in `variable`. The context that is returned uses the proxy.
     ///
     /// # Panics
-    /// When the variable names no store.
+    /// When the variable has no URL of a store.
     pub async fn within(context: TestContext, variable: &str) -> (TestContext, Self) {
-        let proxy = Self::before(context.variable(variable)).await.expect("the variable leads to a store");
+        let proxy =
+            Self::before(context.variable(variable)).await.expect("the variable has the URL of a store");
         (context.with(variable, proxy.url()), proxy)
     }
 
-    /// The store's URL through this proxy.
+    /// The URL of the store through this proxy.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Changes how bytes are treated, on connections that are open as well.
+    /// Changes the mode, for open connections as well.
     pub fn set(&self, mode: Mode) {
         self.state.mode.store(mode as u8, SeqCst);
     }
 
-    /// Holds back every answer of the store for so long.
+    /// Delays every answer of the store by `delay`.
     pub fn delay_answers(&self, delay: Duration) {
         *lock(&self.state.delay) = delay;
     }
 
-    /// The number of round trips since this was last asked, those that open a connection included. A trip is all that is
-    /// sent before an answer to any of it is seen.
+    /// The number of round trips since the last call, including those that open a connection. One round trip is all
+    /// that a client sends before it sees an answer to any of it.
     #[must_use]
     pub fn trips(&self) -> usize {
         self.state.trips.swap(0, SeqCst)
@@ -127,38 +131,38 @@ impl Proxy {
         self.state.open.load(SeqCst)
     }
 
-    /// The number of connections that were ever opened.
+    /// The number of connections that were opened so far.
     #[must_use]
     pub fn opened(&self) -> usize {
         self.state.opened.load(SeqCst)
     }
 
-    /// The bytes that clients have sent since this was last asked.
+    /// The bytes that clients have sent since the last call.
     #[must_use]
     pub fn sent(&self) -> Vec<u8> {
         std::mem::take(&mut lock(&self.state.sent))
     }
 
-    /// How often clients have sent `text`.
+    /// How often `text` is in the bytes that clients have sent.
     #[must_use]
     pub fn count(&self, text: &str) -> usize {
         String::from_utf8_lossy(&lock(&self.state.sent)).matches(text).count()
     }
 
-    /// Waits until clients have sent `text` so many times.
+    /// Waits until clients have sent `text` this many times.
     ///
     /// # Panics
-    /// When they have not within five seconds.
+    /// When that does not happen within five seconds.
     pub async fn until_sent(&self, text: &str, times: usize) {
         until(|| self.count(text) >= times, &format!("{text} was not sent")).await;
     }
 
-    /// Waits until an answer is held back.
+    /// Waits until an answer of the store is held back.
     ///
     /// # Panics
-    /// When the store has not answered within five seconds.
+    /// When that does not happen within five seconds.
     pub async fn until_holding(&self) {
-        until(|| self.state.held.load(SeqCst) > 0, "the store did not answer").await;
+        until(|| self.state.held_back.load(SeqCst) > 0, "the store did not answer").await;
     }
 }
 
@@ -168,7 +172,7 @@ async fn until(reached: impl Fn() -> bool, failure: &str) {
             sleep(TICK / 10).await;
         }
     };
-    timeout(LIMIT, waiting).await.unwrap_or_else(|_| panic!("{failure}"));
+    timeout(WAIT_LIMIT, waiting).await.unwrap_or_else(|_| panic!("{failure}"));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -181,22 +185,22 @@ async fn accept(listener: TcpListener, store: SocketAddr, state: Arc<State>) {
         let state = state.clone();
         tokio::spawn(async move {
             state.open.fetch_add(1, SeqCst);
-            // Ends with an error when either side goes away.
-            let _ = pass(client, store, &state).await;
+            // Returns an error when either side closes its connection abruptly.
+            let _ = forward(client, store, &state).await;
             state.open.fetch_sub(1, SeqCst);
         });
     }
 }
 
-/// The answers of a store on their way to the client.
+/// The answers of the store that were not forwarded yet.
 struct Answers {
     bytes: Vec<u8>,
-    /// When the first of the bytes may go on.
+    /// The time at which the first of the bytes may be forwarded.
     due: Instant,
 }
 
-/// Moves bytes until either side ends the connection, or the mode does.
-async fn pass(mut client: TcpStream, store: SocketAddr, state: &State) -> std::io::Result<()> {
+/// Forwards bytes until either side closes its connection, or the mode is `Closed`.
+async fn forward(mut client: TcpStream, store: SocketAddr, state: &State) -> std::io::Result<()> {
     let mut server = TcpStream::connect(store).await?;
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
@@ -204,32 +208,32 @@ async fn pass(mut client: TcpStream, store: SocketAddr, state: &State) -> std::i
     let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
     let mut answers = Answers { bytes: Vec::new(), due: Instant::now() };
     let mut is_answered = true;
-    while !state.is(Mode::Closed) {
-        if state.is(Mode::Open) && !answers.bytes.is_empty() && answers.due <= Instant::now() {
-            // Before the client can tell anybody that it has its answer.
-            state.held.fetch_sub(answers.bytes.len(), SeqCst);
+    while !state.mode_is(Mode::Closed) {
+        if state.mode_is(Mode::Open) && !answers.bytes.is_empty() && answers.due <= Instant::now() {
+            // Counted first, because the test may continue as soon as the client has its answer.
+            state.held_back.fetch_sub(answers.bytes.len(), SeqCst);
             client.write_all(&std::mem::take(&mut answers.bytes)).await?;
             is_answered = true;
         }
         tokio::select! {
             read = client.read(&mut up) => {
-                let Some(bytes) = some(&up, read?) else { return Ok(()) };
+                let Some(bytes) = bytes_read(&up, read?) else { return Ok(()) };
                 if std::mem::take(&mut is_answered) {
                     state.trips.fetch_add(1, SeqCst);
                 }
                 lock(&state.sent).extend_from_slice(bytes);
-                if !state.is(Mode::Swallowing) {
+                if !state.mode_is(Mode::Swallowing) {
                     server.write_all(bytes).await?;
                 }
             }
             read = server.read(&mut down) => {
-                let Some(bytes) = some(&down, read?) else { return Ok(()) };
-                if !state.is(Mode::Swallowing) {
+                let Some(bytes) = bytes_read(&down, read?) else { return Ok(()) };
+                if !state.mode_is(Mode::Swallowing) {
                     if answers.bytes.is_empty() {
                         answers.due = Instant::now() + *lock(&state.delay);
                     }
                     answers.bytes.extend_from_slice(bytes);
-                    state.held.fetch_add(bytes.len(), SeqCst);
+                    state.held_back.fetch_add(bytes.len(), SeqCst);
                 }
             }
             () = sleep(TICK.min(answers.due.saturating_duration_since(Instant::now()).max(TICK / 10))) => {}
@@ -238,13 +242,13 @@ async fn pass(mut client: TcpStream, store: SocketAddr, state: &State) -> std::i
     Ok(())
 }
 
-/// The bytes that were read; none at the end of the connection.
-fn some(buffer: &[u8], read: usize) -> Option<&[u8]> {
+/// The bytes that were read; `None` at the end of the connection.
+fn bytes_read(buffer: &[u8], read: usize) -> Option<&[u8]> {
     buffer.get(..read).filter(|bytes| !bytes.is_empty())
 }
 
 impl State {
-    fn is(&self, mode: Mode) -> bool {
+    fn mode_is(&self, mode: Mode) -> bool {
         self.mode.load(SeqCst) == mode as u8
     }
 }
@@ -253,7 +257,7 @@ impl State {
 mod tests {
     use super::*;
 
-    /// Answers every second byte with two.
+    /// A store that returns what it receives, two bytes at a time.
     async fn store() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

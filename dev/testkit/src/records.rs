@@ -1,4 +1,4 @@
-//! The table of idempotent writes: makes it, reads its records and changes them.
+//! The `DynamoDB` table of idempotent writes, for tests: creates it, reads its records and changes them.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,14 @@ use aws_smithy_http_client::Builder;
 
 use crate::context::TestContext;
 
-/// The attributes that these tests name.
+/// The key.
 const ID: &str = "id";
+/// The attribute with the time to live.
 const EXPIRATION: &str = "expiration";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// A record: its attributes by name, numbers as they are written.
+/// The attributes of a record by name; numbers are in decimal notation.
 pub type Record = BTreeMap<String, String>;
 
 /// The table that `IDEMPOTENCY_TABLE` names.
@@ -43,7 +44,7 @@ impl Records {
         Self { client: Client::from_conf(config.build()), table }
     }
 
-    /// Makes the table as the template does, unless there is one.
+    /// Creates the table as in `template.yaml`, unless it exists.
     pub async fn create_table(&self) -> Result<()> {
         let (client, name) = (&self.client, &self.table);
         let id = AttributeDefinition::builder().attribute_name(ID).attribute_type(ScalarAttributeType::S);
@@ -70,7 +71,7 @@ impl Records {
         Ok(())
     }
 
-    /// Every record.
+    /// All records.
     pub async fn all(&self) -> Result<Vec<Record>> {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await?;
         let text =
@@ -81,12 +82,12 @@ impl Records {
         Ok(scan.items.unwrap_or_default().into_iter().map(record).collect())
     }
 
-    /// Sets an attribute of every record: a text, or with [`Records::set_number`] a number.
+    /// Sets a string attribute of every record.
     pub async fn set_text(&self, name: &str, value: &str) -> Result<()> {
         self.set(name, &AttributeValue::S(value.to_owned())).await
     }
 
-    /// Sets a numeric attribute of every record.
+    /// Sets a number attribute of every record.
     pub async fn set_number(&self, name: &str, value: u64) -> Result<()> {
         self.set(name, &AttributeValue::N(value.to_string())).await
     }
@@ -105,7 +106,7 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes every record, as a table that lost its data.
+    /// Deletes all records, as if the table had lost its data.
     pub async fn delete_all(&self) -> Result<()> {
         for record in self.all().await? {
             let delete = self.client.delete_item().table_name(&self.table);

@@ -1,9 +1,11 @@
-//! `cargo xtask replay`: every recorded event, handed to its function in process and as a process, against the answer
-//! beside it.
+//! `cargo xtask replay` hands every recorded event in `events/` to its function, and compares the answer with the
+//! expected one in the file beside it.
 //!
-//! `case` reads the files and `step` the state that they declare; `fixtures` brings that state about, in a context that
-//! cases use one after another; `values` fills it into the event; `transport` hands the event over, in process, to a
-//! process or to the emulator; `pattern` compares the answer, or `record` writes it down as the expected one.
+//! A `case` consists of the two files, and lists the `step`s that prepare its state, such as users and books.
+//! `fixtures` runs the steps in a test context, which other cases use afterwards. `values` replaces placeholders in the
+//! event by values that the steps yielded, such as tokens. Each `transport` then invokes the function in another way:
+//! in this process, as the built binary, or under AWS's emulator. `pattern` compares the answer, or `record` writes it
+//! as the expected one.
 
 mod case;
 mod fixtures;
@@ -13,46 +15,58 @@ mod step;
 mod transport;
 mod values;
 
-use std::{collections::BTreeMap, sync::Arc, thread, time::Instant};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use serde_json::Value;
-use tokio::{sync::Semaphore, task::JoinSet};
-
-use self::{case::Expectation, fixtures::FixturePool, values::Values};
-pub use self::{
-    case::{Case, cases},
-    transport::Transport,
-};
 use stack::stack::{Lifetime, Stack};
 use stack::{Context as _, Error, Result, settings, signals};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
-/// What can be chosen about a replay.
+use self::case::Expectation;
+use self::fixtures::FixturePool;
+use self::values::Values;
+
+pub use self::case::{Case, cases};
+pub use self::transport::Transport;
+
+/// The options of a replay.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// Part of the names of the cases; all if it is empty.
+    /// Selects the cases whose names contain it; all if it is empty.
     pub pattern: String,
-    /// Whether to write expectations instead of holding answers against them.
+    /// Writes the answers as the expected ones instead of comparing them.
     pub record: bool,
-    /// Whether to go through the Runtime Interface Emulator too.
+    /// Adds [`Transport::Emulator`].
     pub rie: bool,
 }
 
-const BOTH_AND_EMULATOR: [Transport; 3] = [Transport::InProcess, Transport::Process, Transport::Emulator];
+const TRANSPORTS: [Transport; 2] = [Transport::InProcess, Transport::Process];
+const TRANSPORTS_AND_EMULATOR: [Transport; 3] =
+    [Transport::InProcess, Transport::Process, Transport::Emulator];
 
-const TRIES: usize = 3;
+/// How often a case is tried before it fails.
+const ATTEMPTS: usize = 3;
 
-/// What became of one case.
+/// The outcome of one case.
 pub struct Outcome {
     /// `<function>/<case>`.
     pub name: String,
-    /// What the answers have that is not expected, or lack, by the way they took.
+    /// The differences between the answer and the expected one, by transport.
     pub differences: BTreeMap<Transport, Vec<String>>,
-    /// What was answered, for the table: a status, or `error`.
+    /// The answer for the table: a status, `error` or `done`.
     status: String,
+    /// The answers of all transports, with the values that placeholders stood for.
     answers: Vec<(Value, Values)>,
 }
 
-/// Replays, prints a table, and fails if an answer was not the expected one.
+/// Replays the selected cases and prints a table.
+///
+/// # Errors
+/// When an answer differs from the expected one, or a case could not be replayed.
 pub async fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
     let outcomes = if settings::var("BOOKSHELF_STACK_ENV").is_some() {
@@ -75,7 +89,7 @@ pub async fn run(options: &Options) -> Result<()> {
 
 async fn replay(options: &Options, stack: Option<&BTreeMap<String, String>>) -> Result<Vec<Outcome>> {
     let cases = cases()?.into_iter().filter(|case| case.name().contains(&options.pattern));
-    let transports = if options.rie { &BOTH_AND_EMULATOR[..] } else { &BOTH_AND_EMULATOR[..2] };
+    let transports = if options.rie { &TRANSPORTS_AND_EMULATOR[..] } else { &TRANSPORTS };
     let mut outcomes = Vec::new();
     for (case, outcome) in replay_all(cases.collect(), transports, stack).await? {
         if options.record {
@@ -86,13 +100,14 @@ async fn replay(options: &Options, stack: Option<&BTreeMap<String, String>>) -> 
     if outcomes.is_empty() { Err(Error::new("no case has such a name")) } else { Ok(outcomes) }
 }
 
-/// Replays `cases`, each of `transports` in a context of its own; on the running stack, or on the one with these variables.
+/// Replays `cases`, each through all `transports` and each time in another context. They run on the stack with the
+/// variables `stack`, or else on the running one.
 pub async fn replay_all(
     cases: Vec<Case>,
     transports: &'static [Transport],
     stack: Option<&BTreeMap<String, String>>,
 ) -> Result<Vec<(Case, Outcome)>> {
-    // A case waits for servers and processes more than it computes.
+    // More cases than processors, because a case mostly waits for servers and processes.
     let permits = Arc::new(Semaphore::new(4 * thread::available_parallelism().map_or(2, usize::from)));
     let pool = Arc::new(FixturePool::new(stack));
     let mut running = JoinSet::new();
@@ -100,7 +115,7 @@ pub async fn replay_all(
         let (permits, pool) = (permits.clone(), pool.clone());
         running.spawn(async move {
             let _permit = permits.acquire().await.context("wait for a permit")?;
-            let outcome = one(&case, transports, &pool).await;
+            let outcome = replay_case(&case, transports, &pool).await;
             outcome.map(|outcome| (case, outcome))
         });
     }
@@ -115,7 +130,7 @@ pub async fn replay_all(
     Ok(outcomes)
 }
 
-async fn one(case: &Case, transports: &[Transport], pool: &FixturePool) -> Result<Outcome> {
+async fn replay_case(case: &Case, transports: &[Transport], pool: &FixturePool) -> Result<Outcome> {
     let mut outcome = Outcome {
         name: case.name(),
         differences: BTreeMap::new(),
@@ -131,23 +146,23 @@ async fn one(case: &Case, transports: &[Transport], pool: &FixturePool) -> Resul
     Ok(outcome)
 }
 
-/// The answer to a case, and what its placeholders stand for. Where a step fails, or a store is too busy to answer, all
-/// of it once more: on a machine that does ten other things that says nothing about the case.
+/// The answer to a case, with the values of its placeholders. If a step fails or a store is too busy to answer, all of
+/// it is repeated: on a busy machine that is no fault of the function.
 async fn with_retries(case: &Case, transport: Transport, pool: &FixturePool) -> Result<(Value, Values)> {
     let busy = |answer: &Value| answer["statusCode"] == 503 && case.answer()["statusCode"] != 503;
-    for _ in 1..TRIES {
-        match once(case, transport, pool).await {
+    for _ in 1..ATTEMPTS {
+        match attempt(case, transport, pool).await {
             Ok((answer, _)) if busy(&answer) => {}
-            Ok(played) => return Ok(played),
+            Ok(answered) => return Ok(answered),
             Err(_) => {}
         }
     }
-    once(case, transport, pool)
+    attempt(case, transport, pool)
         .await
         .map_err(|error| Error::new(format!("{} ({transport}): {error}", case.name())))
 }
 
-async fn once(case: &Case, transport: Transport, pool: &FixturePool) -> Result<(Value, Values)> {
+async fn attempt(case: &Case, transport: Transport, pool: &FixturePool) -> Result<(Value, Values)> {
     let Expectation { given, variables, .. } = case.expectation();
     let prepared = pool.prepare(given, variables).await?;
     let event = prepared.values.fill(case.event())?;
@@ -155,11 +170,11 @@ async fn once(case: &Case, transport: Transport, pool: &FixturePool) -> Result<(
     let answer = case::readable(function.invoke(&event.to_string()).await);
     drop(function);
     let values = prepared.values.clone();
-    pool.give_back(prepared).await;
+    pool.release(prepared).await;
     Ok((answer, values))
 }
 
-/// What there is to say of an answer in six letters.
+/// An answer in at most six characters.
 fn status_of(answer: &Value) -> String {
     match answer["statusCode"].as_u64() {
         Some(code) => code.to_string(),
@@ -169,7 +184,7 @@ fn status_of(answer: &Value) -> String {
 }
 
 impl Outcome {
-    /// Whether every way led to the expected answer.
+    /// Whether the answer was the expected one through every transport.
     #[must_use]
     pub fn is_as_expected(&self) -> bool {
         self.differences.values().all(Vec::is_empty)

@@ -16,7 +16,8 @@ const LARGE_QUOTA: &str = "10000/1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_violation_of_the_description() {
-    let stack = Stack::start("e2e-stack", Lifetime::Temporary).await.unwrap();
+    let mut stack = Stack::start("e2e-stack", Lifetime::Temporary).await.unwrap();
+    stack.seed().await.unwrap();
     let mut variables: BTreeMap<String, String> = stack.env().clone();
     for quota in ["DEFAULT", "LOGIN", "REGISTER", "PASSWORD", "PING", "LOGIN_SIM"] {
         variables.insert(format!("RATE_LIMIT_{quota}"), LARGE_QUOTA.to_owned());

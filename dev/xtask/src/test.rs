@@ -65,15 +65,16 @@ async fn run_program(
     report: &mut Report,
 ) -> Result<()> {
     // A test waits more than it computes. Of whole APIs two at a time are enough for a machine.
-    let threads = if target.name == END_TO_END { 2 } else { 4 * cores() };
+    let threads = if target.name == END_TO_END { 2 } else { 2 * cores() };
     let launch = Launch::new(&target.name, file)
         .args([format!("--test-threads={threads}")])
         .args(&options.filters)
         .args(&options.args)
         .dir(folder_of(target.src_path.as_ref())?);
-    let launch = match target.name == END_TO_END {
-        true => launch,
-        false => launch.envs(stack.env()).env("BOOKSHELF_STACK_ENV", stack.env_file()),
+    let launch = if target.name == END_TO_END {
+        launch
+    } else {
+        launch.envs(stack.env()).env("BOOKSHELF_STACK_ENV", stack.env_file())
     };
     report.begin(&target.name);
     let (mut process, mut lines) = Process::read(&launch).await?;

@@ -1,33 +1,24 @@
 //! The SQL of books: each operation is one statement. A write that was committed invalidates the cached pages of lists
 //! before it is answered.
 
+mod handle;
 mod pages;
 mod pending_invalidation;
+mod row;
 mod select;
 
-use std::sync::Arc;
-
-use shared::cache::Cache;
 use shared::stores::idempotent_write::{self, IdempotencyToken, WriteOutcome};
-use shared::stores::postgres::{Error, Parameter, Postgres};
-use tokio::sync::OnceCell;
-use tokio_postgres::Row;
+use shared::stores::postgres::{Error, Parameter};
 use tokio_postgres::types::Type;
 
 use crate::book::{
-    Author, Book, BookUpdate, Description, ExpectedVersions, NewBook, StoredBook, Title, Version, Year,
+    Author, BookUpdate, Description, ExpectedVersions, NewBook, StoredBook, Title, Version, Year,
 };
-use crate::cursor::Key;
 
+use row::stored_book;
+
+pub(crate) use handle::Store;
 pub(crate) use pages::PageError;
-
-/// Stores books in Postgres, and pages of them in the cache.
-#[derive(Clone)]
-pub(crate) struct Store {
-    postgres: Postgres,
-    cache: Cache,
-    cursor_key: Arc<OnceCell<Key>>,
-}
 
 /// The result of a write on the condition that the book is in a certain version.
 #[derive(Debug)]
@@ -55,10 +46,6 @@ impl<T> Conditional<T> {
 }
 
 impl Store {
-    pub(crate) fn new(postgres: Postgres, cache: Cache) -> Self {
-        Self { postgres, cache, cursor_key: Arc::default() }
-    }
-
     /// The book with this id.
     pub(crate) async fn find(&self, id: i64) -> Result<Option<StoredBook>, Error> {
         const SQL: &str = "select id, title, author, year, description, version from books where id = $1";
@@ -163,22 +150,6 @@ impl Store {
         }
         Ok(Conditional::not_done(rows[0].get(1), expected))
     }
-}
-
-/// Reads the columns `id, title, author, year, description`, the first of them at `first`.
-fn book_at(row: &Row, first: usize) -> Book {
-    Book {
-        id: row.get(first),
-        title: row.get(first + 1),
-        author: row.get(first + 2),
-        year: row.get(first + 3),
-        description: row.get(first + 4),
-    }
-}
-
-/// Reads the columns `id, title, author, year, description, version`.
-fn stored_book(row: &Row) -> StoredBook {
-    StoredBook { book: book_at(row, 0), version: Version(row.get(5)) }
 }
 
 /// The versions for a statement to compare with; `None` where any will do.

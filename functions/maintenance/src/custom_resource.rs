@@ -7,13 +7,15 @@ mod response;
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use self::response::{Response, Status};
 use crate::Error;
 use crate::task::{Report, Task};
+
+pub use self::response::CustomResourceReport;
 
 /// The part of the time that Lambda gives which is reserved for sending the response.
 const TIME_TO_RESPOND: Duration = Duration::from_secs(10);
@@ -52,13 +54,6 @@ enum Properties {
         #[serde(rename = "SecretArn")]
         secret_arn: String,
     },
-}
-
-/// The response that `CloudFormation` got.
-#[derive(Debug, Serialize)]
-pub struct CustomResourceReport {
-    status: Status,
-    reason: Option<String>,
 }
 
 impl CustomResourceRequest {

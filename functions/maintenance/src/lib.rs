@@ -5,6 +5,7 @@
 
 mod connection;
 mod custom_resource;
+mod error;
 mod event;
 mod keys;
 mod migrate;
@@ -18,7 +19,6 @@ use lambda_runtime::{Context, LambdaEvent};
 use secrets::SecretsClient;
 use serde_json::value::RawValue;
 use shared::config::{self, Env};
-use shared::lambda::ReportedError;
 use shared::stores::postgres::ConnectionSettings;
 use shared::telemetry::SECURITY;
 
@@ -26,6 +26,7 @@ use event::Event;
 
 pub use connection::connect;
 pub use custom_resource::CustomResourceReport;
+pub use error::Error;
 pub use keys::Keys;
 pub use migrate::{Migration, migrate};
 pub use purge::Purge;
@@ -34,47 +35,6 @@ pub use task::{Report, Task};
 
 /// The binary's name.
 pub const NAME: &str = "maintenance";
-
-/// Why a task was not done. Holds no secret.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The event asks for no task that exists.
-    #[error("this is no task: {0}")]
-    UnknownTask(#[from] serde_json::Error),
-    /// The database can't be reached, or refused.
-    #[error("postgres: {0}")]
-    Postgres(#[from] tokio_postgres::Error),
-    /// The database neither accepted nor refused a connection in time.
-    #[error("postgres: no answer in time")]
-    ConnectTimeout,
-    /// A migration failed; those before it stand.
-    #[error("migration: {0}")]
-    Migration(#[from] refinery::Error),
-    /// Nobody has this name.
-    #[error("there is no such user")]
-    UnknownUser,
-    /// Secrets Manager refused.
-    #[error("the secret: {0}")]
-    Secret(#[from] secrets::Error),
-    /// The secret's value was not written by this function.
-    #[error(
-        "the secret's value was not written by this function, which can not tell the public key that belongs to it"
-    )]
-    ForeignSecret,
-    /// The properties of a custom resource name no task that a deployment may ask for.
-    #[error("the properties must be Task: migrate, or Task: keys and SecretArn")]
-    InvalidProperties,
-    /// The task took so long that there was only time left to report it.
-    #[error("the task was not done in time")]
-    DeadlineExceeded,
-    /// `CloudFormation` waits for a response that could not be delivered.
-    #[error("CloudFormation was not answered: {0}")]
-    ResponseUndelivered(&'static str),
-}
-
-impl ReportedError for Error {
-    const TYPE: &'static str = "maintenance::Error";
-}
 
 /// The function's state: where the database and the secrets are. Each task opens a connection of its own, because
 /// tasks are rare and take locks that a shared connection must not hold.
@@ -85,7 +45,8 @@ pub struct App {
 }
 
 impl App {
-    /// Reads how to reach the database and Secrets Manager: see [`ConnectionSettings::from_env`] and [`SecretsClient::from_env`].
+    /// Reads how to reach the database and Secrets Manager: see [`ConnectionSettings::from_env`] and
+    /// [`SecretsClient::from_env`].
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         Ok(Self {
             database: ConnectionSettings::from_env(env)?,

@@ -20,9 +20,9 @@ use shared::identity::tokens::Verifier;
 use shared::stores::idempotent_write::IdempotencyToken;
 use shared::stores::postgres::Postgres;
 
-use crate::Idempotency;
 use crate::key::{HEADER, Key};
 use crate::record::{RecordState, StoredResponse, marked_as_replayed};
+use crate::state::Idempotency;
 use crate::table::{Claim, ClaimRequest, Ownership};
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;

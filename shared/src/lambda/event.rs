@@ -46,6 +46,9 @@ const QUERY: &AsciiSet = &SEGMENT
     .remove(b',')
     .remove(b';');
 
+/// A path that no function serves. A refused path is replaced by it, and so gets the router's 404.
+const UNSERVED: &str = "/-";
+
 /// The event is not from API Gateway or a Function URL.
 #[derive(Debug, thiserror::Error)]
 #[error("this is not an event of API Gateway or a Function URL, or a broken one")]
@@ -102,7 +105,7 @@ fn guard_v2(event: &mut ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> 
     remove_host(&mut event.headers);
     let outcome = path.as_ref().and(query.as_ref()).map(drop).map_err(Error::clone).and(body);
     // A refused event keeps its path, if that is sound: it is counted, and answered in the form of that route.
-    event.raw_path = path.ok();
+    event.raw_path = Some(path.unwrap_or_else(|_| UNSERVED.to_owned()));
     event.raw_query_string = query.ok();
     if outcome.is_err() {
         event.body = None;
@@ -127,7 +130,7 @@ fn guard_v1(event: &mut ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> R
     remove_host(&mut event.headers);
     remove_host(&mut event.multi_value_headers);
     let outcome = path.as_ref().map(drop).map_err(Error::clone).and(query).and(body);
-    event.path = path.ok();
+    event.path = Some(path.unwrap_or_else(|_| UNSERVED.to_owned()));
     if outcome.is_err() {
         event.body = None;
         event.query_string_parameters = QueryMap::default();

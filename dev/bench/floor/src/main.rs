@@ -1,4 +1,4 @@
-//! The floor of `cargo xtask bench`: the least that a Lambda function in Rust can do over HTTP.
+//! The lower bound for `cargo xtask bench`: a Lambda function that answers every HTTP request with the same text.
 
 use lambda_http::{Body, Error, Request, Response, service_fn};
 

@@ -1,1 +1,1 @@
-"""The routers, one a file."""
+"""The routers, one in each file."""

@@ -21,8 +21,8 @@ def issue(user: UserORM, db: Session) -> Token:
 
 
 @router.post("/register", response_model=User, status_code=status.HTTP_201_CREATED)
-async def register(person: UserCreate, db: Session):
-    user = UserORM(username=person.username, hashed_password=await hash_password(person.password))
+async def register(new_user: UserCreate, db: Session):
+    user = UserORM(username=new_user.username, hashed_password=await hash_password(new_user.password))
     db.add(user)
     try:
         await db.commit()

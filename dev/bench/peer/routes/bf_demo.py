@@ -1,4 +1,4 @@
-"""A playground for the brute-force protection; the one right password is `letmein`."""
+"""Demonstrates the brute-force protection; the correct password is `letmein`."""
 
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel

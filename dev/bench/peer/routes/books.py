@@ -1,4 +1,4 @@
-"""Books: list, read, create, change, delete."""
+"""Books: list, read, create, update, delete."""
 
 from typing import Annotated
 
@@ -83,8 +83,8 @@ async def get_book(book: Existing):
 
 
 @router.post("", response_model=Book, status_code=status.HTTP_201_CREATED)
-async def create_book(draft: BookCreate, db: Session, _: CurrentUser):
-    book = BookORM(**draft.model_dump())
+async def create_book(new_book: BookCreate, db: Session, _: CurrentUser):
+    book = BookORM(**new_book.model_dump())
     db.add(book)
     await db.commit()
     await bump_cache_version()
@@ -92,8 +92,8 @@ async def create_book(draft: BookCreate, db: Session, _: CurrentUser):
 
 
 @router.put("/{book_id}", response_model=Book)
-async def update_book(patch: BookUpdate, db: Session, _: CurrentUser, book: Existing):
-    for name, value in patch.model_dump(exclude_unset=True).items():
+async def update_book(update: BookUpdate, db: Session, _: CurrentUser, book: Existing):
+    for name, value in update.model_dump(exclude_unset=True).items():
         setattr(book, name, value)
     await db.commit()
     await bump_cache_version()

@@ -1,4 +1,4 @@
-"""A playground for the rate limiter."""
+"""Demonstrates the rate limiter."""
 
 from fastapi import APIRouter, Depends
 

@@ -1,14 +1,12 @@
-//! What the measured work would cost on Lambda, for us and for the peer.
+//! The section about costs: what the measured requests would cost on Lambda.
 
 use std::fmt::Write as _;
 
-use crate::{
-    cost::{PRICES, Work, gigabyte_seconds},
-    plot::{Plot, short},
-    results::Results,
-};
+use crate::cost::{PRICES, Work, gigabyte_seconds};
+use crate::plot::{Plot, short};
+use crate::results::Results;
 
-/// What is billed: its name, its group and scenario, and its share in a mixed month.
+/// The mix of requests of an average month: the label, the group, the scenario and the share.
 const MIX: [(&str, &str, &str, f64); 5] = [
     ("cached list", "books", "cached list", 0.70),
     ("uncached list", "books", "uncached list", 0.10),
@@ -17,7 +15,7 @@ const MIX: [(&str, &str, &str, f64); 5] = [
     ("refresh", "auth", "refresh", 0.01),
 ];
 
-/// Requests a second at which environments are counted.
+/// The rates, in requests per second, for which the number of environments is calculated.
 const RATES: [f64; 4] = [10.0, 100.0, 1000.0, 10_000.0];
 
 /// Memory sizes in MB.
@@ -26,37 +24,35 @@ const MEMORY: [f64; 5] = [128.0, 256.0, 512.0, 1024.0, 1769.0];
 /// Millions of requests a month.
 const TRAFFIC: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
 
-/// What one request of `who` is, where wall and processor were both measured.
-fn work(results: &Results, group: &str, name: &str, who: &str) -> Option<Work> {
-    let series = results.series(group, name, who)?;
+/// The time and CPU time of one request to `subject`; `None` unless both were measured.
+fn work(results: &Results, group: &str, name: &str, subject: &str) -> Option<Work> {
+    let series = results.series(group, name, subject)?;
     Some(Work { wall: series.summary()?.median, cpu: series.cpu_summary()?.median })
 }
 
-/// For each size of the table of books, uncached.
-fn sizes(results: &Results) -> Vec<String> {
-    let figures = results.figures.iter().filter(|figure| figure.group == "large");
-    figures
-        .filter(|figure| figure.name.starts_with("first page of "))
-        .map(|figure| figure.name.clone())
-        .collect()
+/// The scenarios that read the first page uncached, one for each number of books.
+fn first_pages(results: &Results) -> Vec<String> {
+    let large = results.comparisons.iter().filter(|comparison| comparison.group == "large");
+    let names = large.map(|comparison| comparison.name.clone());
+    names.filter(|name| name.starts_with("first page of ")).collect()
 }
 
-/// Dollars for a million requests of the mix.
-fn mixed(results: &Results, who: &str, memory: f64) -> Option<f64> {
+/// The cost of a million requests of the mix in dollars.
+fn mixed(results: &Results, subject: &str, memory: f64) -> Option<f64> {
     let parts = MIX.iter().map(|(_, group, name, share)| {
-        Some(share * work(results, group, name, who)?.dollars_per_million(memory))
+        Some(share * work(results, group, name, subject)?.dollars_per_million(memory))
     });
     parts.sum()
 }
 
-/// The section of the report; empty where nothing that is billed was measured.
+/// The section of the report; empty if no request was measured for both sides.
 pub(super) fn markdown(results: &Results, memory: f64) -> String {
     let mut rows = String::new();
-    let lists = sizes(results);
-    let named = MIX.iter().map(|(label, group, name, _)| (*label, *group, *name));
-    let logins = [("login", "auth", "login"), ("ping", "ping", "ping, admitted")];
+    let lists = first_pages(results);
+    let mix = MIX.iter().map(|(label, group, name, _)| (*label, *group, *name));
+    let others = [("login", "auth", "login"), ("ping", "ping", "ping, admitted")];
     let large = lists.iter().map(|name| (name.as_str(), "large", name.as_str()));
-    for (label, group, name) in named.chain(logins).chain(large) {
+    for (label, group, name) in mix.chain(others).chain(large) {
         let both = work(results, group, name, "us").zip(work(results, group, name, "peer"));
         let Some((us, peer)) = both else { continue };
         let [ours, theirs] = [us, peer].map(|work| work.dollars_per_million(memory));
@@ -74,8 +70,8 @@ pub(super) fn markdown(results: &Results, memory: f64) -> String {
         return String::new();
     }
     let mut text = format!(
-        "\n### The bill\n\nLambda alone, {}, list prices of {}: ${:.10} for a GB-second, ${:.2} for a million invocations; \
-         {memory} MB, which come with {:.0} % of a processor.\n\n\
+        "\n### The bill\n\nLambda alone, {}, list prices of {}: ${:.10} for a GB-second, ${:.2} for a million \
+         invocations; {memory} MB, which come with {:.0} % of a processor.\n\n\
          | a million of | us, ms | peer, ms | us | peer | peer / us |\n|---|---|---|---|---|---|\n{rows}",
         PRICES.region,
         PRICES.as_of,
@@ -90,10 +86,10 @@ pub(super) fn markdown(results: &Results, memory: f64) -> String {
     text
 }
 
-/// Starts come on top. Lambda gives a function a whole processor while it starts, so nothing is stretched.
+/// The cost of cold starts. Lambda gives a function a whole processor while it starts, so the measured time counts.
 fn starts(results: &Results, memory: f64) -> String {
-    let start = |who| {
-        let wall = results.series("cold", "cached list", who)?.summary()?.median;
+    let start = |subject| {
+        let wall = results.series("cold", "cached list", subject)?.summary()?.median;
         Some(1e6 * gigabyte_seconds((wall / 1000.0).ceil(), memory) * PRICES.gb_second)
     };
     let both = start("us").zip(start("peer"));
@@ -135,20 +131,20 @@ fn by_traffic(results: &Results, memory: f64) -> String {
     )
 }
 
-/// Each environment keeps one connection to Postgres once it has asked it anything, whatever it does.
+/// The number of busy environments. Each has one connection to Postgres after its first query.
 fn environments(results: &Results, memory: f64) -> String {
     let mut rows = String::new();
-    let lists = sizes(results);
+    let lists = first_pages(results);
     let uncached = ("uncached list", "books", "uncached list");
     let grown = lists.last().map(|name| (name.as_str(), "large", name.as_str()));
     for (label, group, name) in
         [Some(("cached list", "books", "cached list")), Some(uncached), grown].into_iter().flatten()
     {
-        for who in ["us", "peer"] {
-            let Some(work) = work(results, group, name, who) else { continue };
+        for subject in ["us", "peer"] {
+            let Some(work) = work(results, group, name, subject) else { continue };
             let cells =
                 RATES.map(|rate| format!("{:.0} |", work.environments(memory, rate).ceil())).join(" ");
-            let _ = writeln!(rows, "| {label} | {who} | {cells}");
+            let _ = writeln!(rows, "| {label} | {subject} | {cells}");
         }
     }
     let head = RATES.map(|rate| format!(" {rate}/s |")).concat();
@@ -158,17 +154,17 @@ fn environments(results: &Results, memory: f64) -> String {
     )
 }
 
-/// Cost by scenario and by memory.
+/// The chart of costs by scenario and by memory.
 pub(super) fn plot(results: &Results, memory: f64) -> Plot {
     let sides = |of: &dyn Fn(&str) -> Option<f64>| -> Vec<(&'static str, f64)> {
-        ["us", "peer"].into_iter().filter_map(|who| Some((who, of(who)?))).collect()
+        ["us", "peer"].into_iter().filter_map(|subject| Some((subject, of(subject)?))).collect()
     };
     let scenarios = MIX.iter().map(|(label, group, name, _)| {
-        let of = |who: &str| Some(work(results, group, name, who)?.dollars_per_million(memory));
+        let of = |subject: &str| Some(work(results, group, name, subject)?.dollars_per_million(memory));
         (format!("{label}, {memory} MB"), sides(&of))
     });
     let mixes = MEMORY.iter().map(|memory| {
-        let of = |who: &str| mixed(results, who, *memory);
+        let of = |subject: &str| mixed(results, subject, *memory);
         (format!("the mix, {memory} MB"), sides(&of))
     });
     let rows = scenarios.chain(mixes).filter(|(_, bars)| !bars.is_empty()).collect();
@@ -184,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shares_of_the_mix_are_a_whole() {
+    fn the_shares_of_the_mix_add_up_to_one() {
         let whole: f64 = MIX.iter().map(|(_, _, _, share)| share).sum();
         assert!((whole - 1.0).abs() < 1e-9);
     }

@@ -1,42 +1,41 @@
-//! The same over HTTP, through cargo-lambda's local gateway: what a developer sees.
+//! Requests over HTTP through the local gateway of cargo-lambda, as during development.
 //!
-//! Without the peer: awslambdaric 4.2.2 dies of a segmentation fault when cargo-lambda 1.9.2 hands it an event.
+//! The peer is not measured: awslambdaric 4.2.2 ends with a segmentation fault at an event from cargo-lambda 1.9.2.
 
-use std::{
-    cell::RefCell,
-    io::BufReader,
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use std::cell::RefCell;
+use std::io::BufReader;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use tokio::{task::block_in_place, time::sleep};
+use stack::process::Process;
+use stack::tools::Tools;
+use stack::{Context as _, Error, Result, ports, workspace};
+use tokio::task::block_in_place;
+use tokio::time::sleep;
 
-use crate::{
-    Results,
-    contest::{Effort, Probe, Sample},
-    driver::Program,
-    event::Request,
-    fixture::{BOOKS, Fixture},
-    http1::{self, Message},
-};
-use stack::{Context as _, Error, Result, ports, process::Process, tools::Tools, workspace};
+use crate::comparison::{Budget, Routine, Sample};
+use crate::driver::Program;
+use crate::event::Request;
+use crate::fixture::{BOOKS, Fixture};
+use crate::http1::{self, Message};
+use crate::results::Results;
 
 const GROUP: &str = "http";
 
-/// How long the gateway and what is behind it may take to answer for the first time.
-const START: Duration = Duration::from_secs(30);
+/// The longest time until the gateway and the functions answer.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(fixture: &Fixture, effort: Effort, results: &mut Results) -> Result<()> {
+pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results) -> Result<()> {
     let port = ports::free()?;
     let gateway = Tools::new()?.cargo_lambda().await?.launch("cargo-lambda");
     let gateway = gateway.args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1"]);
     let gateway = gateway.args(["--invoke-port".to_owned(), port.to_string()]).env("RUST_LOG", "error");
     let log = fixture.dir.join("logs/cargo-lambda.log");
     let _gateway = Process::spawn(&gateway.dir(workspace::root()?).log(log)).await?;
-    reachable(port).await?;
+    until_listening(port).await?;
     let start = |program: Program| {
-        let place = format!("http://127.0.0.1:{port}/.rt/{}", program.name);
-        program.start_behind(&place)
+        let address = format!("http://127.0.0.1:{port}/.rt/{}", program.name);
+        program.start_with_runtime_api(&address)
     };
     let _functions = [
         start(fixture.floor())?,
@@ -51,17 +50,17 @@ pub(super) async fn run(fixture: &Fixture, effort: Effort, results: &mut Results
         ("item", "books", "/books/4711"),
         ("ping", "rl-demo", "/rl-demo/ping"),
     ] {
-        let contestants =
+        let subjects =
             vec![("floor", calling(port, "floor", target)?), ("us", calling(port, function, target)?)];
-        results.add(effort.few(300).run(GROUP, name, contestants).await?);
+        results.add(budget.for_slow(300).compare(GROUP, name, subjects).await?);
     }
     Ok(())
 }
 
-async fn reachable(port: u16) -> Result<()> {
+async fn until_listening(port: u16) -> Result<()> {
     let began = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        if began.elapsed() > START {
+        if began.elapsed() > START_TIMEOUT {
             return Err(Error::new("cargo-lambda does not listen; see target/bench/logs/cargo-lambda.log"));
         }
         sleep(Duration::from_millis(50)).await;
@@ -69,11 +68,11 @@ async fn reachable(port: u16) -> Result<()> {
     Ok(())
 }
 
-/// A function is known to the gateway once it has asked for an event.
-async fn until_ready(mut probe: Probe<'_>) -> Result<()> {
+/// Waits until requests succeed: the gateway knows a function once it has asked for an event.
+async fn until_ready(mut routine: Routine<'_>) -> Result<()> {
     let began = Instant::now();
-    while let Err(error) = block_in_place(&mut probe) {
-        if began.elapsed() > START {
+    while let Err(error) = block_in_place(&mut routine) {
+        if began.elapsed() > START_TIMEOUT {
             return Err(error);
         }
         sleep(Duration::from_millis(100)).await;
@@ -81,11 +80,11 @@ async fn until_ready(mut probe: Probe<'_>) -> Result<()> {
     Ok(())
 }
 
-/// One request after another on one connection.
-fn calling<'a>(port: u16, function: &str, target: &str) -> Result<Probe<'a>> {
+/// Sends the same request each time, on one connection.
+fn calling<'a>(port: u16, function: &str, target: &str) -> Result<Routine<'a>> {
     let stream = TcpStream::connect(("127.0.0.1", port)).context("reach cargo-lambda")?;
     stream.set_nodelay(true).context("set up a connection")?;
-    stream.set_read_timeout(Some(START)).context("set up a connection")?;
+    stream.set_read_timeout(Some(START_TIMEOUT)).context("set up a connection")?;
     let answers = RefCell::new(BufReader::new(stream.try_clone().context("share a connection")?));
     let request = Request::get(format!("/lambda-url/{function}{target}"));
     let start = format!("{} {} HTTP/1.1", request.method, request.target);
@@ -99,7 +98,7 @@ fn calling<'a>(port: u16, function: &str, target: &str) -> Result<Probe<'a>> {
             Some(Message { start, body }) => {
                 Err(Error::new(format!("{start}: {}", String::from_utf8_lossy(&body))))
             }
-            None => Err(Error::new("cargo-lambda has hung up")),
+            None => Err(Error::new("cargo-lambda has closed the connection")),
         }
     }))
 }

@@ -1,45 +1,46 @@
-//! The limiter by itself.
+//! The rate limiter by itself: a request that is admitted, and one that is refused.
 
-use super::{asked::commands_of, bare, invoking};
-use crate::{
-    Results,
-    contest::Effort,
-    event::Request,
-    fixture::{BOOKS, Fixture},
-};
 use stack::Result;
+
+use super::captured::captured_commands;
+use super::routines::{invoking, primitive};
+use crate::comparison::Budget;
+use crate::event::Request;
+use crate::fixture::{BOOKS, Fixture};
+use crate::results::Results;
 
 const GROUP: &str = "ping";
 
-pub(super) async fn run(fixture: &Fixture, effort: Effort, results: &mut Results) -> Result<()> {
+pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results) -> Result<()> {
     let ping = Request::get("/rl-demo/ping");
     let floor = fixture.floor().start()?;
     let ours = fixture.function("rl-demo", BOOKS)?;
     let (demo, peer) = (ours.start()?, fixture.peer(BOOKS).start()?);
-    let commands = commands_of(fixture, &ours, &ping).await?;
-    let contestants = vec![
+    let commands = captured_commands(fixture, &ours, &ping).await?;
+    let subjects = vec![
         ("floor", invoking(&floor, ping.clone(), 200)),
-        ("ping", bare(|| fixture.bare.ping(fixture.redis()))),
-        ("commands", bare(|| fixture.bare.commands(fixture.redis(), &commands))),
+        ("ping", primitive(|| fixture.primitives.ping(fixture.redis()))),
+        ("commands", primitive(|| fixture.primitives.commands(fixture.redis(), &commands))),
         ("us", invoking(&demo, ping.clone(), 200)),
         ("peer", invoking(&peer, ping.clone(), 200)),
     ];
-    results.add(effort.run(GROUP, "ping, admitted", contestants).await?);
-    // One a day, and it is taken before the contest begins.
-    let closed = ours.with("RATE_LIMIT_PING", "1/86400").with("REDIS_KEY_PREFIX", "bench:closed:").start()?;
-    let closed_peer = fixture.peer(BOOKS).with("RATE_LIMIT_PING", "1/86400");
-    let closed_peer = closed_peer.with("REDIS_KEY_PREFIX", "peer:closed:").start()?;
-    for subject in [&closed, &closed_peer] {
-        subject.invoke(&ping)?;
+    results.add(budget.compare(GROUP, "ping, admitted", subjects).await?);
+    // A quota of one request a day, which is used up before the measurement.
+    let refusing =
+        ours.with("RATE_LIMIT_PING", "1/86400").with("REDIS_KEY_PREFIX", "bench:closed:").start()?;
+    let refusing_peer = fixture.peer(BOOKS).with("RATE_LIMIT_PING", "1/86400");
+    let refusing_peer = refusing_peer.with("REDIS_KEY_PREFIX", "peer:closed:").start()?;
+    for running in [&refusing, &refusing_peer] {
+        running.invoke(&ping)?;
     }
-    let contestants = vec![
+    let subjects = vec![
         ("floor", invoking(&floor, ping.clone(), 200)),
-        ("us", invoking(&closed, ping.clone(), 429)),
-        ("peer", invoking(&closed_peer, ping, 429)),
+        ("us", invoking(&refusing, ping.clone(), 429)),
+        ("peer", invoking(&refusing_peer, ping, 429)),
     ];
-    results.add(effort.run(GROUP, "ping, refused", contestants).await?);
-    for (who, subject) in [("us", &demo), ("peer", &peer)] {
-        results.note_memory(GROUP, who, subject);
+    results.add(budget.compare(GROUP, "ping, refused", subjects).await?);
+    for (subject, running) in [("us", &demo), ("peer", &peer)] {
+        results.add_peak_memory(GROUP, subject, running);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Failure;
+use super::failure::Failure;
 use crate::{Error, Result, http, launch::Launch, ports, process::Process, tools::Tools, workspace};
 
 /// How long the emulator may take to listen.

@@ -23,7 +23,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::{Result, error::Context};
 
 /// How long a function may take: what an API Gateway waits for.

@@ -73,7 +73,13 @@ impl Functions {
         for launch in launches {
             let process = self.spawn(&launch).await?;
             self.running.push((launch, process));
-            self.until_ready(self.running.len() - 1).await?;
+            if self.running.len() == 1 {
+                // The functions would end at once without the emulator.
+                self.until_ready(0).await?;
+            }
+        }
+        for nth in 1..self.running.len() {
+            self.until_ready(nth).await?;
         }
         self.log.show(true);
         Ok(())

@@ -1,6 +1,7 @@
 //! The functions' log: as it is in a file, and on the terminal in the form in which it is read there.
 
 use std::{
+    fmt::Write as _,
     fs::File,
     io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
@@ -127,13 +128,14 @@ fn request(entry: &Value) -> String {
 /// The other fields, as `name=value`.
 fn fields(entry: &Value) -> String {
     const SHOWN_OTHERWISE: [&str; 5] = ["timestamp", "level", "message", "target", "span"];
-    let fields = entry.as_object().into_iter().flatten();
-    let fields = fields.filter(|(name, _)| !SHOWN_OTHERWISE.contains(&name.as_str()));
-    fields
-        .map(|(name, value)| {
-            format!(" {name}={}", value.as_str().map_or_else(|| value.to_string(), Into::into))
-        })
-        .collect()
+    let mut text = String::new();
+    for (name, value) in entry.as_object().into_iter().flatten() {
+        if !SHOWN_OTHERWISE.contains(&name.as_str()) {
+            let value = value.as_str().map_or_else(|| value.to_string(), Into::into);
+            let _ = write!(text, " {name}={value}");
+        }
+    }
+    text
 }
 
 #[cfg(test)]

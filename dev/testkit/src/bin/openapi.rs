@@ -1,4 +1,4 @@
-//! Writes `openapi.json` anew from the attributes on the handlers: `cargo xtask openapi`.
+//! `cargo xtask openapi`: generates `openapi.json` from the attributes on the handlers.
 
 use std::fs;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Replays the recorded events of `events/`: `cargo xtask replay`.
+//! `cargo xtask replay`: replays the recorded events in `events/`.
 
 use std::process::ExitCode;
 
@@ -9,12 +9,12 @@ use testkit::replay;
 #[derive(Parser)]
 #[command(name = "cargo xtask replay", bin_name = "cargo xtask replay")]
 struct Cli {
-    /// Only cases whose name, as in `books/create_book`, holds this.
+    /// Only cases whose name contains this; a name is like `books/create_book`.
     pattern: Option<String>,
-    /// Write what is answered as what is expected, but for what the patterns there already stand for.
+    /// Write the answers as the expected ones. Patterns that match an answer stay.
     #[arg(long)]
     record: bool,
-    /// Also through AWS's Runtime Interface Emulator.
+    /// Also invoke the binaries through AWS's Runtime Interface Emulator.
     #[arg(long)]
     rie: bool,
 }

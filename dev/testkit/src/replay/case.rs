@@ -1,10 +1,10 @@
-//! A case: an event as AWS sends it, and beside it what the function answers, in which state.
+//! A case: an event as AWS sends it, and the answer that is expected in a given state.
+//!
+//! The event is in `events/<function>/<case>.json` and the expectation in `<case>.expected.json` beside it.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,30 +13,31 @@ use stack::{Context as _, Result, workspace};
 
 use super::step::Step;
 
-/// How the file with the expectation ends; the rest of its name is that of the event.
+/// The ending of the name of the expectation; the event has the same name with the ending `.json`.
 const EXPECTED: &str = ".expected.json";
 
-/// Two files of `events/<function>/`.
+/// An event and its expectation.
 #[derive(Debug)]
 pub struct Case {
     function: String,
     name: String,
+    /// The file of the expectation.
     file: PathBuf,
     event: Value,
     expectation: Expectation,
 }
 
-/// What `<case>.expected.json` holds.
+/// The content of `<case>.expected.json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expectation {
-    /// What was done before, in order.
+    /// The steps that prepare the state, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) given: Vec<Step>,
-    /// Variables that differ from those of the stack.
+    /// Variables of the function that differ from those of the stack.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) variables: BTreeMap<String, String>,
-    /// What is handed back to Lambda, with patterns for what differs from time to time.
+    /// The answer to Lambda, with patterns in place of values that differ from time to time.
     pub(super) answer: Value,
 }
 
@@ -52,12 +53,12 @@ pub fn cases() -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Where the cases are.
+/// The folder of all cases.
 pub(super) fn folder() -> Result<PathBuf> {
     Ok(workspace::root()?.join("events"))
 }
 
-/// The answer to an event as expectations have it: a body that is JSON as that, a runtime error as Lambda shows it.
+/// The answer in the form of expectations: with a JSON body parsed, or a runtime error as Lambda shows it.
 pub(super) fn readable(answer: Result<Value, Failure>) -> Value {
     match answer {
         Err(Failure { error_type, error_message }) => {
@@ -81,7 +82,7 @@ impl Case {
             function: part(file.parent().and_then(Path::file_name)),
             name: part(file.file_stem()),
             event: read(file)?,
-            // A case that is to be recorded has none yet.
+            // A case that has not been recorded has no expectation yet.
             expectation: if expected.exists() { read(&expected)? } else { Expectation::default() },
             file: expected,
         })
@@ -93,7 +94,7 @@ impl Case {
         format!("{}/{}", self.function, self.name)
     }
 
-    /// The function that answers it.
+    /// The name of its function.
     #[must_use]
     pub fn function(&self) -> &str {
         &self.function
@@ -105,7 +106,7 @@ impl Case {
         &self.event
     }
 
-    /// The answer, with its patterns; `null` if none is recorded.
+    /// The expected answer, with its patterns; `null` if none is recorded.
     #[must_use]
     pub fn answer(&self) -> &Value {
         &self.expectation.answer
@@ -115,7 +116,7 @@ impl Case {
         &self.expectation
     }
 
-    /// Writes the expectation anew, with this answer.
+    /// Writes the expectation with this answer.
     pub(super) fn expect(&self, answer: Value) -> Result<()> {
         let expectation = Expectation { answer, ..self.expectation.clone() };
         let writing = || format!("write {}", self.file.display());

@@ -1,53 +1,60 @@
-//! The state that a case needs, brought about as a caller would: through the functions themselves.
+//! Prepares the state of a case by requests to the functions, as their callers would.
+//!
+//! Creating a database and signing up users is slow, so both are reused. A context serves one case after another and
+//! is cleared in between. The users with whom a case begins are signed up once for all cases that begin with the
+//! same ones; a snapshot of their rows is then restored for each.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, OnceCell};
-
 use stack::{Context as _, Error, Result};
+use tokio::sync::{Mutex, OnceCell};
 
 use super::case;
 use super::step::{Book, Send, Sql, Step, User};
+use super::transport::start_in_process;
 use super::values::Values;
-use crate::{Client, DatabaseSnapshot, Invoke, Response, TestContext, functions};
+use crate::{Client, DatabaseSnapshot, Invoke as _, Response, TestContext};
 
-/// The password of everybody.
+/// The password of every user.
 const PASSWORD: &str = "correct horse battery staple";
 
-/// Where they all sign in from; the events come from elsewhere.
+/// The address that the set-up sends requests from. It differs from that of the events, whose quotas must be unused.
 const NETWORK: &str = "198.51.100.1";
 
-/// Users that cases begin with, as rows of the database: a sign-up takes two password hashes, putting rows back none.
+/// Users who are signed up: the rows of the database, and the values that the steps yielded.
 struct UserFixture {
     snapshot: DatabaseSnapshot,
     values: Values,
 }
 
-/// The context that a case is replayed in.
+/// The prepared context of a case.
 pub(super) struct CaseContext {
     pub(super) context: TestContext,
-    /// What placeholders stand for.
+    /// The values of placeholders.
     pub(super) values: Values,
-    /// The context without the case's own variables.
-    bare: TestContext,
+    /// The context without the variables of the case, for the next one.
+    reusable: TestContext,
 }
 
-/// Test contexts, each used for one case after another, and every fixture that was needed so far.
+/// The contexts that no case is using now, and the users that were signed up so far.
 pub(super) struct FixturePool {
     contexts: Mutex<Vec<TestContext>>,
-    /// By the steps that sign them up.
+    /// By the steps that sign the users up.
     fixtures: Mutex<BTreeMap<String, Arc<OnceCell<UserFixture>>>>,
+    /// The variables of the stack; `None` for the running one.
     stack: Option<BTreeMap<String, String>>,
 }
 
 impl FixturePool {
-    /// On the stack with these variables, or on the running one.
+    /// An empty pool on the stack with these variables, or on the running one.
     pub(super) fn new(stack: Option<&BTreeMap<String, String>>) -> Self {
         Self { contexts: Mutex::default(), fixtures: Mutex::default(), stack: stack.cloned() }
     }
 
-    /// A context of a case's own in the state that `steps` lead to under `variables`.
+    /// A context in the state that `steps` lead to, with `variables` set. No other case uses it until it is
+    /// [released](Self::release).
     pub(super) async fn prepare(
         &self,
         steps: &[Step],
@@ -57,19 +64,19 @@ impl FixturePool {
         let (users, steps) = steps.split_at(users);
         let fixture = self.fixtures.lock().await.entry(format!("{users:?}")).or_default().clone();
         let fixture = fixture.get_or_try_init(|| self.fixture(users)).await?;
-        let bare = self.context().await.cleared(&fixture.snapshot).await;
+        let reusable = self.context().await.cleared(&fixture.snapshot).await;
         let set = |context: TestContext, (name, value): (&String, &String)| context.with(name, value);
-        let context = variables.iter().fold(bare.clone(), set);
+        let context = variables.iter().fold(reusable.clone(), set);
         let values = SetUp::of(&context, fixture.values.clone()).run(steps).await?;
-        Ok(CaseContext { context, values, bare })
+        Ok(CaseContext { context, values, reusable })
     }
 
-    /// Takes a context back, for another case.
-    pub(super) async fn give_back(&self, case: CaseContext) {
-        self.contexts.lock().await.push(case.bare);
+    /// Makes the context available to other cases.
+    pub(super) async fn release(&self, case: CaseContext) {
+        self.contexts.lock().await.push(case.reusable);
     }
 
-    /// Removes the contexts.
+    /// Drops the databases of all contexts.
     pub(super) async fn close(self) {
         for context in self.contexts.into_inner() {
             context.remove().await;
@@ -80,11 +87,11 @@ impl FixturePool {
         let free = self.contexts.lock().await.pop();
         match free {
             Some(context) => context,
-            None => self.new_stage().await,
+            None => self.new_context().await,
         }
     }
 
-    async fn new_stage(&self) -> TestContext {
+    async fn new_context(&self) -> TestContext {
         match &self.stack {
             Some(stack) => TestContext::on(stack.clone()).await,
             None => TestContext::new().await,
@@ -92,7 +99,7 @@ impl FixturePool {
     }
 
     async fn fixture(&self, users: &[Step]) -> Result<UserFixture> {
-        let context = self.new_stage().await;
+        let context = self.new_context().await;
         let values = SetUp::of(&context, Values::default()).run(users).await?;
         let snapshot = context.snapshot().await;
         self.contexts.lock().await.push(context);
@@ -100,8 +107,10 @@ impl FixturePool {
     }
 }
 
+/// The preparation of one context.
 struct SetUp<'a> {
     context: &'a TestContext,
+    /// The functions that were started, each as one execution environment.
     functions: BTreeMap<String, Client>,
     values: Values,
 }
@@ -111,7 +120,7 @@ impl<'a> SetUp<'a> {
         Self { context, functions: BTreeMap::new(), values }
     }
 
-    /// Takes the steps in order.
+    /// Does the steps in order, and returns the values that they yield.
     async fn run(mut self, steps: &[Step]) -> Result<Values> {
         for step in steps {
             match step {
@@ -126,18 +135,21 @@ impl<'a> SetUp<'a> {
 
     async fn sign_up(&mut self, User { user, role }: &User) -> Result<()> {
         let auth = self.function("auth")?;
-        let person = json!({"username": user, "password": PASSWORD});
-        let profile = expect(201, auth.post("/auth/register").json(&person).send().await)?;
+        let account = json!({"username": user, "password": PASSWORD});
+        let profile = expect(201, auth.post("/auth/register").json(&account).send().await)?;
         if let Some(role) = role {
             let task = json!({"task": "set_role", "username": user, "role": role});
-            start("maintenance", self.context)?.invoke(&task.to_string()).await.context("set a role")?;
+            start_in_process("maintenance", self.context)?
+                .invoke(&task.to_string())
+                .await
+                .context("set a role")?;
         }
         let form = [("grant_type", "password"), ("username", user), ("password", PASSWORD)];
         let tokens = expect(200, auth.post("/auth/login").form(&form).send().await)?;
-        let (mut person, tokens) = (profile.json(), tokens.json());
-        person["access_token"] = tokens["access_token"].clone();
-        person["refresh_token"] = tokens["refresh_token"].clone();
-        self.values.add(user, person);
+        let (mut values, tokens) = (profile.json(), tokens.json());
+        values["access_token"] = tokens["access_token"].clone();
+        values["refresh_token"] = tokens["refresh_token"].clone();
+        self.values.add(user, values);
         Ok(())
     }
 
@@ -147,9 +159,12 @@ impl<'a> SetUp<'a> {
 
     async fn create(&mut self, Book { book, by }: &Book) -> Result<()> {
         let books = self.function("books")?;
-        let nobody = || Error::new(format!("{by} is not signed in"));
-        let token =
-            self.values.get(&format!("{by}.access_token")).and_then(Value::as_str).ok_or_else(nobody)?;
+        let not_signed_in = || Error::new(format!("{by} is not signed in"));
+        let token = self
+            .values
+            .get(&format!("{by}.access_token"))
+            .and_then(Value::as_str)
+            .ok_or_else(not_signed_in)?;
         expect(201, books.post("/books").bearer(token).json(book).send().await)?;
         Ok(())
     }
@@ -166,22 +181,15 @@ impl<'a> SetUp<'a> {
         Ok(())
     }
 
-    /// One environment each, as long as the set-up lasts.
+    /// A client of the function with this name, which is started when it is first needed.
     fn function(&mut self, name: &str) -> Result<Client> {
         if let Some(client) = self.functions.get(name) {
             return Ok(client.clone());
         }
-        let client = Client::of(start(name, self.context)?).from_ip(NETWORK);
+        let client = Client::of(start_in_process(name, self.context)?).from_ip(NETWORK);
         self.functions.insert(name.to_owned(), client.clone());
         Ok(client)
     }
-}
-
-/// Starts a function in process.
-pub(super) fn start(function: &str, context: &TestContext) -> Result<Arc<dyn Invoke>> {
-    let found = functions::find(function);
-    let found = found.ok_or_else(|| Error::new(format!("there is no function {function}")))?;
-    found.start(&context.env()).context(format!("start {function}"))
 }
 
 fn expect(status: u16, answer: Response) -> Result<Response> {

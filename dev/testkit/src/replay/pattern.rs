@@ -1,18 +1,23 @@
-//! Whether an answer is the expected one: literally, but for the patterns that the expectation declares.
+//! Compares an answer with the expected one.
+//!
+//! Strings in the expectation may contain patterns: `{{uuid}}`, `{{time}}` (RFC 3339), `{{jwt}}`, `{{base64url}}` and
+//! `{{digits 1-60}}` match text of that kind, and `{{integer 1-60}}` alone in its string matches a number. `{{ada.id}}`
+//! matches the value with that name, and `{{file <path>}}` the content of a file. Everything else must be equal.
 
 use std::fs;
 
 use serde_json::Value;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use stack::workspace;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::values::Values;
-use stack::workspace;
 
-/// A longer value is cut in a message.
-const SHOWN: usize = 300;
+/// The number of characters after which a value is cut in a message.
+const LONGEST_SHOWN: usize = 300;
 
-/// Where `actual` is not what `expected` says: one line each, with a JSON pointer.
+/// The differences between `actual` and `expected`: one line each, which begins with a JSON pointer.
 pub(super) fn differences(expected: &Value, actual: &Value, values: &Values) -> Vec<String> {
     let mut found = Vec::new();
     compare(expected, actual, "", values, &mut found);
@@ -35,7 +40,7 @@ fn compare(expected: &Value, actual: &Value, at: &str, values: &Values, found: &
                 compare(expected, actual, &format!("{at}/{index}"), values, found);
             }
         }
-        (Value::String(pattern), actual) if stands_for(pattern, actual, values) => {}
+        (Value::String(pattern), actual) if matches_value(pattern, actual, values) => {}
         (expected, actual) if expected == actual => {}
         _ => found.push(format!("{at}: expected {}, is {}", shown(expected), shown(actual))),
     }
@@ -43,11 +48,16 @@ fn compare(expected: &Value, actual: &Value, at: &str, values: &Values, found: &
 
 fn shown(value: &Value) -> String {
     let text = value.to_string();
-    if text.chars().count() <= SHOWN { text } else { text.chars().take(SHOWN).chain(['…']).collect() }
+    if text.chars().count() <= LONGEST_SHOWN {
+        text
+    } else {
+        text.chars().take(LONGEST_SHOWN).chain(['…']).collect()
+    }
 }
 
-/// Whether `actual` is a value that the pattern stands for.
-fn stands_for(pattern: &str, actual: &Value, values: &Values) -> bool {
+/// Whether `actual` matches the string `pattern`. Only a string that is a single `{{…}}` matches values other than
+/// strings.
+fn matches_value(pattern: &str, actual: &Value, values: &Values) -> bool {
     let whole = pattern.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     if let Some(name) = whole.filter(|name| !name.contains("{{")) {
         if let Some(value) = values.get(name) {
@@ -60,20 +70,21 @@ fn stands_for(pattern: &str, actual: &Value, values: &Values) -> bool {
             return is_content_of(file, actual);
         }
     }
-    actual.as_str().is_some_and(|actual| matches(pattern, actual, values))
+    actual.as_str().is_some_and(|actual| matches_text(pattern, actual, values))
 }
 
-/// Whether `text` is the pattern with something fitting in place of each `{{…}}`.
-fn matches(pattern: &str, text: &str, values: &Values) -> bool {
+/// Whether `text` equals `pattern` with a matching text in place of each `{{…}}`.
+fn matches_text(pattern: &str, text: &str, values: &Values) -> bool {
     let parts = pattern.split_once("{{").and_then(|(before, rest)| Some((before, rest.split_once("}}")?)));
     let Some((before, (name, after))) = parts else { return pattern == text };
     let Some(rest) = text.strip_prefix(before) else { return false };
     let ends = (0..=rest.len()).filter(|end| rest.is_char_boundary(*end));
-    ends.into_iter().any(|end| fits(name, &rest[..end], values) && matches(after, &rest[end..], values))
+    ends.into_iter()
+        .any(|end| matches_kind(name, &rest[..end], values) && matches_text(after, &rest[end..], values))
 }
 
-/// Whether `text` is of the kind called `name`, or the value of that name.
-fn fits(name: &str, text: &str, values: &Values) -> bool {
+/// Whether `text` is the value with this name, or text of the kind with this name.
+fn matches_kind(name: &str, text: &str, values: &Values) -> bool {
     if let Some(value) = values.get(name) {
         return value.as_str().map_or_else(|| value.to_string(), str::to_owned) == text;
     }
@@ -91,19 +102,19 @@ fn fits(name: &str, text: &str, values: &Values) -> bool {
     }
 }
 
-/// Whether a number is in ` 1-60`; in nothing at all, every number is.
+/// Whether `number` is in `range`: a space and the bounds, as in ` 1-60`. An empty range contains every number.
 fn is_within(range: &str, number: u64) -> bool {
     let Some(range) = range.strip_prefix(' ') else { return range.is_empty() };
     let bounds = range.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
     bounds.is_some_and(|(low, high): (u64, u64)| (low..=high).contains(&number))
 }
 
-/// RFC 4648 §5, without padding.
+/// Whether `text` is base64url (RFC 4648 §5) without padding.
 fn is_base64url(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
-/// A JSON body comes parsed.
+/// Whether `actual` is the content of the file; if it is not a string, the content as JSON.
 fn is_content_of(file: &str, actual: &Value) -> bool {
     let text = workspace::root().ok().and_then(|root| fs::read_to_string(root.join(file)).ok());
     text.is_some_and(|text| match actual {
@@ -125,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_stands_for_its_kind_and_for_nothing_else() {
+    fn a_pattern_matches_its_kind_and_nothing_else() {
         let token = "eyJh.eyJz._-9";
         for (pattern, fitting, other) in [
             ("{{uuid}}", json!("0193b3e6-7e0c-7b6f-9f57-2d6a2f1c9a10"), json!("0193b3e6")),
@@ -152,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_too_little_or_other_is_a_difference() {
+    fn an_added_missing_or_changed_member_is_a_difference() {
         let expected = json!({"a": [1, {"b": null}], "c": "x"});
         assert!(is_as_expected(&expected, &expected));
         for other in [

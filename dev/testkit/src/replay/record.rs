@@ -1,15 +1,22 @@
-//! Writing an expectation: what was answered, but for what the patterns there already stand for.
+//! Writes the answers of a function as the expected ones.
+//!
+//! A pattern in the old expectation stays where it matches the answer. Values that hardly ever occur twice, such as
+//! ids and times, become patterns; all others are written as they are.
 
 use serde_json::{Map, Value};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use stack::{Error, Result};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::{case::Case, pattern::differences, values::Values};
-use stack::{Error, Result};
+use super::case::Case;
+use super::pattern::differences;
+use super::values::Values;
 
-/// Writes what was answered, on each of the transports, as what is expected.
+/// Writes the expectation of `case` from `answers`, one for each transport.
 ///
-/// A value that differs between the transports must be of a kind that there is a pattern for.
+/// # Errors
+/// When no expectation matches all answers: they differ in a value for which there is no pattern.
 pub(super) fn write(case: &Case, answers: &[(Value, Values)]) -> Result<()> {
     let merge =
         |expected: Value, (answer, values): &(Value, Values)| merged("", Some(&expected), answer, values);
@@ -22,7 +29,7 @@ pub(super) fn write(case: &Case, answers: &[(Value, Values)]) -> Result<()> {
     Err(Error::new(format!("{} is not always answered alike:\n  {}", case.name(), unsettled.join("\n  "))))
 }
 
-/// `expected` where it holds for `actual`, which is called `name`, and `actual` elsewhere.
+/// `expected` where it matches `actual`, and `actual` elsewhere. `name` is the name of the member with this value.
 fn merged(name: &str, expected: Option<&Value>, actual: &Value, values: &Values) -> Value {
     match (expected, actual) {
         (Some(expected), _) if differences(expected, actual, values).is_empty() => expected.clone(),
@@ -45,7 +52,7 @@ fn merged(name: &str, expected: Option<&Value>, actual: &Value, values: &Values)
     }
 }
 
-/// A pattern for text that is hardly ever the same twice; other text as it is.
+/// A pattern for text that hardly ever occurs twice; other text as it is.
 fn suggested(name: &str, text: &str) -> String {
     let is_token = || text.starts_with("eyJ") && text.split('.').count() == 3;
     if text.len() == 36 && Uuid::parse_str(text).is_ok() {
@@ -70,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_stays_and_everything_else_is_what_was_answered() {
+    fn a_pattern_that_matches_stays_and_everything_else_is_the_answer() {
         let expected =
             json!({"id": "{{integer}}", "old": 1, "items": ["{{integer 1-9}}", "x"], "name": "{{digits}}"});
         let actual = json!({"id": 7, "new": 2, "items": [5, "y"], "name": "Ada", "retry-after": "7"});

@@ -1,9 +1,9 @@
-//! The steps that bring about the state of a case, as its file tells them under `given`.
+//! The steps that prepare the state of a case, as its file lists them under `given`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One step, told by its first member.
+/// One step. Its first member says which kind it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Step {
@@ -13,7 +13,8 @@ pub(super) enum Step {
     Sql(Sql),
 }
 
-/// Somebody who is registered and signed in: `{{ada.id}}`, `{{ada.access_token}}`, `{{ada.refresh_token}}`.
+/// A user who is registered and signed in. The user `ada` yields the values `{{ada.id}}`, `{{ada.access_token}}` and
+/// `{{ada.refresh_token}}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct User {
@@ -22,7 +23,7 @@ pub(super) struct User {
     pub(super) role: Option<String>,
 }
 
-/// A book, created by a user of an earlier step.
+/// A book, which the user of an earlier step creates.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Book {
@@ -30,8 +31,8 @@ pub(super) struct Book {
     pub(super) by: String,
 }
 
-/// The event of another case (`<function>/<case>`), `times` times, each answered with `status`. The last answer is
-/// kept as `{{<as>.headers.etag}}`, `{{<as>.body.items.0.id}}` and so on.
+/// The event of another case (`<function>/<case>`), sent `times` times and answered with `status` each time. With `as`
+/// the last answer yields values such as `{{<as>.headers.etag}}` and `{{<as>.body.items.0.id}}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Send {
@@ -43,7 +44,7 @@ pub(super) struct Send {
     pub(super) name: Option<String>,
 }
 
-/// What no caller can bring about, such as a user who is disabled.
+/// A statement, for a state that no request leads to, such as a user who is disabled.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sql {
@@ -54,7 +55,7 @@ fn once() -> u32 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_once(times: &u32) -> bool {
     *times == 1
 }

@@ -1,29 +1,29 @@
-//! How an event gets to its function.
+//! The ways of invoking a function with an event.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use stack::environment::{Emulator, ExecutionEnvironment};
-use stack::{Error, Result};
+use stack::{Context as _, Error, Result};
 
-use super::fixtures;
-use crate::{Invoke, TestContext};
+use crate::{Invoke, TestContext, functions};
 
-/// How an event gets to its function, and the answer back.
+/// How an event reaches its function, and the answer comes back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Transport {
-    /// A call of the adapter that production uses.
+    /// The function is called in this process, through the adapter that production uses.
     InProcess,
-    /// The built binary behind a runtime API of ours.
+    /// The built binary runs behind the runtime API of the local stack.
     Process,
-    /// The built binary under AWS's Runtime Interface Emulator.
+    /// The built binary runs under AWS's Runtime Interface Emulator.
     Emulator,
 }
 
 impl Transport {
-    /// An execution environment of `function` in `context`.
+    /// Starts an execution environment of `function` in `context`.
     pub(super) async fn start(self, function: &str, context: &TestContext) -> Result<Arc<dyn Invoke>> {
         match self {
-            Self::InProcess => fixtures::start(function, context),
+            Self::InProcess => start_in_process(function, context),
             Self::Process => Ok(Arc::new(ExecutionEnvironment::start(function, context.variables()).await?)),
             Self::Emulator => match Emulator::start(function, context.variables()).await? {
                 Some(emulator) => Ok(Arc::new(emulator)),
@@ -31,6 +31,13 @@ impl Transport {
             },
         }
     }
+}
+
+/// Starts a function in this process.
+pub(super) fn start_in_process(function: &str, context: &TestContext) -> Result<Arc<dyn Invoke>> {
+    let found = functions::find(function);
+    let found = found.ok_or_else(|| Error::new(format!("there is no function {function}")))?;
+    found.start(&context.env()).context(format!("start {function}"))
 }
 
 impl fmt::Display for Transport {

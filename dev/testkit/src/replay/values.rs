@@ -1,36 +1,36 @@
-//! What `{{name.member}}` stands for: values that only the state of a case has, such as tokens.
+//! The values of the placeholders `{{name.member}}`: those that only the state of a case has, such as tokens.
 
 use std::collections::BTreeMap;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-
 use stack::{Error, Result};
 
-/// Named values, from the steps that a case is given.
+/// Values by name, which the steps of a case yield.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values(BTreeMap<String, Value>);
 
 impl Values {
-    /// Names a value.
+    /// Adds a value.
     pub(super) fn add(&mut self, name: &str, value: Value) {
         self.0.insert(name.to_owned(), value);
     }
 
-    /// The value at `name.member`, or deeper; an index is a member.
+    /// The value at a path such as `name.member` or `name.items.0.id`.
     pub(super) fn get(&self, path: &str) -> Option<&Value> {
         let (name, members) = path.split_once('.')?;
         self.0.get(name)?.pointer(&format!("/{}", members.replace('.', "/")))
     }
 
-    /// `event` with its placeholders filled in, also inside a body in base64.
+    /// `event` with values in place of its placeholders, also in a body in base64.
     pub(super) fn fill(&self, event: &Value) -> Result<Value> {
         let mut filled = self.filled(event)?;
         let body = match (&event["isBase64Encoded"], event["body"].as_str()) {
             (Value::Bool(true), Some(body)) => STANDARD.decode(body).ok(),
             _ => None,
         };
-        // Bytes that are no text hold no placeholder.
+        // A body that is not UTF-8 has no placeholders.
         if let Some(body) = body.and_then(|bytes| String::from_utf8(bytes).ok()) {
             filled["body"] = STANDARD.encode(self.text(&body)?).into();
         }
@@ -54,7 +54,7 @@ impl Values {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
             let Some((name, after)) = after.split_once("}}") else { break };
-            let value = self.get(name).ok_or_else(|| Error::new(format!("nothing is called {name}")))?;
+            let value = self.get(name).ok_or_else(|| Error::new(format!("there is no value {name}")))?;
             filled += before;
             filled += &value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             rest = after;
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_placeholder_is_filled_wherever_it_stands() {
+    fn placeholders_are_replaced_in_headers_paths_and_encoded_bodies() {
         let mut values = Values::default();
         values.add("ada", json!({"id": 7, "access": "a.b.c"}));
         let body = |text: &str| STANDARD.encode(text);

@@ -151,7 +151,7 @@ impl Report {
     }
 }
 
-/// The name and the outcome in a line such as `test limits::a_test ... ok`. Output of a test may stand before the outcome.
+/// The name and the outcome in a line such as `test limits::a_test ... ok`.
 fn result(line: &str) -> Option<(&str, &str)> {
     let (name, outcome) = line.strip_prefix("test ")?.split_once(" ... ")?;
     Some((name, outcome))

@@ -6,7 +6,7 @@ use shared::stores::idempotent_write::{self, IdempotencyToken, WriteOutcome};
 use shared::stores::postgres::Error;
 use tokio_postgres::types::Type;
 
-use super::Store;
+use super::handle::Store;
 
 /// The role that an account is made with, as the schema has it.
 const FIRST_ROLE: &str = "user";

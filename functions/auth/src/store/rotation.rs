@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::{Store, digest};
+use super::handle::{Store, digest};
 use crate::token_service::{RefreshToken, RefreshTokenRecord};
 
 /// The exchange of one refresh token, with a lock on its session until the transaction ends.

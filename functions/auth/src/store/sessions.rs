@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::{Store, digest};
+use super::handle::{Store, digest};
 use crate::token_service::{IDLE_LIMIT, RefreshToken};
 
 /// Why a session ended, as the database has it.

@@ -9,8 +9,10 @@ use shared::validation::Text;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::handle::Store;
 use super::pending_invalidation::PendingInvalidation;
-use super::{Store, book_at, select};
+use super::row::book_at;
+use super::select;
 use crate::book::{Book, Year};
 use crate::cursor::{Cursor, Key, Value};
 use crate::list_query::{Filter, ListQuery, Start};

@@ -9,7 +9,7 @@ use shared::stores::postgres::Error;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::Store;
+use super::handle::Store;
 
 /// Selects the mark of an invalidation that is still to be done; null if there is none. It is a part of the query of a
 /// page, so that it costs no round trip of its own.

@@ -31,6 +31,13 @@ pub(super) enum Status {
     Failed,
 }
 
+/// The response that `CloudFormation` got.
+#[derive(Debug, Serialize)]
+pub struct CustomResourceReport {
+    pub(super) status: Status,
+    pub(super) reason: Option<String>,
+}
+
 /// See "Custom resource response objects" in the user guide of `CloudFormation`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,4 +1,4 @@
-"""Prints what is below the folders given, in bytes, and what a zip of it is; compiled files are left out."""
+"""Prints the size in bytes of all files in the given folders, without compiled ones, and the size of a zip of them."""
 
 import pathlib
 import sys

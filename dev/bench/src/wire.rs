@@ -1,81 +1,16 @@
-//! The stores and the password hash by themselves: orders for the program in `dev/bench/bare`.
+//! Reads the commands and statements of a function from the bytes that it sent to Redis and Postgres.
+//!
+//! The benchmark sends them again by themselves, with the same parameters, so what it compares with is always what the
+//! code does.
 
-use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use stack::{Context as _, Error, Result};
-
-/// The running program. Dropping it ends it.
-pub(super) struct Bare {
-    child: Child,
-    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-}
-
-impl Bare {
-    pub(super) fn start(program: &Path) -> Result<Self> {
-        let mut command = Command::new(program);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start dev/bench/bare")?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
-        let (input, output) = pipes.ok_or_else(|| Error::new("dev/bench/bare has no pipes"))?;
-        Ok(Self { child, pipes: Mutex::new((input, BufReader::new(output))) })
-    }
-
-    /// One PING through the crate that the functions use.
-    pub(super) fn ping(&self, redis: &str) -> Result<Duration> {
-        self.order(&json!({"do": "ping", "url": redis}))
-    }
-
-    /// One PING on a blocking socket.
-    pub(super) fn socket_ping(&self, redis: &str) -> Result<Duration> {
-        self.order(&json!({"do": "socket_ping", "url": redis}))
-    }
-
-    /// One hash.
-    pub(super) fn bcrypt(&self, cost: u32) -> Result<Duration> {
-        self.order(&json!({"do": "bcrypt", "cost": cost}))
-    }
-
-    /// Statements one after another, typed.
-    pub(super) fn query(&self, postgres: &str, statements: &Value) -> Result<Duration> {
-        self.order(&json!({"do": "query", "url": postgres, "statements": statements}))
-    }
-
-    /// Commands in one trip, through the crate that the functions use.
-    pub(super) fn commands(&self, redis: &str, commands: &Value) -> Result<Duration> {
-        self.order(&json!({"do": "commands", "url": redis, "commands": commands}))
-    }
-
-    fn order(&self, order: &Value) -> Result<Duration> {
-        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (input, output) = &mut *pipes;
-        writeln!(input, "{order}").context("give dev/bench/bare an order")?;
-        let mut line = String::new();
-        output.read_line(&mut line).context("hear from dev/bench/bare")?;
-        let nanoseconds = line.trim().parse().map(Duration::from_nanos);
-        nanoseconds.map_err(|_| Error::new(format!("dev/bench/bare says: {}", line.trim())))
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The calls of scripts among what a client has sent to Redis, for [`Bare::commands`]: each as its parts, in base64.
+/// The script calls in what a client sent to Redis. Each is an array of its parts, in base64.
 pub(super) fn commands(mut sent: &[u8]) -> Value {
     let mut found = Vec::new();
-    while let Some(count) = counted(&mut sent, b'*') {
+    while let Some(count) = number_line(&mut sent, b'*') {
         let parts: Vec<_> = (0..count).map_while(|_| part(&mut sent)).collect();
         if parts.first().is_some_and(|name| *name == b"EVALSHA") {
             found.push(parts.into_iter().map(|part| STANDARD.encode(part)).collect::<Vec<_>>());
@@ -84,25 +19,25 @@ pub(super) fn commands(mut sent: &[u8]) -> Value {
     json!(found)
 }
 
-/// A part of a command (RESP's bulk string): its length on a line, its bytes, the end of a line.
+/// Reads one part of a command, a bulk string of the protocol RESP: a line with its length, its bytes, a line end.
 fn part<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = counted(bytes, b'$')?;
+    let length = number_line(bytes, b'$')?;
     let (part, rest) = bytes.split_at_checked(length)?;
     *bytes = rest.get(2..)?;
     Some(part)
 }
 
-/// The number on a line that begins with `kind`.
-fn counted(bytes: &mut &[u8], kind: u8) -> Option<usize> {
+/// Reads a line that consists of `kind` and a number.
+fn number_line(bytes: &mut &[u8], kind: u8) -> Option<usize> {
     let line = bytes.strip_prefix(&[kind])?;
     let end = line.iter().position(|byte| *byte == b'\r')?;
     *bytes = line.get(end + 2..)?;
     std::str::from_utf8(&line[..end]).ok()?.parse().ok()
 }
 
-/// The typed statements among what a client has sent to Postgres, for [`Bare::query`]: text, types, values.
+/// The statements in what a client sent to Postgres, with the types and values of their parameters.
 ///
-/// Each is a `Parse` message and the `Bind` that follows it; what else there is, authentication too, is skipped.
+/// Each statement is a `Parse` message and the `Bind` message that follows it. All other messages are skipped.
 pub(super) fn statements(sent: &[u8]) -> Value {
     let mut found = Vec::new();
     let mut parsed = None;
@@ -122,7 +57,7 @@ pub(super) fn statements(sent: &[u8]) -> Value {
     found.into()
 }
 
-/// Messages of the frontend protocol: a letter, a length that counts itself, a body.
+/// Splits bytes into messages of the frontend protocol: a letter, a length that includes itself, and a body.
 fn messages(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
     let mut found = Vec::new();
     while let Some((&kind, rest)) = bytes.split_first() {
@@ -134,7 +69,7 @@ fn messages(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
     found
 }
 
-/// `Parse`: the statement's name, its text, the types of its parameters.
+/// Reads the text and the types of the parameters from a `Parse` message.
 fn parse(body: &[u8]) -> Option<(String, Vec<usize>)> {
     let (_name, body) = text(body)?;
     let (sql, body) = text(body)?;
@@ -143,7 +78,7 @@ fn parse(body: &[u8]) -> Option<(String, Vec<usize>)> {
     Some((sql, types))
 }
 
-/// `Bind`: names of portal and statement, formats, values.
+/// Reads the values of the parameters from a `Bind` message.
 fn bind(body: &[u8]) -> Option<Vec<Option<&[u8]>>> {
     let (_portal, body) = text(body)?;
     let (_statement, body) = text(body)?;
@@ -164,7 +99,7 @@ fn bind(body: &[u8]) -> Option<Vec<Option<&[u8]>>> {
         .collect()
 }
 
-/// The length of a value that is null: -1.
+/// The length that stands for a null value: -1.
 const NULL: usize = u32::MAX as usize;
 
 fn text(body: &[u8]) -> Option<(String, &[u8])> {
@@ -181,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_of_a_script_is_found_with_its_parts() {
+    fn a_script_call_is_found_with_its_parts() {
         let sent = b"*1\r\n$4\r\nPING\r\n*3\r\n$7\r\nEVALSHA\r\n$2\r\nab\r\n$2\r\n\r\n\r\n*2\r\n$3\r\nGE";
         assert_eq!(commands(sent), json!([["RVZBTFNIQQ==", "YWI=", "DQo="]]));
     }

@@ -1,10 +1,10 @@
-//! The same books for everybody.
+//! The books that all subjects have in their databases.
 
 use stack::{Context as _, Result};
 use testkit::connect;
 
-/// One in eight titles holds "darkness"; the number in a title is its own. There are 5,000 authors and 125 years, and
-/// one book in fifty has none.
+/// Inserts `$1` books. One in eight titles contains "darkness", and each title contains another number. There are 5,000
+/// authors and 125 years, and one book in fifty has no year.
 const BOOKS: &str = "
     insert into books (title, author, year, description)
     select
@@ -17,10 +17,13 @@ const BOOKS: &str = "
     from generate_series(1, $1::integer) as n
     order by n";
 
-/// Puts `books` books into the table `books`, its indexes built afterwards, as fast as that goes.
-pub(super) async fn fill(url: &str, books: u32) -> Result<()> {
+/// Inserts this many books. The indexes are built afterwards, which is faster.
+pub(super) async fn insert(url: &str, books: u32) -> Result<()> {
     let client = connect(url).await;
-    client.batch_execute("set maintenance_work_mem = '256MB'").await.context("give it memory for indexes")?;
+    client
+        .batch_execute("set maintenance_work_mem = '256MB'")
+        .await
+        .context("raise the memory for building indexes")?;
     let indexes =
         "select indexname, indexdef from pg_indexes where tablename = 'books' and indexname <> 'books_pkey'";
     let indexes = client.query(indexes, &[]).await.context("list indexes")?;

@@ -1,22 +1,23 @@
-//! Statements that show what the parts of a list cost by themselves.
+//! Statements that measure the parts of the query of a list by themselves.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// For a database of some size.
-pub(super) struct Probe {
-    /// A part of one title alone.
-    pub(super) rare: String,
-    /// One look into the index of titles for it.
+/// The statements for a database of a certain size.
+pub(super) struct ListQueries {
+    /// A part of exactly one title, for the query of a URL.
+    pub(super) rare_title: String,
+    /// One search for it in the index of titles.
     pub(super) search: Value,
-    /// The first page without the number.
+    /// The first page without the total number of books.
     pub(super) page: Value,
 }
 
-/// The type `text` in Postgres' catalogue.
+/// The object id of the type `text` in Postgres.
 const TEXT: u32 = 25;
 
-impl Probe {
+impl ListQueries {
     pub(super) fn new(books: u32) -> Self {
         let rare = format!("darkness {}", books / 10 * 8 / 8 * 8);
         let pattern = STANDARD.encode(format!("%{rare}%"));
@@ -30,7 +31,7 @@ impl Probe {
                 "select id, title, author, year, description from books order by id limit 11",
                 json!([]),
             ),
-            rare: rare.replace(' ', "+"),
+            rare_title: rare.replace(' ', "+"),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What the stores and the password hash cost by themselves, for `cargo xtask bench`: the crates that the functions
-//! use, in the profile that they are built in, and nothing around them.
+//! Measures single operations of the stores and the password hash for `cargo xtask bench`: by the crates that the
+//! functions use, built in their profile, without any code of the functions.
 //!
-//! One JSON object a line on the standard input, one number of nanoseconds, or what went wrong, a line on the
-//! standard output.
+//! Each line of the standard input is a command in JSON. Each is answered by a line on the standard output: the
+//! duration in nanoseconds, or an error message.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -21,7 +21,7 @@ use tokio_postgres::{Client, NoTls};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Sync + Send>>;
 
-/// What is kept open between two orders, by where it leads.
+/// The open connections by URL.
 #[derive(Default)]
 struct Connections {
     redis: HashMap<String, MultiplexedConnection>,
@@ -34,9 +34,9 @@ async fn main() -> Result<()> {
     let mut connections = Connections::default();
     let mut output = std::io::stdout();
     for line in std::io::stdin().lock().lines() {
-        let order = serde_json::from_str(&line?)?;
-        match carry_out(&order, &mut connections).await {
-            Ok(took) => writeln!(output, "{}", took.as_nanos())?,
+        let command = serde_json::from_str(&line?)?;
+        match execute(&command, &mut connections).await {
+            Ok(duration) => writeln!(output, "{}", duration.as_nanos())?,
             Err(error) => writeln!(output, "{}", error.to_string().replace('\n', " "))?,
         }
         output.flush()?;
@@ -44,19 +44,19 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn carry_out(order: &Value, connections: &mut Connections) -> Result<Duration> {
-    let text = |name: &str| order[name].as_str().unwrap_or_default();
+async fn execute(command: &Value, connections: &mut Connections) -> Result<Duration> {
+    let text = |name: &str| command[name].as_str().unwrap_or_default();
     match text("do") {
         "ping" => ping(text("url"), connections).await,
-        "commands" => commands(text("url"), &order["commands"], connections).await,
+        "commands" => commands(text("url"), &command["commands"], connections).await,
         "socket_ping" => socket_ping(text("url"), connections),
-        "bcrypt" => hash(order["cost"].as_u64().unwrap_or(12).try_into()?),
-        "query" => query(text("url"), &order["statements"], connections).await,
-        other => Err(format!("`{other}` is nothing that can be done").into()),
+        "bcrypt" => hash(command["cost"].as_u64().unwrap_or(12).try_into()?),
+        "query" => query(text("url"), &command["statements"], connections).await,
+        other => Err(format!("there is no command `{other}`").into()),
     }
 }
 
-/// One PING through the crate that the functions use.
+/// Sends one PING through the Redis client that the functions use.
 async fn ping(url: &str, connections: &mut Connections) -> Result<Duration> {
     let connection = redis_at(url, connections).await?;
     let started = Instant::now();
@@ -64,24 +64,24 @@ async fn ping(url: &str, connections: &mut Connections) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-/// Commands in one trip, with parts as they went over the wire.
+/// Sends Redis commands in one round trip. Each is an array of its parts in base64.
 async fn commands(url: &str, commands: &Value, connections: &mut Connections) -> Result<Duration> {
     let connection = redis_at(url, connections).await?;
-    let mut together = redis::pipe();
+    let mut pipeline = redis::pipe();
     for command in commands.as_array().into_iter().flatten() {
         let parts = command.as_array().into_iter().flatten().filter_map(Value::as_str);
         let parts = parts.map(|part| STANDARD.decode(part)).collect::<std::result::Result<Vec<_>, _>>()?;
         let (name, arguments) = parts.split_first().ok_or("a command has a name")?;
-        together.cmd(std::str::from_utf8(name)?).arg(arguments);
+        pipeline.cmd(std::str::from_utf8(name)?).arg(arguments);
     }
     let started = Instant::now();
-    std::hint::black_box(together.query_async::<redis::Value>(connection).await?);
+    std::hint::black_box(pipeline.query_async::<redis::Value>(connection).await?);
     Ok(started.elapsed())
 }
 
 async fn redis_at<'a>(url: &str, connections: &'a mut Connections) -> Result<&'a mut MultiplexedConnection> {
     if !connections.redis.contains_key(url) {
-        // As in the functions, which time their trips themselves.
+        // As in the functions, which have timeouts of their own.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let client = redis::Client::open(url)?;
         let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
@@ -90,7 +90,7 @@ async fn redis_at<'a>(url: &str, connections: &'a mut Connections) -> Result<&'a
     Ok(connections.redis.get_mut(url).ok_or("not connected")?)
 }
 
-/// One PING on a blocking socket: what server and kernel take of it.
+/// Sends one PING on a blocking socket, to measure the server and the kernel alone.
 fn socket_ping(url: &str, connections: &mut Connections) -> Result<Duration> {
     if !connections.sockets.contains_key(url) {
         let (user, host) =
@@ -114,7 +114,8 @@ fn hash(cost: u32) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-/// Statements one after another, each typed and so in one round trip, with parameters as they went over the wire.
+/// Executes SQL statements one after another. Each has the types of its parameters, so it takes one round trip; the
+/// values are in the binary format of Postgres, in base64.
 async fn query(url: &str, statements: &Value, connections: &mut Connections) -> Result<Duration> {
     if !connections.postgres.contains_key(url) {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
@@ -122,7 +123,7 @@ async fn query(url: &str, statements: &Value, connections: &mut Connections) -> 
         connections.postgres.insert(url.to_owned(), client);
     }
     let client = connections.postgres.get(url).ok_or("not connected")?;
-    let mut took = Duration::ZERO;
+    let mut duration = Duration::ZERO;
     for statement in statements.as_array().into_iter().flatten() {
         let sql = statement["sql"].as_str().unwrap_or_default();
         let parameters = statement["parameters"].as_array().into_iter().flatten();
@@ -131,23 +132,23 @@ async fn query(url: &str, statements: &Value, connections: &mut Connections) -> 
             parameters.iter().map(|(value, of)| (value as &(dyn ToSql + Sync), of.clone())).collect();
         let started = Instant::now();
         std::hint::black_box(client.query_typed(sql, &parameters).await?);
-        took += started.elapsed();
+        duration += started.elapsed();
     }
-    Ok(took)
+    Ok(duration)
 }
 
-fn parameter(parameter: &Value) -> Result<(OnTheWire, Type)> {
+fn parameter(parameter: &Value) -> Result<(BinaryValue, Type)> {
     let oid = parameter["oid"].as_u64().unwrap_or_default().try_into()?;
     let of = Type::from_oid(oid).ok_or("a type that is not built in")?;
     let value = parameter["value"].as_str().map(|text| STANDARD.decode(text)).transpose()?;
-    Ok((OnTheWire(value), of))
+    Ok((BinaryValue(value), of))
 }
 
-/// A parameter's bytes as some program has sent them.
+/// The value of a parameter in the binary format of Postgres.
 #[derive(Debug)]
-struct OnTheWire(Option<Vec<u8>>);
+struct BinaryValue(Option<Vec<u8>>);
 
-impl ToSql for OnTheWire {
+impl ToSql for BinaryValue {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull> {
         Ok(self.0.as_ref().map_or(IsNull::Yes, |bytes| {
             out.extend_from_slice(bytes);

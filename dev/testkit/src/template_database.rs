@@ -1,4 +1,8 @@
-//! The migrated and still empty database that each test's own is copied from.
+//! The template database: migrated and empty. The database of each test is a copy of it, which is much faster than
+//! running the migrations again.
+//!
+//! The name contains a hash of the migrations, so a change of them leads to a new template. It is created under an
+//! advisory lock, because the tests of several processes start at once.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -9,29 +13,29 @@ use shared::stores::postgres::ConnectionSettings;
 use stack::workspace;
 use tokio_postgres::Client;
 
-use crate::context::with_database;
+use crate::database::with_database;
 
-/// The advisory lock under which a template is made: tests of several processes start at once.
+/// The advisory lock under which a template is created.
 const LOCK: i64 = 0x7465_6d70_6c61_7465;
 
-/// The name of the template for the migrations as they are now, which is made if there is none. `administration` is a
-/// connection to the server at `url`.
+/// The name of the template database for the current migrations, which is created if there is none. `administration`
+/// is a connection to the server at `url`.
 ///
 /// # Panics
 /// When the migrations fail, or the role may not create databases.
-pub async fn template(administration: &Client, url: &str) -> String {
+pub async fn template_database(administration: &Client, url: &str) -> String {
     let name = format!("template_{:016x}", hash_of_migrations());
     administration.execute("select pg_advisory_lock($1)", &[&LOCK]).await.expect("Postgres locks");
     let exists = administration.query("select from pg_database where datname = $1", &[&name]).await;
     if exists.expect("Postgres lists its databases").is_empty() {
-        make(administration, url, &name).await;
+        create(administration, url, &name).await;
     }
     administration.execute("select pg_advisory_unlock($1)", &[&LOCK]).await.expect("Postgres unlocks");
     name
 }
 
-/// Gives the database its name last, so that one with the name is complete.
-async fn make(administration: &Client, url: &str, name: &str) {
+/// Creates the template. It gets its name last, so that a database with that name is always complete.
+async fn create(administration: &Client, url: &str, name: &str) {
     let unfinished = format!("{name}_unfinished");
     for sql in [
         format!("drop database if exists {unfinished} with (force)"),
@@ -40,7 +44,7 @@ async fn make(administration: &Client, url: &str, name: &str) {
         administration.batch_execute(&sql).await.expect("the role of the stack may create databases");
     }
     let database = Env::of([("DATABASE_URL", with_database(url, &unfinished))]);
-    let database = ConnectionSettings::from_env(&database).expect("the URL of the stack is sound");
+    let database = ConnectionSettings::from_env(&database).expect("the URL of the stack is valid");
     maintenance::migrate(&database).await.expect("the migrations apply to an empty database");
     let sql = format!("alter database {unfinished} rename to {name}");
     administration.batch_execute(&sql).await.expect("nobody is connected to the template");
