@@ -42,8 +42,8 @@ async fn only_its_owner_can_end_a_session() {
     let context = TestContext::new().await;
     let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
     let auth = auth(&context);
-    let end = async |who: &TestUser, id: &str| {
-        auth.elsewhere().delete(&format!("/auth/sessions/{id}")).bearer(&who.access).send().await
+    let end = async |user: &TestUser, id: &str| {
+        auth.elsewhere().delete(&format!("/auth/sessions/{id}")).bearer(&user.access).send().await
     };
     let session = session_of(&context, &ada.access).to_string();
     assert_problem(&end(&bob, &session).await, 404);

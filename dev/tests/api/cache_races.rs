@@ -145,7 +145,7 @@ async fn others_fetch_a_page_when_the_process_that_fetches_it_is_killed() {
     proxy.set(Mode::Open);
     // The killed process may have sent its query, or, on a slow machine, no more than a ping.
     let by_the_killed = i64::try_from(proxy.count(PAGE_QUERY) - sent_before).unwrap();
-    assert_eq!(queries(&context).await - before - by_the_killed, 1, "the others asked once");
+    assert_eq!(queries(&context).await - before - by_the_killed, 1, "the others queried once");
 }
 
 /// A context where readers wait no longer than this for another reader to fill the cache.
@@ -263,11 +263,11 @@ async fn the_limiter_and_the_cache_are_queried_concurrently() {
     let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books").send().await.status, 200);
-    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
     proxy.set(Mode::Holding);
     let response = tokio::spawn(async move { books.get("/books").send().await });
-    proxy.until_sent(":limit:", admitted + 1).await;
-    proxy.until_sent(":cache:", looked + 1).await;
+    proxy.until_sent(":limit:", admissions + 1).await;
+    proxy.until_sent(":cache:", lookups + 1).await;
     proxy.set(Mode::Open);
     let response = response.await.unwrap();
     assert_eq!(response.status, 200);
@@ -283,12 +283,12 @@ async fn a_refused_request_gets_nothing_of_the_cached_page() {
     let refused = books.get("/books").send().await;
     assert_problem(&refused, 429);
     assert_eq!(refused.header("etag"), None);
-    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
     assert_problem(&books.get("/books").send().await, 429);
     // On the same connection: all earlier commands have reached the proxy when this response arrives.
     assert_problem(&books.elsewhere().get("/books/1").send().await, 404);
-    let asked = (proxy.count(":limit:") - admitted, proxy.count(":cache:") - looked);
-    assert_eq!(asked, (1, 0), "a refusal from memory makes no lookup");
+    let new = (proxy.count(":limit:") - admissions, proxy.count(":cache:") - lookups);
+    assert_eq!(new, (1, 0), "a refusal from memory makes no lookup");
 }
 
 #[tokio::test]
@@ -308,8 +308,8 @@ async fn an_unresponsive_redis_gets_two_concurrent_requests_and_no_more() {
     let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books?page=2").send().await.status, 200);
-    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
     proxy.set(Mode::Swallowing);
     assert_eq!(books.get("/books").send().await.status, 200);
-    assert_eq!((proxy.count(":limit:"), proxy.count(":cache:")), (admitted + 1, looked + 1));
+    assert_eq!((proxy.count(":limit:"), proxy.count(":cache:")), (admissions + 1, lookups + 1));
 }

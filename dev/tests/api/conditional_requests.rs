@@ -7,16 +7,16 @@ use tokio::task::JoinSet;
 use crate::responses::{assert_invalid, assert_problem};
 use crate::users::{TestUser, books, sign_up, sign_up_admin};
 
-async fn create(books: &Client, who: &TestUser) -> (String, String) {
+async fn create(books: &Client, user: &TestUser) -> (String, String) {
     let book = json!({"title": "T", "author": "A"});
-    let created = books.elsewhere().post("/books").bearer(&who.access).json(&book).send().await;
+    let created = books.elsewhere().post("/books").bearer(&user.access).json(&book).send().await;
     let path = created.header("location").unwrap().to_owned();
     (path, created.header("etag").unwrap().to_owned())
 }
 
-async fn put(books: &Client, who: &TestUser, path: &str, if_match: Option<&str>, change: Value) -> Response {
+async fn put(books: &Client, user: &TestUser, path: &str, if_match: Option<&str>, change: Value) -> Response {
     let books = books.elsewhere();
-    let mut request = books.put(path).bearer(&who.access).json(&change);
+    let mut request = books.put(path).bearer(&user.access).json(&change);
     if let Some(tag) = if_match {
         request = request.header("if-match", tag);
     }

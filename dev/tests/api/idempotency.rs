@@ -43,15 +43,15 @@ fn book(title: &str) -> Value {
 }
 
 /// Creates a book, from another network each time.
-async fn create(books: &Client, who: &TestUser, key: &str, book: &Value) -> Response {
+async fn create(books: &Client, user: &TestUser, key: &str, book: &Value) -> Response {
     let request = books.elsewhere();
-    let request = request.post("/books").bearer(&who.access).header("idempotency-key", key);
+    let request = request.post("/books").bearer(&user.access).header("idempotency-key", key);
     request.json(book).send().await
 }
 
 /// Creates the book `T` under the key `k` in a spawned task.
-fn begin(books: &Client, who: &TestUser) -> JoinHandle<Response> {
-    let (client, token) = (books.elsewhere(), who.access.clone());
+fn begin(books: &Client, user: &TestUser) -> JoinHandle<Response> {
+    let (client, token) = (books.elsewhere(), user.access.clone());
     tokio::spawn(async move {
         let request = client.post("/books").bearer(&token).header("idempotency-key", "k");
         request.json(&book("T")).send().await

@@ -1,4 +1,4 @@
-//! Migrations in tests: an empty database, a lock that holds migrations up, and a request for one.
+//! Migrations in tests: an empty database, a lock for which migrations wait, and a request for a migration.
 
 use serde_json::Value;
 use stack::environment::ExecutionEnvironment;

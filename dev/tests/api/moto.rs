@@ -31,11 +31,11 @@ impl Moto {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let records = Arc::new(Mutex::new(Records::default()));
-        let (server, seen) = (moto.address().to_owned(), records.clone());
+        let (server, recorded) = (moto.address().to_owned(), records.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                seen.lock().unwrap().connections += 1;
-                tokio::spawn(relay(client, server.clone(), seen.clone()));
+                recorded.lock().unwrap().connections += 1;
+                tokio::spawn(relay(client, server.clone(), recorded.clone()));
             }
         });
         Self { moto, url, records }
@@ -104,16 +104,18 @@ pub(crate) fn with_secret(context: TestContext, moto: &Moto, arn: &str) -> TestC
     context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url())
 }
 
+/// Forwards a connection to `server` and records what the client sends.
 async fn relay(client: TcpStream, server: String, records: Arc<Mutex<Records>>) {
     let Ok(server) = TcpStream::connect(server).await else { return };
-    let ((mut asks, mut hears), (mut responses, mut takes)) = (client.into_split(), server.into_split());
-    let back = tokio::spawn(async move { copy(&mut responses, &mut hears).await });
+    let (mut requests, mut to_client) = client.into_split();
+    let (mut responses, mut to_server) = server.into_split();
+    let responding = tokio::spawn(async move { copy(&mut responses, &mut to_client).await });
     let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = asks.read(&mut buffer).await {
+    while let Ok(count @ 1..) = requests.read(&mut buffer).await {
         records.lock().unwrap().bytes.extend_from_slice(&buffer[..count]);
-        if takes.write_all(&buffer[..count]).await.is_err() {
+        if to_server.write_all(&buffer[..count]).await.is_err() {
             break;
         }
     }
-    back.abort();
+    responding.abort();
 }

@@ -33,7 +33,7 @@ fn pointers(event: &Value, prefix: &str) -> Vec<String> {
 }
 
 /// Values that the functions do not expect.
-fn oddity() -> impl Strategy<Value = Value> {
+fn unexpected() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         any::<String>(),
         "[ -~]{0,40}",
@@ -59,9 +59,9 @@ fn oddity() -> impl Strategy<Value = Value> {
 fn changed(event: &Value, changes: Vec<(usize, Value)>) -> Value {
     let mut event = event.clone();
     let pointers = pointers(&event, "");
-    for (pointer, oddity) in changes.into_iter().filter(|_| !pointers.is_empty()) {
+    for (pointer, unexpected) in changes.into_iter().filter(|_| !pointers.is_empty()) {
         if let Some(value) = event.pointer_mut(&pointers[pointer % pointers.len()]) {
-            *value = oddity;
+            *value = unexpected;
         }
     }
     event
@@ -85,7 +85,7 @@ fn no_mutated_event_panics_or_gets_a_status_outside_200_to_499() {
             ]
         })
         .collect();
-    let mutations = (0..bases.len(), vec((any::<usize>(), oddity()), 1..4));
+    let mutations = (0..bases.len(), vec((any::<usize>(), unexpected()), 1..4));
     // 3,072 cases; the variable PROPTEST_CASES, 256 unless set, makes them more.
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let config = ProptestConfig { cases: config.cases * 12, ..config };
@@ -105,7 +105,7 @@ type Mutated = (usize, Vec<(usize, Value)>, Vec<(usize, u8)>);
 
 fn mutated(events: usize) -> impl Strategy<Value = Mutated> {
     let bytes = prop_oneof![3 => Just(Vec::new()), 1 => vec((any::<usize>(), any::<u8>()), 1..4)];
-    (0..events, vec((any::<usize>(), oddity()), 0..4), bytes)
+    (0..events, vec((any::<usize>(), unexpected()), 0..4), bytes)
 }
 
 fn bytes_of(events: &[Value], (event, changes, replaced): Mutated) -> Vec<u8> {

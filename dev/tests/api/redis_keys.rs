@@ -1,4 +1,4 @@
-//! The keys of a test context in Redis: to look at them, to damage them, to delete them.
+//! The keys of a test context in Redis, for tests that read, damage or delete them.
 
 use redis::aio::MultiplexedConnection;
 use testkit::TestContext;

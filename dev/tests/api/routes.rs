@@ -50,7 +50,7 @@ async fn operation_ids_are_unique_and_every_operation_documents_its_failures() {
         for (path, operations) in document["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
                 let id = operation["operationId"].as_str().unwrap();
-                assert!(ids.insert(id.to_owned()), "{id} stands twice");
+                assert!(ids.insert(id.to_owned()), "{id} is used twice");
                 let statuses: BTreeSet<_> =
                     operation["responses"].as_object().unwrap().keys().cloned().collect();
                 assert!(statuses.contains("429") || path == "/health", "{method} {path} documents no 429");
@@ -111,18 +111,18 @@ fn the_openapi_description_has_the_headers_and_the_body_of_every_failure() {
 async fn a_function_reads_only_the_variables_that_it_needs() {
     let demos = ["rl-demo", "bf-demo"];
     for function in descriptions().await {
-        let asks = |name: &str| function.variables.contains(name);
-        assert_eq!(asks("DATABASE_URL"), !demos.contains(&function.name), "{}", function.name);
-        assert_eq!(asks("JWT_PRIVATE_KEY"), function.name == "auth", "{}", function.name);
-        assert_eq!(asks("PASSWORD_PEPPER"), function.name == "auth", "{}", function.name);
+        let reads = |name: &str| function.variables.contains(name);
+        assert_eq!(reads("DATABASE_URL"), !demos.contains(&function.name), "{}", function.name);
+        assert_eq!(reads("JWT_PRIVATE_KEY"), function.name == "auth", "{}", function.name);
+        assert_eq!(reads("PASSWORD_PEPPER"), function.name == "auth", "{}", function.name);
         assert_eq!(
-            asks("IDEMPOTENCY_TABLE"),
+            reads("IDEMPOTENCY_TABLE"),
             ["auth", "books"].contains(&function.name),
             "{}",
             function.name
         );
-        assert_eq!(asks("SECRET_ARN"), function.name == "auth", "{}", function.name);
-        assert_eq!(asks("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
+        assert_eq!(reads("SECRET_ARN"), function.name == "auth", "{}", function.name);
+        assert_eq!(reads("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
     }
 }
 

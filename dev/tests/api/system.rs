@@ -70,28 +70,28 @@ async fn the_docs_and_their_files_have_a_content_security_policy_that_allows_not
 async fn a_file_of_the_docs_is_compressed_on_request_and_not_sent_again_while_unchanged() {
     let context = TestContext::new().await;
     let system = Client::start::<system::App>(context.env()).unwrap();
-    let ask = |encoding: &'static str, tag: &str| {
+    let get = |encoding: &'static str, tag: &str| {
         let request = system.get("/docs/swagger-ui-bundle.js").header("accept-encoding", encoding);
         request.header("if-none-match", tag).send()
     };
-    let zipped = ask("gzip, br", "\"other\"").await;
+    let compressed = get("gzip, br", "\"other\"").await;
     assert_eq!(
-        (zipped.header("content-encoding"), zipped.header("vary")),
+        (compressed.header("content-encoding"), compressed.header("vary")),
         (Some("gzip"), Some("accept-encoding"))
     );
-    assert!(zipped.raw["isBase64Encoded"] == true && zipped.text().starts_with("H4sI"));
-    let plain = ask("identity", "\"other\"").await;
+    assert!(compressed.raw["isBase64Encoded"] == true && compressed.text().starts_with("H4sI"));
+    let plain = get("identity", "\"other\"").await;
     assert_eq!(plain.header("content-encoding"), None);
     assert!(plain.text().contains("SwaggerUIBundle") && plain.text().len() > 1_000_000);
     // A response of Lambda may have 6 MB.
-    assert!(zipped.raw.to_string().len() < 600_000 && plain.raw.to_string().len() < 3_000_000);
-    let [zipped_tag, plain_tag] =
-        [&zipped, &plain].map(|response| response.header("etag").unwrap().to_owned());
-    assert_ne!(zipped_tag, plain_tag, "other bytes have another tag");
+    assert!(compressed.raw.to_string().len() < 600_000 && plain.raw.to_string().len() < 3_000_000);
+    let [compressed_tag, plain_tag] =
+        [&compressed, &plain].map(|response| response.header("etag").unwrap().to_owned());
+    assert_ne!(compressed_tag, plain_tag, "other bytes have another tag");
     for (encoding, tag, status) in
-        [("gzip", &zipped_tag, 304), ("gzip", &plain_tag, 200), ("identity", &plain_tag, 304)]
+        [("gzip", &compressed_tag, 304), ("gzip", &plain_tag, 200), ("identity", &plain_tag, 304)]
     {
-        let response = ask(encoding, tag).await;
+        let response = get(encoding, tag).await;
         assert_eq!(response.status, status, "{encoding} {tag}");
         assert_eq!(response.header("cache-control"), Some("no-cache"));
     }

@@ -92,8 +92,8 @@ async fn each_function_gets_the_variables_that_it_reads() {
         let secrets = ["JWT_PRIVATE_KEY", "PASSWORD_PEPPER"];
         assert!(!given.iter().any(|name| secrets.contains(name)), "{} is given a secret", function.name);
         for name in NEEDED {
-            let asks = function.variables.contains(name);
-            assert!(!asks || given.contains(name), "{} is not given {name}", function.name);
+            let reads = function.variables.contains(name);
+            assert!(!reads || given.contains(name), "{} is not given {name}", function.name);
         }
         // `telemetry` reads this one, before the function starts.
         let unasked =

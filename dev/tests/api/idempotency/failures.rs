@@ -126,16 +126,16 @@ async fn a_write_that_happened_despite_a_503_is_not_executed_again() {
 async fn assert_idempotent_without_dynamodb(
     context: &TestContext,
     books: &[Client; 2],
-    who: &TestUser,
+    user: &TestUser,
     key: &str,
 ) {
     let before = count(context, "books").await;
     let book_of_key = book(key);
-    let creating = create(&books[0], who, key, &book_of_key);
+    let creating = create(&books[0], user, key, &book_of_key);
     let first = timeout(Duration::from_secs(10), creating).await.expect("a response in time");
     assert_eq!(first.status, 201, "{key}: {}", first.text());
-    assert_replayed(&create(&books[1], who, key, &book(key)).await, &first);
-    assert_reused(&create(&books[0], who, key, &book("other")).await);
+    assert_replayed(&create(&books[1], user, key, &book(key)).await, &first);
+    assert_reused(&create(&books[0], user, key, &book("other")).await);
     assert_eq!(count(context, "books").await, before + 1, "{key}");
 }
 

@@ -51,7 +51,7 @@ async fn the_record_of_a_registration_reveals_nothing_of_its_password() {
         let base64 = row.get::<_, &str>(1).trim_end_matches('=');
         let base64url = base64.replace('+', "-").replace('/', "_");
         for form in [secret, row.get(0), base64, &base64url, row.get(2)] {
-            assert!(!text.contains(form), "{form} stands in {text}");
+            assert!(!text.contains(form), "{form} is in {text}");
         }
     }
     // The digest depends on the pepper: without it, key, body and code are not enough to compute it.

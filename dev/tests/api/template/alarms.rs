@@ -59,8 +59,8 @@ fn every_alarm_notifies_the_operator_and_is_explained_in_the_runbook() {
         let row = rows.iter().find(fits).unwrap_or_else(|| panic!("the runbook does not know {name}"));
         explained.insert(*row);
     }
-    let gone: Vec<_> = rows.difference(&explained).collect();
-    assert!(gone.is_empty(), "the runbook explains what there is not: {gone:?}");
+    let unknown: Vec<_> = rows.difference(&explained).collect();
+    assert!(unknown.is_empty(), "the runbook explains alarms that do not exist: {unknown:?}");
 }
 
 #[test]
@@ -68,13 +68,13 @@ fn alarms_and_dashboard_use_exactly_the_metrics_of_the_code() {
     let template = Template::read();
     let names = Metric::ALL.map(Metric::name);
     let functions: BTreeSet<_> = template.functions().iter().map(|function| function.binary).collect();
-    let mut asked = BTreeSet::new();
+    let mut used = BTreeSet::new();
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
         if alarm["Namespace"] == "Bookshelf" {
             let metric = alarm["MetricName"].as_str().unwrap();
             assert!(names.contains(&metric), "{name} waits for {metric}");
             assert_eq!(alarm["Dimensions"], json!([{"Name": "function", "Value": "auth"}]), "{name}");
-            asked.insert(metric.to_owned());
+            used.insert(metric.to_owned());
         }
     }
     let dashboard = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().unwrap();
@@ -83,9 +83,9 @@ fn alarms_and_dashboard_use_exactly_the_metrics_of_the_code() {
         for metric in widget["properties"]["metrics"].as_array().unwrap() {
             if metric[0] == "Bookshelf" {
                 assert!(functions.contains(metric[3].as_str().unwrap()), "{metric}");
-                asked.insert(metric[1].as_str().unwrap().to_owned());
+                used.insert(metric[1].as_str().unwrap().to_owned());
             }
         }
     }
-    assert_eq!(asked, names.map(str::to_owned).into(), "left: alarms and dashboard; right: the code");
+    assert_eq!(used, names.map(str::to_owned).into(), "left: alarms and dashboard; right: the code");
 }

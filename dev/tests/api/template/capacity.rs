@@ -10,7 +10,7 @@ const GATEWAY_TIMEOUT: i64 = 30;
 /// The connections that Aurora permits by default at one capacity unit, by its documentation; half of them are for AWS.
 const CONNECTIONS_AT_ONE_UNIT: i64 = 189;
 
-/// For AWS' own connections, `maintenance` by hand, and a person with `psql`.
+/// For AWS' own connections, `maintenance` by hand, and an operator with `psql`.
 const SPARE_CONNECTIONS: i64 = 15;
 
 /// The memory at which Lambda gives a whole processor, in MB.

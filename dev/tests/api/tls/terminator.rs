@@ -106,7 +106,7 @@ impl Terminator {
 
     /// What each connection sent inside TLS, as text.
     pub(super) fn decrypted(&self) -> Vec<String> {
-        self.decrypted.lock().unwrap().iter().map(|said| String::from_utf8_lossy(said).into_owned()).collect()
+        self.decrypted.lock().unwrap().iter().map(|sent| String::from_utf8_lossy(sent).into_owned()).collect()
     }
 }
 
