@@ -1,12 +1,11 @@
-//! What somebody does with an account of their own: sessions, revocation, the password.
+//! What users do with their own account: list and end sessions, revoke tokens, change the password.
 
 use serde_json::json;
 use shared::identity::tokens::generate;
 use testkit::{Client, Response, TestContext};
 
-use crate::users::{
-    PASSWORD, TestUser, assert_invalid, assert_problem, auth, log_in, refresh, session_of, sign_up, text,
-};
+use crate::responses::{assert_invalid, assert_problem, text};
+use crate::users::{PASSWORD, TestUser, auth, log_in, refresh, session_of, sign_up};
 
 const NEW_PASSWORD: &str = "tr0ubador on a horse";
 
@@ -19,15 +18,15 @@ async fn sessions(auth: &Client, access: &str) -> Response {
 }
 
 #[tokio::test]
-async fn sessions_show_when_from_where_and_which_is_this() {
+async fn the_list_of_sessions_shows_times_addresses_and_the_current_one() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     sign_up(&context, "bob").await;
     let auth = auth(&context);
     let other = log_in(&auth.from_ip("192.0.2.7"), "ada", PASSWORD).await;
-    let answer = sessions(&auth, &text(&other, "access_token")).await;
-    let list = answer.json();
-    assert_eq!((answer.status, &list["total"]), (200, &json!(2)), "{list}");
+    let response = sessions(&auth, &text(&other, "access_token")).await;
+    let list = response.json();
+    assert_eq!((response.status, &list["total"]), (200, &json!(2)), "{list}");
     let items = list["items"].as_array().unwrap();
     let current: Vec<_> = items.iter().filter(|item| item["current"] == true).collect();
     assert_eq!(current.len(), 1);
@@ -39,12 +38,12 @@ async fn sessions_show_when_from_where_and_which_is_this() {
 }
 
 #[tokio::test]
-async fn a_session_is_ended_by_its_owner_alone() {
+async fn only_its_owner_can_end_a_session() {
     let context = TestContext::new().await;
     let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
     let auth = auth(&context);
-    let end = async |who: &TestUser, id: &str| {
-        auth.elsewhere().delete(&format!("/auth/sessions/{id}")).bearer(&who.access).send().await
+    let end = async |user: &TestUser, id: &str| {
+        auth.elsewhere().delete(&format!("/auth/sessions/{id}")).bearer(&user.access).send().await
     };
     let session = session_of(&context, &ada.access).to_string();
     assert_problem(&end(&bob, &session).await, 404);
@@ -60,7 +59,7 @@ async fn a_session_is_ended_by_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn revoking_any_token_of_a_session_ends_it_and_nonsense_is_fine_too() {
+async fn revoking_any_token_of_a_session_ends_it_and_an_unknown_token_is_accepted() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     let revoke = async |token: &str| {
@@ -68,14 +67,14 @@ async fn revoking_any_token_of_a_session_ends_it_and_nonsense_is_fine_too() {
         auth.elsewhere().post("/auth/revoke").form(&form).send().await
     };
     for (name, takes_refresh) in [("ada", true), ("bob", false)] {
-        let person = sign_up(&context, name).await;
-        let token = if takes_refresh { &person.refresh } else { &person.access };
+        let user = sign_up(&context, name).await;
+        let token = if takes_refresh { &user.refresh } else { &user.access };
         for _ in 0..2 {
-            let answer = revoke(token).await;
-            assert_eq!((answer.status, answer.text()), (200, ""));
+            let response = revoke(token).await;
+            assert_eq!((response.status, response.text()), (200, ""));
         }
-        assert!(!is_signed_in(&auth, &person.access).await);
-        assert_problem(&refresh(&auth, &person.refresh).await, 400);
+        assert!(!is_signed_in(&auth, &user.access).await);
+        assert_problem(&refresh(&auth, &user.refresh).await, 400);
     }
     assert_eq!(revoke("nonsense").await.status, 200);
     let nothing = auth.post("/auth/revoke").form(&[]).send().await;
@@ -88,7 +87,7 @@ async fn change(auth: &Client, access: &str, current: &str, new: &str) -> Respon
 }
 
 #[tokio::test]
-async fn a_new_password_takes_the_current_one_and_ends_the_other_sessions() {
+async fn changing_the_password_requires_the_current_one_and_ends_the_other_sessions() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
@@ -103,7 +102,7 @@ async fn a_new_password_takes_the_current_one_and_ends_the_other_sessions() {
 }
 
 #[tokio::test]
-async fn a_stolen_token_does_not_help_to_guess_the_password() {
+async fn a_stolen_token_does_not_allow_guessing_the_password() {
     let context = TestContext::new().await.with("RATE_LIMIT_PASSWORD", "100/60");
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
@@ -119,7 +118,7 @@ async fn a_stolen_token_does_not_help_to_guess_the_password() {
 }
 
 #[tokio::test]
-async fn password_changes_are_counted_by_user_wherever_they_come_from() {
+async fn password_changes_are_limited_per_user_across_networks() {
     let context = TestContext::new().await;
     let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
     let auth = auth(&context);
@@ -131,7 +130,7 @@ async fn password_changes_are_counted_by_user_wherever_they_come_from() {
 }
 
 #[tokio::test]
-async fn two_keys_live_while_one_takes_over() {
+async fn two_signing_keys_are_valid_during_a_key_rotation() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (old, new) = (context.variable("JWT_PUBLIC_KEYS").to_owned(), generate());
@@ -145,12 +144,12 @@ async fn two_keys_live_while_one_takes_over() {
     let published = during.get("/.well-known/jwks.json").send().await;
     assert_eq!(published.json()["keys"].as_array().unwrap().len(), 2);
     let after = auth(&context.with("JWT_PUBLIC_KEYS", &new.public_jwks));
-    assert!(!is_signed_in(&after, &ada.access).await, "the old key is gone");
+    assert!(!is_signed_in(&after, &ada.access).await, "the old key is not published any more");
     assert!(is_signed_in(&after, &text(&refreshed, "access_token")).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn once_a_new_password_is_answered_no_session_of_the_old_one_lives() {
+async fn after_a_password_change_no_session_of_the_old_password_is_valid() {
     let context =
         TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60").with("RATE_LIMIT_PASSWORD", "1000/60");
     let ada = sign_up(&context, "ada").await;
@@ -169,13 +168,13 @@ async fn once_a_new_password_is_answered_no_session_of_the_old_one_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_is_being_written_while_the_password_changes_ends_as_well() {
+async fn a_session_that_is_created_during_a_password_change_ends_as_well() {
     const WAITING: &str = "select count(*) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'";
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (signing_in, watching) = (context.database().await, context.database().await);
-    // As a sign-in does it: nobody changes the user until its session is there.
+    // As a sign-in does: it locks the row of the user until its session is committed.
     let session = "begin; select from users for share; insert into sessions (id, user_id, expires_at, ip)
         select gen_random_uuid(), id, now() + interval '1 day', '192.0.2.1' from users";
     signing_in.batch_execute(session).await.unwrap();
@@ -189,7 +188,7 @@ async fn a_session_that_is_being_written_while_the_password_changes_ends_as_well
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parallel_sign_ins_that_all_hash_again_all_succeed() {
+async fn parallel_sign_ins_that_all_rehash_the_password_all_succeed() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
     let context = context.with("BCRYPT_COST", "11");

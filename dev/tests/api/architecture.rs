@@ -1,9 +1,10 @@
-//! The architecture, held as tests: which crate and which module may import which, and which alone may read the
-//! environment, name a status, add a route, declare a quota or speak SQL.
+//! Rules of the architecture: which crates and modules may depend on which, and which modules alone may read the
+//! environment, choose a status, add a route, declare a quota or import the Postgres client.
 //!
-//! The tests read the sources as text; a comment line does not count.
+//! The tests read sources and manifests as text; lines of comments do not count. Each message names the file that
+//! breaks a rule.
 
-mod circles;
+mod cycles;
 mod features;
 mod imports;
 
@@ -19,7 +20,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The folders of all crates' sources, from the root.
+/// The folders with the sources of all crates of the workspace, relative to its root.
 fn crates() -> Vec<String> {
     let mut folders = vec!["dev/tests/api".to_owned(), "dev/tests/e2e".to_owned()];
     for parent in ["", "shared", "functions", "dev", "dev/bench"] {
@@ -34,7 +35,7 @@ fn crates() -> Vec<String> {
     folders
 }
 
-/// Every Rust file below `folder`, by its path from the root, with its lines of code.
+/// The lines of code of every Rust file below `folder`, by the path of the file relative to the root.
 fn sources(folder: &str) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root().join(folder)];
@@ -53,31 +54,31 @@ fn sources(folder: &str) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// What is deployed: every file of `shared` and of the functions.
+/// The sources that are deployed: those of `shared` and of the functions.
 fn deployed() -> BTreeMap<String, Vec<String>> {
     let mut all = sources("shared");
     all.extend(sources("functions"));
     all
 }
 
-/// The words that follow `prefix` in `line`: for `crate::` those of `use crate::{a, b::c}` are `a` and `b`.
+/// The identifiers after `prefix` in `line`: after `crate::` in `use crate::{a, b::c}` they are `a` and `b`.
 fn words_after<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
-    let ends =
+    let identifier =
         |text: &'a str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
     line.match_indices(prefix)
         .flat_map(|(at, _)| {
             let rest = &line[at + prefix.len()..];
             match rest.strip_prefix('{') {
-                Some(list) => list.split(',').map(|item| ends(item.trim())).collect(),
-                None => vec![ends(rest)],
+                Some(list) => list.split(',').map(|item| identifier(item.trim())).collect(),
+                None => vec![identifier(rest)],
             }
         })
         .filter(|word| !word.is_empty())
         .collect()
 }
 
-/// Every line of `sources` that `is_wrong`, with its file.
-fn offenders(sources: &BTreeMap<String, Vec<String>>, is_wrong: impl Fn(&str, &str) -> bool) -> Vec<String> {
+/// The lines of `sources` that break a rule, each with its file; `is_wrong` gets the file and the line.
+fn violations(sources: &BTreeMap<String, Vec<String>>, is_wrong: impl Fn(&str, &str) -> bool) -> Vec<String> {
     sources
         .iter()
         .flat_map(|(file, lines)| lines.iter().map(move |line| (file, line)))
@@ -86,9 +87,9 @@ fn offenders(sources: &BTreeMap<String, Vec<String>>, is_wrong: impl Fn(&str, &s
         .collect()
 }
 
-/// The modules in the table that heads `lib.rs`, in its order.
-fn table(lib: &str) -> Vec<String> {
-    // The first column holds modules, each in backquotes.
+/// The modules in the table of a `lib.rs`, in its order.
+fn listed_modules(lib: &str) -> Vec<String> {
+    // The first column names modules, each in backquotes.
     let columns = lib.lines().filter_map(|line| line.strip_prefix("//! | ")?.split(" | ").next());
     let listed = columns.flat_map(|column| column.split('`').skip(1).step_by(2));
     listed.map(|module| module.trim_start_matches("mod@").to_owned()).collect()
@@ -98,71 +99,92 @@ fn table(lib: &str) -> Vec<String> {
 fn a_module_imports_only_modules_above_it_in_the_table_of_its_crate() {
     for folder in ["shared/src", "dev/stack/src"] {
         let lib = fs::read_to_string(root().join(folder).join("lib.rs")).unwrap();
-        let table = table(&lib);
+        let table = listed_modules(&lib);
         let declared: BTreeSet<_> = lib.lines().filter_map(|line| words_after(line, "mod ").pop()).collect();
         assert_eq!(declared, table.iter().map(String::as_str).collect(), "the table of {folder}/lib.rs");
         let position = |file: &str| {
             let module = file.split(['/', '.']).next().unwrap_or_default();
             table.iter().position(|other| other == module)
         };
-        for (file, used) in Crate::read(&root().join(folder)).uses() {
-            // The root itself is above and below all.
-            if let (Some(here), Some(there)) = (position(&file), position(&used)) {
-                assert!(there <= here, "{folder}/{file} imports {used}");
-            }
-        }
+        // `lib.rs` itself is in no row: it may import all, and all may import it.
+        let uses = Crate::read(&root().join(folder)).uses();
+        let is_wrong = |user: &str, used: &str| {
+            position(user).zip(position(used)).is_some_and(|(here, there)| there > here)
+        };
+        let wrong = uses.iter().filter(|(user, used)| is_wrong(user, used));
+        let wrong: Vec<_> = wrong.map(|(user, used)| format!("{folder}/{user} imports {used}")).collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
 
-/// The crates of the workspace that the manifest in `folder` depends on.
+/// The packages that the manifest in `folder` depends on, also for tests, for builds and for some targets only.
 fn dependencies(folder: &str) -> BTreeSet<String> {
-    let text = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
-    let manifest = text.parse::<toml::Table>().unwrap();
-    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
-    let tables = tables.iter().filter_map(|name| manifest.get(*name)?.as_table());
-    tables.flat_map(toml::Table::keys).cloned().collect()
+    let manifest = manifest(folder);
+    let targets = manifest.get("target").and_then(toml::Value::as_table).into_iter();
+    let targets = targets.flat_map(toml::Table::values).filter_map(toml::Value::as_table);
+    let kinds = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let tables =
+        targets.chain([&manifest]).flat_map(|table| kinds.iter().filter_map(|kind| table.get(*kind)));
+    let dependencies = tables.filter_map(toml::Value::as_table).flatten();
+    // `package` names the package if the dependency has another name.
+    let package = |(name, value): (&String, &toml::Value)| {
+        value.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned()
+    };
+    dependencies.map(package).collect()
+}
+
+fn manifest(folder: &str) -> toml::Table {
+    fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap().parse().unwrap()
+}
+
+/// The folders of the crates below `parent`, relative to the root.
+fn crates_in(parent: &str) -> Vec<String> {
+    let folders = crates().into_iter().filter_map(|sources| Some(sources.strip_suffix("/src")?.to_owned()));
+    folders.filter(|folder| Path::new(folder).starts_with(parent)).collect()
+}
+
+fn package_name(folder: &str) -> String {
+    manifest(folder)["package"]["name"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn functions_import_neither_each_other_nor_what_is_never_deployed() {
-    let mut forbidden: BTreeSet<_> = FUNCTIONS.iter().map(|function| function.name.to_owned()).collect();
-    forbidden.extend(["stack", "testkit", "xtask"].map(str::to_owned));
-    let shared = ["shared", "shared/idempotency", "shared/secrets", "shared/signing-keys"];
-    let functions = FUNCTIONS.iter().map(|function| format!("functions/{}", function.name));
-    for folder in shared.into_iter().map(str::to_owned).chain(functions) {
-        let found: Vec<_> = dependencies(&folder).intersection(&forbidden).cloned().collect();
-        assert!(found.is_empty(), "{folder} imports {found:?}");
+fn functions_depend_neither_on_each_other_nor_on_development_crates() {
+    let [shared, functions, development] = ["shared", "functions", "dev"].map(crates_in);
+    let forbidden: BTreeSet<_> =
+        functions.iter().chain(&development).map(|folder| package_name(folder)).collect();
+    for folder in shared.iter().chain(&functions) {
+        let found: Vec<_> = dependencies(folder).intersection(&forbidden).cloned().collect();
+        assert!(found.is_empty(), "{folder} depends on {found:?}");
     }
 }
 
 #[test]
-fn the_commands_and_the_local_stack_know_no_function_and_compile_without_shared() {
+fn the_commands_and_the_local_stack_depend_neither_on_functions_nor_on_shared() {
+    let mut forbidden: BTreeSet<_> =
+        crates_in("functions").iter().map(|folder| package_name(folder)).collect();
+    forbidden.extend(["shared", "idempotency", "secrets", "testkit"].map(str::to_owned));
     for folder in ["dev/xtask", "dev/stack"] {
-        let dependencies = dependencies(folder);
-        for function in FUNCTIONS.iter().map(|function| function.name).chain(["shared", "testkit"]) {
-            assert!(!dependencies.contains(function), "{folder} imports {function}");
-        }
+        let found: Vec<_> = dependencies(folder).intersection(&forbidden).cloned().collect();
+        assert!(found.is_empty(), "{folder} depends on {found:?}");
     }
 }
 
 #[test]
-fn every_function_has_a_crate_events_and_a_place_in_the_list() {
+fn every_function_has_a_crate_events_and_an_entry_in_the_list() {
     let listed: BTreeSet<_> = FUNCTIONS.iter().map(|function| function.name.to_owned()).collect();
     let folders = |parent: &str| -> BTreeSet<String> {
         let entries = fs::read_dir(root().join(parent)).unwrap().map(Result::unwrap);
-        entries
-            .filter(|entry| entry.path().is_dir())
-            .map(|entry| entry.file_name().into_string().unwrap())
-            .collect()
+        let entries = entries.filter(|entry| entry.path().is_dir());
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
     };
-    assert_eq!(listed, folders("functions"), "testkit::functions lists them");
-    assert_eq!(listed, folders("events"));
+    assert_eq!(listed, folders("functions"), "left: testkit::functions; right: functions/");
+    assert_eq!(listed, folders("events"), "left: testkit::functions; right: events/");
 }
 
 #[test]
-fn only_one_module_reads_the_environment() {
-    let wrong = offenders(&deployed(), |file, line| {
-        // A build script learns from cargo where to write; it is no part of a function.
+fn only_the_configuration_module_reads_the_environment() {
+    let wrong = violations(&deployed(), |file, line| {
+        // A build script gets its output folder from cargo; it is not deployed.
         let permitted = ["shared/src/config.rs", "functions/system/build.rs"].contains(&file);
         !permitted && (line.contains("env::var") || line.contains("clippy::disallowed_methods"))
     });
@@ -170,18 +192,18 @@ fn only_one_module_reads_the_environment() {
 }
 
 #[test]
-fn failures_get_their_status_in_one_place() {
-    let wrong = offenders(&deployed(), |file, line| {
+fn only_the_error_module_gives_failures_a_status() {
+    let wrong = violations(&deployed(), |file, line| {
         let statuses = words_after(line, "StatusCode::");
         match file {
             "shared/src/http/error.rs" => false,
-            // Turns the router's own answers into errors.
+            // Converts the router's own responses into errors.
             "shared/src/http/problem.rs" => {
                 statuses.iter().any(|name| !["METHOD_NOT_ALLOWED", "NOT_FOUND", "NO_CONTENT"].contains(name))
             }
-            // Gives an answer again, whatever its status was.
+            // Replays a stored response with its status.
             "shared/idempotency/src/record.rs" => statuses.iter().any(|name| *name != "from_u16"),
-            // 304 is no failure.
+            // 304 is not a failure.
             "shared/src/http/conditional.rs" => statuses.iter().any(|name| *name != "NOT_MODIFIED"),
             _ => statuses.iter().any(|name| !["CREATED", "NO_CONTENT"].contains(name)),
         }
@@ -190,54 +212,55 @@ fn failures_get_their_status_in_one_place() {
 }
 
 #[test]
-fn every_quota_is_in_the_table() {
+fn every_quota_is_declared_in_the_table() {
     let mut all = deployed();
-    // Unit tests may make some of their own.
+    // Unit tests, which stand last in a file, may declare others.
     for lines in all.values_mut() {
-        let code = lines.iter().position(|line| line.contains("#[cfg(test)]")).unwrap_or(lines.len());
+        let code = lines.iter().position(|line| line.starts_with("mod tests")).unwrap_or(lines.len());
         lines.truncate(code);
     }
-    let wrong = offenders(&all, |file, line| {
+    let wrong = violations(&all, |file, line| {
         file != "shared/src/protection/quotas.rs" && line.contains("Quota::new(")
     });
     assert_eq!(wrong, [""; 0]);
 }
 
 #[test]
-fn every_route_is_added_in_one_way() {
-    let wrong = offenders(&deployed(), |file, line| {
+fn every_route_is_added_through_routes() {
+    let wrong = violations(&deployed(), |file, line| {
         file != "shared/src/http/routes.rs"
             && (line.contains("OpenApiRouter") || line.contains("Router::new("))
     });
-    assert_eq!(wrong, [""; 0], "a route that `Routes` does not know serves what the event guard refused");
+    assert_eq!(wrong, [""; 0], "a route that is not added through `Routes` serves invalid events");
 }
 
 #[test]
-fn only_stores_speak_sql() {
-    let wrong = offenders(&sources("functions"), |file, line| {
+fn only_stores_import_the_postgres_client() {
+    let wrong = violations(&sources("functions"), |file, line| {
         !file.contains("/src/store") && !file.contains("/maintenance/") && line.contains("tokio_postgres")
     });
     assert_eq!(wrong, [""; 0]);
 }
 
 #[test]
-fn no_file_is_too_long_to_read_and_no_line_too_wide() {
+fn no_file_is_too_long_to_read() {
     const LONGEST: usize = 300;
-    const WIDEST: usize = 120;
     for folder in ["shared", "functions", "dev/stack", "dev/xtask", "dev/testkit", "dev/bench"] {
         for (file, lines) in sources(folder) {
             assert!(lines.len() <= LONGEST, "{file} has {} lines of code", lines.len());
         }
     }
+}
+
+#[test]
+fn no_comment_is_wider_than_120_columns() {
+    const WIDEST: usize = 120;
     let mut wide = Vec::new();
-    for folder in ["shared", "functions", "dev"] {
-        for file in sources(folder).into_keys() {
-            let text = fs::read_to_string(root().join(&file)).unwrap();
-            let comments = text.lines().filter(|line| line.trim_start().starts_with("//"));
-            wide.extend(
-                comments.filter(|line| line.chars().count() > WIDEST).map(|line| format!("{file}: {line}")),
-            );
-        }
+    for file in ["shared", "functions", "dev"].into_iter().flat_map(sources).map(|(file, _)| file) {
+        let text = fs::read_to_string(root().join(&file)).unwrap();
+        let comments = text.lines().filter(|line| line.trim_start().starts_with("//"));
+        let comments = comments.filter(|line| line.chars().count() > WIDEST);
+        wide.extend(comments.map(|line| format!("{file}: {}", line.trim())));
     }
     assert!(wide.is_empty(), "{}", wide.join("\n"));
 }

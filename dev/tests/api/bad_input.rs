@@ -1,11 +1,14 @@
-//! Bad input to every route: always a problem in the one form, never a 5xx, and nothing written.
+//! Bad input to every route: the response is always a problem of status 4xx, and nothing is written.
+//!
+//! The routes come from the `OpenAPI` descriptions of the functions, so that a new route is tested as well.
 
 use testkit::functions::describe_all;
-use testkit::{Client, Response, TestContext};
+use testkit::{Response, TestContext};
 
-use crate::users::{assert_problem, sign_up, sign_up_admin};
+use crate::responses::assert_problem;
+use crate::users::{client, sign_up, sign_up_admin};
 
-/// One operation of the API, as its own documentation has it.
+/// One operation of the API, from its `OpenAPI` description.
 struct Operation {
     method: String,
     path: String,
@@ -20,13 +23,13 @@ fn operations(context: &TestContext) -> Vec<(&'static str, Operation)> {
         let document = serde_json::to_value(&function.openapi).unwrap();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
-                let content = &operation["requestBody"]["content"];
+                let media_types = &operation["requestBody"]["content"];
                 let operation = Operation {
                     method: method.to_uppercase(),
                     path: path.replace("{id}", "1"),
                     needs_token: !operation["security"].is_null(),
-                    takes_json: !content["application/json"].is_null(),
-                    takes_form: !content["application/x-www-form-urlencoded"].is_null(),
+                    takes_json: !media_types["application/json"].is_null(),
+                    takes_form: !media_types["application/x-www-form-urlencoded"].is_null(),
                 };
                 operations.push((function.name, operation));
             }
@@ -35,11 +38,7 @@ fn operations(context: &TestContext) -> Vec<(&'static str, Operation)> {
     operations
 }
 
-pub(crate) fn client(context: &TestContext, function: &str) -> Client {
-    Client::of(testkit::functions::find(function).unwrap().start(&context.env()).unwrap())
-}
-
-/// What the database holds, as one text.
+/// All rows of the database, as one text.
 async fn contents(context: &TestContext) -> String {
     let sql = "select concat(
         (select json_agg(b order by id) from books b), (select json_agg(u order by id) from users u),
@@ -47,7 +46,7 @@ async fn contents(context: &TestContext) -> String {
     context.database().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Bodies with their content type, and the status that a route for JSON must give where only one is right.
+/// Bodies with their content type, and the status that a route for JSON must give if only one is right.
 fn broken_bodies() -> Vec<(&'static str, Vec<u8>, Option<u16>)> {
     let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
     let large = format!("{{\"title\":\"{}\"}}", "x".repeat(65_536));
@@ -75,9 +74,9 @@ fn broken_bodies() -> Vec<(&'static str, Vec<u8>, Option<u16>)> {
     texts.into_iter().map(|(content_type, body, status)| (content_type, body.to_vec(), status)).collect()
 }
 
-fn assert_refused(answer: &Response, context: &str) {
-    assert!((400..500).contains(&answer.status), "{context}: {} {}", answer.status, answer.text());
-    assert_problem(answer, answer.status);
+fn assert_refused(response: &Response, context: &str) {
+    assert!((400..500).contains(&response.status), "{context}: {} {}", response.status, response.text());
+    assert_problem(response, response.status);
 }
 
 #[tokio::test]
@@ -110,25 +109,25 @@ async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
             if !content_type.is_empty() {
                 request = request.header("content-type", content_type);
             }
-            let answer = request.send().await;
-            assert_refused(&answer, &context);
+            let response = request.send().await;
+            assert_refused(&response, &context);
             if let (Some(status), true) = (status, operation.takes_json) {
-                assert_eq!(answer.status, *status, "{context}");
+                assert_eq!(response.status, *status, "{context}");
             }
         }
         let zipped = client.elsewhere();
         let zipped = zipped.request(&operation.method, &operation.path).bearer(&root.access);
-        let answer = zipped
+        let response = zipped
             .header("content-type", "application/json")
             .header("content-encoding", "gzip")
             .bytes(b"\x1f\x8b");
-        assert_problem(&answer.send().await, 415);
+        assert_problem(&response.send().await, 415);
     }
     assert_eq!(contents(&context).await, before);
 }
 
 #[tokio::test]
-async fn a_missing_or_broken_token_is_refused_before_anything_else_is_looked_at() {
+async fn a_missing_or_broken_token_is_refused_before_anything_else_is_checked() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
     let before = contents(&context).await;
@@ -154,9 +153,9 @@ async fn a_wrong_method_or_path_is_refused_by_every_function() {
     for (function, operation) in operations(&context) {
         let client = client(&context, function);
         for method in ["PATCH", "TRACE", "FOO"] {
-            let answer = client.elsewhere().request(method, &operation.path).send().await;
-            assert_problem(&answer, 405);
-            let allowed = answer.header("allow").unwrap();
+            let response = client.elsewhere().request(method, &operation.path).send().await;
+            assert_problem(&response, 405);
+            let allowed = response.header("allow").unwrap();
             assert!(allowed.split(',').any(|method| method.trim() == operation.method), "{allowed}");
         }
         for path in ["/nothing", "/Books", "/auth", &format!("{}/more/more", operation.path)] {
@@ -166,22 +165,22 @@ async fn a_wrong_method_or_path_is_refused_by_every_function() {
 }
 
 #[tokio::test]
-async fn a_query_that_nobody_asked_for_harms_no_route() {
+async fn an_unexpected_query_never_causes_a_server_error() {
     let context = TestContext::new().await;
     for (function, operation) in operations(&context) {
         let client = client(&context, function);
         for query in ["%", "%zz", "a=%00", "a=b&a=c", "&&==&", "a=\u{e9}", "'\"<>", &"x=1&".repeat(3000)] {
-            let answer = client
+            let response = client
                 .elsewhere()
                 .request(&operation.method, &format!("{}?{query}", operation.path))
                 .send()
                 .await;
             assert!(
-                answer.status < 500,
+                response.status < 500,
                 "{} {}?{query:.40}: {}",
                 operation.method,
                 operation.path,
-                answer.text()
+                response.text()
             );
         }
     }

@@ -1,9 +1,10 @@
-//! Books: create, read, update, delete, list.
+//! Books: create, read, update and delete.
 
 use serde_json::{Value, json};
 use testkit::{Client, Response, TestContext};
 
-use crate::users::{assert_invalid, assert_problem, books, sign_up, sign_up_admin};
+use crate::responses::{assert_invalid, assert_problem};
+use crate::users::{books, sign_up, sign_up_admin};
 
 pub(crate) async fn create(books: &Client, token: &str, book: Value) -> Response {
     books.elsewhere().post("/books").bearer(token).json(&book).send().await
@@ -14,16 +15,16 @@ pub(crate) async fn list(books: &Client, query: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_created_book_is_where_location_says() {
+async fn the_location_header_leads_to_the_created_book() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
-    let draft =
+    let new_book =
         json!({"title": "Middlemarch", "author": "George Eliot", "year": 1871, "description": "A study."});
-    let created = create(&books, &ada.access, draft.clone()).await;
+    let created = create(&books, &ada.access, new_book.clone()).await;
     assert_eq!(created.status, 201, "{}", created.text());
     let found = books.get(created.header("location").unwrap()).send().await;
     assert_eq!((found.status, found.json()), (200, created.json()));
-    for (field, value) in draft.as_object().unwrap() {
+    for (field, value) in new_book.as_object().unwrap() {
         assert_eq!(&found.json()[field], value);
     }
 }
@@ -53,7 +54,7 @@ async fn text_comes_back_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn writing_takes_a_token_and_deleting_an_administrator() {
+async fn writing_requires_a_token_and_deleting_an_administrator() {
     let context = TestContext::new().await;
     let (ada, root) = (sign_up(&context, "ada").await, sign_up_admin(&context, "root").await);
     let books = books(&context);
@@ -68,7 +69,7 @@ async fn writing_takes_a_token_and_deleting_an_administrator() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_parallel_deletes_one_finds_the_book() {
+async fn exactly_one_of_parallel_deletes_finds_the_book() {
     let context = TestContext::new().await;
     let root = sign_up_admin(&context, "root").await;
     let environments = [books(&context), books(&context)];
@@ -93,11 +94,11 @@ async fn of_parallel_deletes_one_finds_the_book() {
 }
 
 #[tokio::test]
-async fn an_update_changes_what_was_sent_and_nothing_else() {
+async fn an_update_changes_only_the_fields_that_were_sent() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
-    let draft = json!({"title": "T", "author": "A", "year": 2000, "description": "D"});
-    let before = create(&books, &ada.access, draft).await.json();
+    let new_book = json!({"title": "T", "author": "A", "year": 2000, "description": "D"});
+    let before = create(&books, &ada.access, new_book).await.json();
     let path = format!("/books/{}", before["id"]);
     let put = async |patch: Value| books.elsewhere().put(&path).bearer(&ada.access).json(&patch).send().await;
 
@@ -113,7 +114,7 @@ async fn an_update_changes_what_was_sent_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_missing_book_outweighs_a_bad_body_and_a_missing_token_outweighs_both() {
+async fn a_missing_token_is_reported_before_a_missing_book_and_that_before_a_bad_body() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let bad = json!({"year": "soon"});
@@ -128,7 +129,7 @@ async fn a_missing_book_outweighs_a_bad_body_and_a_missing_token_outweighs_both(
 }
 
 #[tokio::test]
-async fn every_problem_of_a_draft_is_named_at_once_and_nothing_is_written() {
+async fn all_invalid_fields_of_a_new_book_are_reported_at_once_and_nothing_is_written() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let long = "x".repeat(1001);
@@ -147,8 +148,8 @@ async fn every_problem_of_a_draft_is_named_at_once_and_nothing_is_written() {
         (json!({"title": "T", "author": "A", "year": 1e10}), vec!["year"]),
         (json!({"title": "x".repeat(201), "author": "A", "year": true}), vec!["title", "year"]),
     ];
-    for (draft, fields) in refused {
-        assert_invalid(&create(&books, &ada.access, draft).await, &fields);
+    for (new_book, fields) in refused {
+        assert_invalid(&create(&books, &ada.access, new_book).await, &fields);
     }
     assert_eq!(list(&books, "").await.json()["total"], 0);
     let edge = json!({"title": "🦀".repeat(200), "author": "é".repeat(100), "year": 0, "description": "x".repeat(1000)});
@@ -156,7 +157,7 @@ async fn every_problem_of_a_draft_is_named_at_once_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn an_id_is_a_number_or_invalid_and_a_number_too_large_is_just_not_there() {
+async fn an_id_that_is_no_number_is_invalid_and_one_that_is_too_large_is_not_found() {
     let context = TestContext::new().await;
     let books = books(&context);
     for id in ["0", "-1", "+1", "01", "1.0", "abc", "１", "%31", "1e3", " 1"] {

@@ -1,4 +1,4 @@
-//! The cached list: never older than a write that was answered.
+//! The cached list: a read never returns a page older than a completed write, whatever happens to Redis.
 
 use std::convert::Infallible;
 
@@ -6,21 +6,22 @@ use redis::AsyncCommands as _;
 use serde_json::json;
 use shared::cache::{Cache, CachedPage};
 use shared::stores::redis::Redis;
+use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, TestContext};
 
+use crate::redis_keys::{connection, delete_keys, keys};
 use crate::users::{books, sign_up};
-use testkit::proxy::{Mode, Proxy};
 
 async fn total(books: &Client) -> i64 {
     books.elsewhere().get("/books").send().await.json()["total"].as_i64().unwrap()
 }
 
 #[tokio::test]
-async fn a_second_look_comes_from_the_cache() {
+async fn a_repeated_read_comes_from_the_cache() {
     let context = TestContext::new().await;
     let books = books(&context);
     assert_eq!(total(&books).await, 0);
-    // A row that the API didn't write: only a look at the database can see it.
+    // A row that the API didn't write: only a query of the database returns it.
     context
         .database()
         .await
@@ -33,7 +34,7 @@ async fn a_second_look_comes_from_the_cache() {
 }
 
 #[tokio::test]
-async fn a_write_is_seen_by_the_next_look_of_any_environment() {
+async fn a_write_is_visible_to_the_next_read_in_every_environment() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (writer, reader) = (books(&context), books(&context));
@@ -52,8 +53,8 @@ async fn a_write_is_seen_by_the_next_look_of_any_environment() {
     assert_ne!(before.json(), after.json());
 }
 
-/// One look at a page called `page`; says what the database had to be asked for.
-async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
+/// Reads the page called `page` through the cache; `query` stands for the database.
+async fn read(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
     let query = async || Ok::<_, Infallible>(CachedPage::new("", query().await.as_bytes()));
     let page = cache.read_through("page", query).await.unwrap();
     String::from_utf8(page.body().to_vec()).unwrap()
@@ -64,28 +65,28 @@ fn cache(context: &TestContext) -> Cache {
 }
 
 #[tokio::test]
-async fn a_slow_reader_can_not_publish_what_a_writer_made_untrue() {
+async fn a_slow_reader_can_not_store_a_page_that_a_write_has_invalidated() {
     let context = TestContext::new().await;
     let (slow, writer) = (cache(&context), cache(&context));
     let query = async || {
         writer.invalidate().await.unwrap();
         "stale"
     };
-    assert_eq!(look(&slow, query).await, "stale", "it is as old as its reader");
-    assert_eq!(look(&slow, async || "fresh").await, "fresh");
-    assert_eq!(look(&writer, async || "unasked").await, "fresh");
+    assert_eq!(read(&slow, query).await, "stale", "a reader gets what its own query returned");
+    assert_eq!(read(&slow, async || "fresh").await, "fresh");
+    assert_eq!(read(&writer, async || "not queried").await, "fresh");
 }
 
 #[tokio::test]
-async fn a_reader_held_between_its_query_and_its_store_leaves_the_next_one_fresh() {
+async fn a_reader_delayed_between_query_and_store_leaves_the_next_read_fresh() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (writer, others) = (books(&context), books(&context));
     let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
-    let held = books(&context);
-    assert_eq!(held.get("/books?page_size=11").send().await.status, 200, "connections are open");
+    let delayed = books(&context);
+    assert_eq!(delayed.get("/books?page_size=11").send().await.status, 200, "connections are open");
     proxy.set(Mode::Holding);
-    let before = tokio::spawn(async move { total(&held).await });
+    let before = tokio::spawn(async move { total(&delayed).await });
     proxy.until_holding().await;
     let book = json!({"title": "T", "author": "A"});
     assert_eq!(writer.post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
@@ -96,7 +97,7 @@ async fn a_reader_held_between_its_query_and_its_store_leaves_the_next_one_fresh
 }
 
 #[tokio::test]
-async fn losing_every_key_neither_fails_nor_revives_an_old_page() {
+async fn losing_every_key_causes_no_failure_and_brings_back_no_old_page() {
     let context = TestContext::new().await;
     let cache = cache(&context);
     let mut redis = connection(&context).await;
@@ -105,16 +106,16 @@ async fn losing_every_key_neither_fails_nor_revives_an_old_page() {
     let query = async || {
         let old = version().await;
         delete_keys(&context).await;
-        assert_eq!(look(&self::cache(&context), async || "after").await, "after");
+        assert_eq!(read(&self::cache(&context), async || "after").await, "after");
         assert!(version().await > old, "the version never goes back");
         "before"
     };
-    assert_eq!(look(&cache, query).await, "before");
-    assert_eq!(look(&cache, async || "unasked").await, "after");
+    assert_eq!(read(&cache, query).await, "before");
+    assert_eq!(read(&cache, async || "not queried").await, "after");
 }
 
 #[tokio::test]
-async fn every_query_has_a_page_of_its_own() {
+async fn every_query_has_its_own_cached_page() {
     let context = TestContext::new().await;
     let sql = "insert into books (title, author, year) values
         ('0', '0', 0), ('T', 'A', 1999), ('T:author=A', 'A:year_to=0', null), (',', 'A,title', 2000)";
@@ -148,15 +149,16 @@ async fn every_query_has_a_page_of_its_own() {
         "page=12",
         "page_size=12",
     ];
-    // Twice: the second time from the cache.
+    // The second round comes from the cache.
     for _ in 0..2 {
         for query in queries {
-            let ask = async |books: &Client| books.elsewhere().get(&format!("/books?{query}")).send().await;
-            let (page, right) = (ask(&cached).await, ask(&uncached).await);
-            assert_eq!((page.status, page.json()), (200, right.json()), "{query}");
+            let page_of =
+                async |books: &Client| books.elsewhere().get(&format!("/books?{query}")).send().await;
+            let (page, expected) = (page_of(&cached).await, page_of(&uncached).await);
+            assert_eq!((page.status, page.json()), (200, expected.json()), "{query}");
         }
     }
-    // The same pages asked for in other words.
+    // Other spellings of the same queries.
     for query in ["page=1", "year_to=0&year_from=0", "sort_by=title:asc,id:asc", "author=%41", "page_size=10"]
     {
         assert_eq!(cached.elsewhere().get(&format!("/books?{query}")).send().await.status, 200, "{query}");
@@ -170,7 +172,7 @@ async fn every_query_has_a_page_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_invalidation_that_failed_is_made_good_by_the_next_reader_who_misses() {
+async fn a_failed_invalidation_is_repeated_by_the_next_reader_that_misses() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (reader, database) = (books(&context), context.database().await);
@@ -193,7 +195,7 @@ async fn an_invalidation_that_failed_is_made_good_by_the_next_reader_who_misses(
         }
         proxy.set(Mode::Open);
         assert_eq!(pending().await, 1, "however many fail");
-        assert_eq!(total(&reader).await, 2 * round, "nobody has missed a page yet");
+        assert_eq!(total(&reader).await, 2 * round, "no read has missed yet");
         miss(100 + round).await;
         assert_eq!(total(&reader).await, 2 * round + 2);
         assert_eq!(pending().await, 0);
@@ -201,7 +203,7 @@ async fn an_invalidation_that_failed_is_made_good_by_the_next_reader_who_misses(
 }
 
 #[tokio::test]
-async fn a_reader_without_redis_leaves_the_repair_to_others() {
+async fn a_reader_without_redis_leaves_a_pending_invalidation_to_others() {
     let context = TestContext::new().await;
     let database = context.database().await;
     database.batch_execute("insert into pending_invalidations (list) values ('books')").await.unwrap();
@@ -216,27 +218,27 @@ async fn a_reader_without_redis_leaves_the_repair_to_others() {
 }
 
 #[tokio::test]
-async fn making_one_invalidation_good_does_not_wipe_out_a_later_one() {
+async fn repeating_one_invalidation_does_not_delete_a_later_one() {
     let context = TestContext::new().await;
     let mut database = context.database().await;
     database.batch_execute("insert into pending_invalidations (list) values ('books')").await.unwrap();
     let reader = books(&context);
     let failing = database.transaction().await.unwrap();
     failing.batch_execute("lock table pending_invalidations in share row exclusive mode").await.unwrap();
-    let repairing = tokio::spawn(async move { total(&reader).await });
+    let repeating = tokio::spawn(async move { total(&reader).await });
     let waiting = "select exists (select from pg_locks
         where not granted and relation = 'pending_invalidations'::regclass)";
     while !failing.query_one(waiting, &[]).await.unwrap().get::<_, bool>(0) {}
-    // What the next failure does, while the reader is about to delete the note of the first.
+    // Another invalidation fails while the reader is about to delete the row of the first.
     failing.batch_execute("update pending_invalidations set mark = default").await.unwrap();
     failing.commit().await.unwrap();
-    assert_eq!(repairing.await.unwrap(), 0);
+    assert_eq!(repeating.await.unwrap(), 0);
     let pending = database.query_one("select count(*) from pending_invalidations", &[]).await.unwrap();
     assert_eq!(pending.get::<_, i64>(0), 1);
 }
 
 #[tokio::test]
-async fn whatever_is_damaged_is_a_miss_and_heals() {
+async fn a_damaged_entry_is_a_miss_and_is_replaced() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let books = books(&context);
@@ -247,14 +249,14 @@ async fn whatever_is_damaged_is_a_miss_and_heals() {
         for key in
             damaged.iter().filter(|key| key.contains(":cache:{books}") && key.ends_with('}') != is_page)
         {
-            let spoil = if n % 2 == 0 {
+            let damage = if n % 2 == 0 {
                 redis::pipe().set(key, "garbage").clone()
             } else {
                 redis::pipe().del(key).lpush(key, "x").clone()
             };
-            spoil.exec_async(&mut redis).await.unwrap();
+            damage.exec_async(&mut redis).await.unwrap();
         }
-        // Also a write finds its way through the damage, and is seen.
+        // A write works despite the damage, and the next read returns it.
         let book = json!({"title": "T", "author": "A"});
         assert_eq!(total(&books).await, i64::try_from(n).unwrap());
         assert_eq!(books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
@@ -262,21 +264,4 @@ async fn whatever_is_damaged_is_a_miss_and_heals() {
     assert_eq!(total(&books).await, 4);
     context.database().await.batch_execute("delete from books").await.unwrap();
     assert_eq!(total(&books).await, 4, "the cache works again");
-}
-
-pub(crate) async fn connection(context: &TestContext) -> redis::aio::MultiplexedConnection {
-    let client = redis::Client::open(context.variable("REDIS_URL")).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
-}
-
-/// The keys of this context.
-pub(crate) async fn keys(context: &TestContext) -> Vec<String> {
-    let pattern = format!("{}*", context.variable("REDIS_KEY_PREFIX"));
-    redis::cmd("KEYS").arg(pattern).query_async(&mut connection(context).await).await.unwrap()
-}
-
-/// What a `FLUSHALL` does, to the keys of this context alone.
-pub(crate) async fn delete_keys(context: &TestContext) {
-    let keys = keys(context).await;
-    redis::cmd("DEL").arg(keys).exec_async(&mut connection(context).await).await.unwrap();
 }

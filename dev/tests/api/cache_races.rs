@@ -1,4 +1,4 @@
-//! The cached list under many readers at once, in one process and in several.
+//! The cached list under concurrent readers, in one process and in several.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -8,19 +8,20 @@ use serde_json::json;
 use shared::cache::{Cache, CachedPage};
 use shared::stores::redis::Redis;
 use stack::environment::ExecutionEnvironment;
+use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, TestContext};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::users::{assert_invalid, assert_problem, books, sign_up};
-use testkit::proxy::{Mode, Proxy};
+use crate::responses::{assert_invalid, assert_problem};
+use crate::users::{books, sign_up};
 
-/// What stands once in each query for a page.
-const PENDING: &str = "pending_invalidations";
+/// A text that each query for a page contains once.
+const PAGE_QUERY: &str = "pending_invalidations";
 
-/// Counts the queries for pages from now on: each asks once for invalidations that are pending, and a sequence is
-/// never rolled back.
+/// Counts the queries for pages from now on: each reads the pending invalidations once, here a view that advances a
+/// sequence, which no rollback undoes.
 async fn count_queries(context: &TestContext) {
     let sql = "
         drop table pending_invalidations;
@@ -37,12 +38,12 @@ async fn queries(context: &TestContext) -> i64 {
     context.database().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Processes of `books` whose connections are open.
+/// Starts processes of `books` and opens their connections.
 async fn processes(context: &TestContext, count: usize) -> Vec<ExecutionEnvironment> {
     let mut processes = Vec::new();
     for _ in 0..count {
         let process = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
-        // A page of its own: one from the cache would open no connection to Postgres.
+        // Each reads another page, since a cached one would open no connection to Postgres.
         let page = process.pid();
         let warm = Client::of(process.clone()).get(&format!("/books?page={page}")).send().await;
         assert_eq!(warm.status, 200, "{}", warm.text());
@@ -52,30 +53,33 @@ async fn processes(context: &TestContext, count: usize) -> Vec<ExecutionEnvironm
 }
 
 #[tokio::test]
-async fn many_misses_at_once_are_two_queries_at_most() {
+async fn concurrent_misses_cause_at_most_two_queries() {
     for (count, misses) in [(2, 50), (2, 500), (4, 100)] {
         let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "64");
         count_queries(&context).await;
         let processes = processes(&context, count).await;
         let before = queries(&context).await;
         let clients = processes.iter().cycle().take(misses).map(|process| Client::of(process.clone()));
-        let mut asking: JoinSet<_> =
+        let mut reads: JoinSet<_> =
             clients.map(|books| async move { books.get("/books").send().await }).collect();
         let mut tags = BTreeSet::new();
-        while let Some(answer) = asking.join_next().await {
-            let answer = answer.unwrap();
-            assert_eq!(answer.status, 200, "{}", answer.text());
-            tags.insert(answer.header("etag").unwrap().to_owned());
+        while let Some(response) = reads.join_next().await {
+            let response = response.unwrap();
+            assert_eq!(response.status, 200, "{}", response.text());
+            tags.insert(response.header("etag").unwrap().to_owned());
         }
         assert_eq!(tags.len(), 1, "all got one page");
-        let asked = queries(&context).await - before;
-        eprintln!("{misses} misses over {count} processes: {asked}");
-        assert!((1..=2).contains(&asked), "{misses} misses over {count} processes: {asked} queries");
+        let count_of_queries = queries(&context).await - before;
+        eprintln!("{misses} misses over {count} processes: {count_of_queries}");
+        assert!(
+            (1..=2).contains(&count_of_queries),
+            "{misses} misses over {count} processes: {count_of_queries} queries"
+        );
     }
 }
 
 #[tokio::test]
-async fn of_a_thousand_reads_after_a_write_none_is_stale_in_any_process() {
+async fn none_of_a_thousand_reads_after_a_write_is_stale_in_any_process() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let processes = processes(&context, 4).await;
@@ -88,7 +92,8 @@ async fn of_a_thousand_reads_after_a_write_none_is_stale_in_any_process() {
     assert_eq!(writers.join_all().await, [0; 4]);
 }
 
-/// Changes a book 250 times in one process, and after each time reads it in another. Says how often it was old.
+/// Changes a book 250 times in one process and reads it after each change in another. Returns the number of stale
+/// reads.
 async fn stale_reads(writer: usize, clients: &[Client], token: &str) -> usize {
     let here = &clients[writer];
     let book = json!({"title": "0", "author": "A"});
@@ -109,15 +114,15 @@ async fn stale_reads(writer: usize, clients: &[Client], token: &str) -> usize {
 }
 
 #[tokio::test]
-async fn when_the_process_that_fetches_a_page_is_killed_the_others_fetch_it() {
-    let context = patient(300).await.with("AWS_LAMBDA_MAX_CONCURRENCY", "8");
+async fn others_fetch_a_page_when_the_process_that_fetches_it_is_killed() {
+    let context = with_fill_timeout(300).await.with("AWS_LAMBDA_MAX_CONCURRENCY", "8");
     count_queries(&context).await;
     let others = processes(&context, 1).await;
     let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
     let first = processes(&context, 1).await;
-    let (before, sent_before) = (queries(&context).await, proxy.count(PENDING));
+    let (before, sent_before) = (queries(&context).await, proxy.count(PAGE_QUERY));
     proxy.set(Mode::Holding);
-    let event = crate::events::v2("GET", "/books", "").to_string();
+    let event = crate::gateway_events::http_api_event("GET", "/books", "").to_string();
     let killed = {
         let first = first[0].clone();
         tokio::spawn(async move { testkit::Invoke::invoke(&first, &event).await })
@@ -136,15 +141,15 @@ async fn when_the_process_that_fetches_a_page_is_killed_the_others_fetch_it() {
             assert_eq!(status.unwrap(), 200);
         }
     };
-    timeout(Duration::from_secs(2), served).await.expect("nobody waits long for the dead");
+    timeout(Duration::from_secs(2), served).await.expect("no reader waits long for the killed process");
     proxy.set(Mode::Open);
-    // The one that was killed may have asked; on a slow machine it had only got as far as a ping.
-    let by_the_dead = i64::try_from(proxy.count(PENDING) - sent_before).unwrap();
-    assert_eq!(queries(&context).await - before - by_the_dead, 1, "the others asked once");
+    // The killed process may have sent its query, or, on a slow machine, no more than a ping.
+    let by_the_killed = i64::try_from(proxy.count(PAGE_QUERY) - sent_before).unwrap();
+    assert_eq!(queries(&context).await - before - by_the_killed, 1, "the others queried once");
 }
 
-/// A context where nobody waits longer for somebody else's fill, as in production.
-async fn patient(milliseconds: u32) -> TestContext {
+/// A context where readers wait no longer than this for another reader to fill the cache.
+async fn with_fill_timeout(milliseconds: u32) -> TestContext {
     TestContext::new().await.with("CACHE_PATIENCE_MS", &milliseconds.to_string())
 }
 
@@ -152,68 +157,68 @@ fn cache(context: &TestContext) -> Cache {
     Cache::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), "test").unwrap()
 }
 
-async fn look(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
+async fn read(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
     let query = async || Ok::<_, Infallible>(CachedPage::new("", query().await.as_bytes()));
     let page = cache.read_through("page", query).await.unwrap();
     String::from_utf8(page.body().to_vec()).unwrap()
 }
 
 #[tokio::test]
-async fn a_reader_does_not_wait_for_a_page_from_before_a_write_that_it_could_know_of() {
+async fn a_reader_does_not_wait_for_a_page_older_than_a_completed_write() {
     let context = TestContext::new().await;
     let (cache, writer) = (cache(&context), cache(&context));
-    let (asked, answered) = (Notify::new(), Notify::new());
-    let before = look(&cache, async || {
-        asked.notify_one();
-        answered.notified().await;
+    let (queried, released) = (Notify::new(), Notify::new());
+    let before = read(&cache, async || {
+        queried.notify_one();
+        released.notified().await;
         "before"
     });
     let after = async {
-        asked.notified().await;
+        queried.notified().await;
         writer.invalidate().await.unwrap();
-        // However the two race, this one began after the write.
-        tokio::join!(look(&cache, async || "after"), async {
+        // This read began after the write, whichever of the two ends first.
+        tokio::join!(read(&cache, async || "after"), async {
             sleep(Duration::from_millis(50)).await;
-            answered.notify_one();
+            released.notify_one();
         })
     };
     let (before, (after, ())) = tokio::join!(before, after);
     assert_eq!((before.as_str(), after.as_str()), ("before", "after"));
-    assert_eq!(look(&writer, async || "unasked").await, "after");
+    assert_eq!(read(&writer, async || "not queried").await, "after");
 }
 
 #[tokio::test]
-async fn a_reader_who_gives_up_leaves_the_page_to_the_next() {
+async fn a_cancelled_reader_leaves_the_page_to_the_next() {
     let context = TestContext::new().await;
     let cache = cache(&context);
-    let asked = Notify::new();
-    let given_up = look(&cache, async || {
-        asked.notify_one();
+    let queried = Notify::new();
+    let given_up = read(&cache, async || {
+        queried.notify_one();
         std::future::pending().await
     });
     tokio::select! {
-        _ = given_up => panic!("it waits for ever"),
-        () = asked.notified() => {}
+        _ = given_up => panic!("the query never ends"),
+        () = queried.notified() => {}
     }
-    assert_eq!(look(&cache, async || "page").await, "page");
-    assert_eq!(look(&cache, async || "unasked").await, "page");
+    assert_eq!(read(&cache, async || "page").await, "page");
+    assert_eq!(read(&cache, async || "not queried").await, "page");
 }
 
 #[tokio::test]
-async fn a_query_that_hangs_holds_up_nobody_else_for_long() {
-    let context = patient(300).await;
+async fn a_hanging_query_delays_other_readers_only_briefly() {
+    let context = with_fill_timeout(300).await;
     let (here, elsewhere) = (cache(&context), cache(&context));
-    let asked = Notify::new();
-    let hanging = look(&here, async || {
-        asked.notify_one();
+    let queried = Notify::new();
+    let hanging = read(&here, async || {
+        queried.notify_one();
         std::future::pending().await
     });
     let others = async {
-        asked.notified().await;
-        tokio::join!(look(&here, async || "page"), look(&elsewhere, async || "page"))
+        queried.notified().await;
+        tokio::join!(read(&here, async || "page"), read(&elsewhere, async || "page"))
     };
     tokio::select! {
-        _ = hanging => panic!("it waits for ever"),
+        _ = hanging => panic!("the query never ends"),
         pages = timeout(Duration::from_secs(5), others) => {
             assert_eq!(pages.unwrap(), ("page".to_owned(), "page".to_owned()));
         }
@@ -221,25 +226,25 @@ async fn a_query_that_hangs_holds_up_nobody_else_for_long() {
 }
 
 #[tokio::test]
-async fn a_query_that_fails_is_tried_by_whoever_waits_for_it() {
+async fn a_failed_query_is_repeated_by_a_reader_that_waited_for_it() {
     let context = TestContext::new().await;
     let cache = cache(&context);
     let failing = async || {
         sleep(Duration::from_millis(20)).await;
-        Err("away")
+        Err("unavailable")
     };
     let first = cache.read_through("page", failing);
-    let second = look(&cache, async || "page");
+    let second = read(&cache, async || "page");
     let (first, second) = tokio::join!(biased; first, second);
-    assert!(matches!((first, second.as_str()), (Err("away"), "page")));
+    assert!(matches!((first, second.as_str()), (Err("unavailable"), "page")));
 }
 
 #[tokio::test]
-async fn a_lease_that_would_never_end_is_taken_over() {
+async fn a_lease_without_expiry_is_taken_over() {
     let context = TestContext::new().await;
     let cache = cache(&context);
     cache.invalidate().await.unwrap();
-    let mut redis = crate::cache::connection(&context).await;
+    let mut redis = crate::redis_keys::connection(&context).await;
     let space = format!("{}cache:{{test}}", context.variable("REDIS_KEY_PREFIX"));
     let version: String = redis::cmd("GET").arg(&space).query_async(&mut redis).await.unwrap();
     let lease = format!("{space}:{version}:page:lease");
@@ -247,30 +252,30 @@ async fn a_lease_that_would_never_end_is_taken_over() {
         redis::cmd("DEL").arg(&lease).exec_async(&mut redis).await.unwrap();
         damage.clone().arg(&lease).arg("x").exec_async(&mut redis).await.unwrap();
         redis::cmd("DEL").arg(format!("{space}:{version}:page")).exec_async(&mut redis).await.unwrap();
-        assert_eq!(look(&cache, async || "page").await, "page");
+        assert_eq!(read(&cache, async || "page").await, "page");
         let left: i64 = redis::cmd("PTTL").arg(&lease).query_async(&mut redis).await.unwrap();
-        assert_ne!(left, -1, "it has no end");
+        assert_ne!(left, -1, "the lease has an expiry");
     }
 }
 
 #[tokio::test]
-async fn the_limiter_and_the_cache_are_asked_together() {
+async fn the_limiter_and_the_cache_are_queried_concurrently() {
     let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books").send().await.status, 200);
-    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
     proxy.set(Mode::Holding);
-    let answer = tokio::spawn(async move { books.get("/books").send().await });
-    proxy.until_sent(":limit:", admitted + 1).await;
-    proxy.until_sent(":cache:", looked + 1).await;
+    let response = tokio::spawn(async move { books.get("/books").send().await });
+    proxy.until_sent(":limit:", admissions + 1).await;
+    proxy.until_sent(":cache:", lookups + 1).await;
     proxy.set(Mode::Open);
-    let answer = answer.await.unwrap();
-    assert_eq!(answer.status, 200);
-    assert!(answer.header("ratelimit").is_some());
+    let response = response.await.unwrap();
+    assert_eq!(response.status, 200);
+    assert!(response.header("ratelimit").is_some());
 }
 
 #[tokio::test]
-async fn who_is_refused_gets_nothing_of_what_was_looked_up() {
+async fn a_refused_request_gets_nothing_of_the_cached_page() {
     let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
     let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
     let books = books(&context);
@@ -278,16 +283,16 @@ async fn who_is_refused_gets_nothing_of_what_was_looked_up() {
     let refused = books.get("/books").send().await;
     assert_problem(&refused, 429);
     assert_eq!(refused.header("etag"), None);
-    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
     assert_problem(&books.get("/books").send().await, 429);
-    // On the same connection: whatever was asked before has come to the proxy when this is answered.
+    // On the same connection: all earlier commands have reached the proxy when this response arrives.
     assert_problem(&books.elsewhere().get("/books/1").send().await, 404);
-    let asked = (proxy.count(":limit:") - admitted, proxy.count(":cache:") - looked);
-    assert_eq!(asked, (1, 0), "who is refused from memory is not worth a trip");
+    let new = (proxy.count(":limit:") - admissions, proxy.count(":cache:") - lookups);
+    assert_eq!(new, (1, 0), "a refusal from memory makes no lookup");
 }
 
 #[tokio::test]
-async fn only_a_good_query_asks_the_cache() {
+async fn only_a_valid_query_is_looked_up_in_the_cache() {
     let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_invalid(&books.get("/books?page=0").send().await, &["page"]);
@@ -299,12 +304,12 @@ async fn only_a_good_query_asks_the_cache() {
 }
 
 #[tokio::test]
-async fn a_silent_redis_is_asked_twice_at_once_and_not_again() {
+async fn an_unresponsive_redis_gets_two_concurrent_requests_and_no_more() {
     let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books?page=2").send().await.status, 200);
-    let (admitted, looked) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
     proxy.set(Mode::Swallowing);
     assert_eq!(books.get("/books").send().await.status, 200);
-    assert_eq!((proxy.count(":limit:"), proxy.count(":cache:")), (admitted + 1, looked + 1));
+    assert_eq!((proxy.count(":limit:"), proxy.count(":cache:")), (admissions + 1, lookups + 1));
 }

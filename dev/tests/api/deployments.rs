@@ -1,7 +1,10 @@
-//! What a deployment asks of `maintenance`: custom resources of `CloudFormation`, answered by real processes.
+//! Custom resources of `CloudFormation`: a deployment runs tasks of `maintenance`, here in real processes.
+//!
+//! `CloudFormation` sends a request with a signed URL and waits until a response is put there. A server in the test
+//! plays that URL.
 
-mod mailbox;
-mod waking;
+mod response_bucket;
+mod starting_database;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,10 +14,11 @@ use shared::identity::tokens::generate;
 use stack::environment::ExecutionEnvironment;
 use testkit::{Client, Failure, TestContext, incoming};
 
-use crate::maintenance::empty;
-use crate::secret::{Manager, with_secret};
-use crate::users::{PASSWORD, log_in, register, text};
-use mailbox::Mailbox;
+use crate::migrations::empty_database;
+use crate::moto::{Moto, with_secret};
+use crate::responses::text;
+use crate::users::{PASSWORD, log_in, register};
+use response_bucket::ResponseBucket;
 
 /// A request as `CloudFormation` sends it.
 fn request(kind: &str, url: &str, properties: &Value) -> Value {
@@ -35,14 +39,14 @@ fn request(kind: &str, url: &str, properties: &Value) -> Value {
     request
 }
 
-/// Lets `maintenance` answer, and tells what the mailbox then holds.
-async fn answer(maintenance: &ExecutionEnvironment, kind: &str, properties: Value) -> Value {
-    let mailbox = Mailbox::open(&[]).await;
-    let report = maintenance.invoke(&request(kind, &mailbox.url(), &properties).to_string()).await.unwrap();
-    assert_eq!(mailbox.everything().len(), 1);
-    let answer = mailbox.last();
-    assert_eq!((&report["task"], &report["status"]), (&json!("custom_resource"), &answer["Status"]));
-    answer
+/// Sends a request to `maintenance` and returns the one response that it puts into the bucket.
+async fn handle(maintenance: &ExecutionEnvironment, kind: &str, properties: Value) -> Value {
+    let bucket = ResponseBucket::start(&[]).await;
+    let report = maintenance.invoke(&request(kind, &bucket.url(), &properties).to_string()).await.unwrap();
+    assert_eq!(bucket.responses().len(), 1);
+    let response = bucket.last();
+    assert_eq!((&report["task"], &report["status"]), (&json!("custom_resource"), &response["Status"]));
+    response
 }
 
 async fn start(context: &TestContext) -> ExecutionEnvironment {
@@ -50,12 +54,12 @@ async fn start(context: &TestContext) -> ExecutionEnvironment {
 }
 
 #[tokio::test]
-async fn a_deployment_migrates_and_is_told_so() {
+async fn a_deployment_migrates_the_database_and_gets_a_response() {
     let context = TestContext::new().await;
-    empty(&context).await;
+    empty_database(&context).await;
     let maintenance = start(&context).await;
     let properties = json!({"ServiceToken": "arn", "Task": "migrate", "Version": "2026-11-22T10:00:00Z"});
-    let created = answer(&maintenance, "Create", properties.clone()).await;
+    let created = handle(&maintenance, "Create", properties.clone()).await;
     assert!(created["Data"]["Applied"].as_str().unwrap().starts_with("V1__users V2__books"), "{created}");
     let expected = json!({
         "Status": "SUCCESS",
@@ -66,18 +70,18 @@ async fn a_deployment_migrates_and_is_told_so() {
         "Data": {"Applied": created["Data"]["Applied"]},
     });
     assert_eq!(created, expected);
-    let updated = answer(&maintenance, "Update", properties.clone()).await;
+    let updated = handle(&maintenance, "Update", properties.clone()).await;
     assert_eq!((&updated["Data"], &updated["Status"]), (&json!({"Applied": ""}), &json!("SUCCESS")));
     assert_eq!(updated["PhysicalResourceId"], "Migration-of-old", "another one would be another resource");
-    empty(&context).await;
-    assert_eq!(answer(&maintenance, "Delete", properties).await["Status"], "SUCCESS");
+    empty_database(&context).await;
+    assert_eq!(handle(&maintenance, "Delete", properties).await["Status"], "SUCCESS");
     let left = "select count(*) from pg_tables where schemaname = 'public'";
     let left: i64 = context.database().await.query_one(left, &[]).await.unwrap().get(0);
     assert_eq!(left, 0, "a deletion migrates nothing");
 }
 
 #[tokio::test]
-async fn a_step_that_fails_is_answered_with_a_reason_that_holds_no_secret() {
+async fn a_failed_step_reports_a_reason_that_contains_no_secret() {
     let context = TestContext::new().await;
     let maintenance = start(&context).await;
     for properties in [
@@ -89,40 +93,40 @@ async fn a_step_that_fails_is_answered_with_a_reason_that_holds_no_secret() {
         json!(null),
         json!("migrate"),
     ] {
-        let failed = answer(&maintenance, "Create", properties.clone()).await;
+        let failed = handle(&maintenance, "Create", properties.clone()).await;
         assert_eq!(failed["Status"], "FAILED", "{properties}");
         let reason = "the properties must be Task: migrate, or Task: keys and SecretArn";
         assert_eq!((&failed["Reason"], &failed["Data"]), (&json!(reason), &json!({})));
-        let deleted = answer(&maintenance, "Delete", properties).await;
-        assert_eq!(deleted["Status"], "SUCCESS", "or a stack that failed could not be deleted");
+        let deleted = handle(&maintenance, "Delete", properties).await;
+        assert_eq!(deleted["Status"], "SUCCESS", "otherwise a failed stack could not be deleted");
     }
     let url = context.variable("DATABASE_URL").replacen("://", "://nobody-", 1);
     let maintenance = start(&context.with("DATABASE_URL", &url)).await;
-    let failed = answer(&maintenance, "Update", json!({"Task": "migrate"})).await;
+    let failed = handle(&maintenance, "Update", json!({"Task": "migrate"})).await;
     let reason = failed["Reason"].as_str().unwrap();
     assert!(failed["Status"] == "FAILED" && reason.starts_with("postgres: "), "{failed}");
     let password = url.split([':', '@']).nth(2).unwrap();
     assert!(!failed.to_string().contains(password) && !maintenance.log().contains(password));
-    assert!(!maintenance.log().contains("X-Amz-Signature"), "whoever has the URL can answer");
+    assert!(!maintenance.log().contains("X-Amz-Signature"), "the URL authorizes a response");
 }
 
 #[tokio::test]
-async fn an_answer_is_handed_in_again_until_it_is_taken() {
+async fn a_response_is_sent_again_only_after_a_server_error() {
     let maintenance = start(&TestContext::new().await).await;
-    let mailbox = Mailbox::open(&[503, 500]).await;
+    let bucket = ResponseBucket::start(&[503, 500]).await;
     let delete = |url: &str| request("Delete", url, &json!({})).to_string();
-    maintenance.invoke(&delete(&mailbox.url())).await.unwrap();
-    let answers = mailbox.everything();
-    assert_eq!(answers.len(), 3);
-    assert!(answers.iter().all(|answer| *answer == answers[0]));
-    let mailbox = Mailbox::open(&[403]).await;
-    let refused = maintenance.invoke(&delete(&mailbox.url())).await.unwrap_err();
+    maintenance.invoke(&delete(&bucket.url())).await.unwrap();
+    let responses = bucket.responses();
+    assert_eq!(responses.len(), 3);
+    assert!(responses.iter().all(|response| *response == responses[0]));
+    let bucket = ResponseBucket::start(&[403]).await;
+    let refused = maintenance.invoke(&delete(&bucket.url())).await.unwrap_err();
     assert_eq!(refused.error_message, "CloudFormation was not answered: the answer was refused");
-    assert_eq!(mailbox.everything().len(), 1, "said again it would be refused again");
+    assert_eq!(bucket.responses().len(), 1, "a refusal is final");
 }
 
 #[tokio::test]
-async fn a_url_that_is_none_or_leads_elsewhere_ends_an_event_and_not_the_process() {
+async fn an_invalid_response_url_fails_the_event_and_not_the_process() {
     let maintenance = start(&TestContext::new().await).await;
     for url in
         ["", "nonsense", "/path", "http://example.com/", "ftp://127.0.0.1/", "https://", "http://[", "\u{0}"]
@@ -132,7 +136,7 @@ async fn a_url_that_is_none_or_leads_elsewhere_ends_an_event_and_not_the_process
         let expected = "CloudFormation was not answered: its URL is none that an answer may be sent to";
         assert_eq!(error_message, expected, "{url}");
     }
-    // Without what `CloudFormation` always sends there is nobody to answer.
+    // Without these members, which `CloudFormation` always sends, no response is possible.
     for event in
         [json!({"RequestType": "Create"}), json!({"RequestType": "Replace", "ResponseURL": "https://a"})]
     {
@@ -141,43 +145,43 @@ async fn a_url_that_is_none_or_leads_elsewhere_ends_an_event_and_not_the_process
     assert!(maintenance.is_alive());
 }
 
-/// The `x` of each public key that the answer holds, the one that signs first.
-fn keys(answer: &Value) -> Vec<String> {
-    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
-    let set: Value = serde_json::from_str(answer["Data"]["PublicKeys"].as_str().unwrap()).unwrap();
+/// The `x` of each public key in a response, beginning with the key that signs.
+fn keys(response: &Value) -> Vec<String> {
+    assert_eq!(response["Status"], "SUCCESS", "{response}");
+    let set: Value = serde_json::from_str(response["Data"]["PublicKeys"].as_str().unwrap()).unwrap();
     set["keys"].as_array().unwrap().iter().map(|key| key["x"].to_string()).collect()
 }
 
 #[tokio::test]
-async fn a_deployment_gets_keys_once_and_the_same_public_ones_ever_after() {
-    let manager = Manager::start().await;
-    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url());
-    let arn = manager.create("bookshelf", None).await;
+async fn a_deployment_creates_keys_once_and_gets_the_same_public_keys_afterwards() {
+    let moto = Moto::start().await;
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url());
+    let arn = moto.create("bookshelf", None).await;
     let properties = json!({"Task": "keys", "SecretArn": arn});
     let environments = [start(&context).await, start(&context).await, start(&context).await];
     let [first, second, third] = &environments;
     let (one, two, three) = tokio::join!(
-        answer(first, "Create", properties.clone()),
-        answer(second, "Create", properties.clone()),
-        answer(third, "Create", properties.clone()),
+        handle(first, "Create", properties.clone()),
+        handle(second, "Create", properties.clone()),
+        handle(third, "Create", properties.clone()),
     );
     assert_eq!((keys(&one).len(), keys(&one), keys(&two)), (1, keys(&two), keys(&three)));
-    let again = answer(first, "Update", properties.clone()).await;
+    let again = handle(first, "Update", properties.clone()).await;
     assert_eq!(again["Data"], one["Data"]);
-    let calls = manager.calls();
+    let calls = moto.calls();
     assert_eq!(calls.iter().filter(|call| *call == "PutSecretValue").count(), 1, "{calls:?}");
     assert_eq!(calls.iter().filter(|call| *call == "DescribeSecret").count(), 4, "{calls:?}");
-    assert_eq!(calls.len(), 5, "and what is secret is not read: {calls:?}");
+    assert_eq!(calls.len(), 5, "the secret value is not read: {calls:?}");
 
     let public = one["Data"]["PublicKeys"].as_str().unwrap();
-    let auth = with_secret(context, &manager, &arn).with("JWT_PUBLIC_KEYS", public);
+    let auth = with_secret(context, &moto, &arn).with("JWT_PUBLIC_KEYS", public);
     let auth = Client::of(ExecutionEnvironment::start("auth", auth.variables()).await.unwrap());
     assert_eq!(register(&auth, "ada").await.status, 201);
     assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 200);
-    answer(first, "Delete", properties).await;
-    let kept = manager.call("GetSecretValue", &json!({"SecretId": arn})).await["SecretString"].clone();
+    handle(first, "Delete", properties).await;
+    let stored = moto.call("GetSecretValue", &json!({"SecretId": arn})).await["SecretString"].clone();
     for environment in &environments {
-        let value: Value = serde_json::from_str(kept.as_str().unwrap()).unwrap();
+        let value: Value = serde_json::from_str(stored.as_str().unwrap()).unwrap();
         let key = value["JWT_PRIVATE_KEY"].as_str().unwrap().lines().nth(1).unwrap();
         let log = environment.log();
         assert!(!log.contains(key) && !log.contains(value["PASSWORD_PEPPER"].as_str().unwrap()));
@@ -185,15 +189,15 @@ async fn a_deployment_gets_keys_once_and_the_same_public_ones_ever_after() {
 }
 
 #[tokio::test]
-async fn a_key_is_announced_then_signs_then_is_remembered_and_tokens_of_both_are_good() {
-    let manager = Manager::start().await;
-    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url());
-    let arn = manager.create("bookshelf", None).await;
+async fn a_key_rotation_publishes_the_next_key_before_it_signs_and_tokens_of_both_are_valid() {
+    let moto = Moto::start().await;
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url());
+    let arn = moto.create("bookshelf", None).await;
     let maintenance = start(&context).await;
-    let deploy = async || answer(&maintenance, "Update", json!({"Task": "keys", "SecretArn": arn})).await;
-    let context = with_secret(context, &manager, &arn);
-    let with = |context: TestContext, answer: &Value| {
-        context.with("JWT_PUBLIC_KEYS", answer["Data"]["PublicKeys"].as_str().unwrap())
+    let deploy = async || handle(&maintenance, "Update", json!({"Task": "keys", "SecretArn": arn})).await;
+    let context = with_secret(context, &moto, &arn);
+    let with = |context: TestContext, response: &Value| {
+        context.with("JWT_PUBLIC_KEYS", response["Data"]["PublicKeys"].as_str().unwrap())
     };
     let before = deploy().await;
     let context = with(context, &before);
@@ -201,26 +205,26 @@ async fn a_key_is_announced_then_signs_then_is_remembered_and_tokens_of_both_are
     assert_eq!(register(&auth, "ada").await.status, 201);
     let old = text(&log_in(&auth, "ada", PASSWORD).await, "access_token");
 
-    // The runbook: an operator, who alone may read the secret, adds a value that is not yet current.
-    let value = manager.call("GetSecretValue", &json!({"SecretId": arn})).await;
+    // As the runbook says: an operator, who alone may read the secret, adds a value that is not current yet.
+    let value = moto.call("GetSecretValue", &json!({"SecretId": arn})).await;
     let mut value: Value = serde_json::from_str(value["SecretString"].as_str().unwrap()).unwrap();
     let next = generate();
     value["JWT_PRIVATE_KEY"] = next.private_pem.into();
-    let (id, contexts) = (hex::encode(next.public), ["AWSPENDING"]);
-    let put = json!({"SecretId": arn, "SecretString": value.to_string(), "ClientRequestToken": id, "VersionStages": contexts});
-    manager.call("PutSecretValue", &put).await;
+    let (id, labels) = (hex::encode(next.public), ["AWSPENDING"]);
+    let put = json!({"SecretId": arn, "SecretString": value.to_string(), "ClientRequestToken": id, "VersionStages": labels});
+    moto.call("PutSecretValue", &put).await;
     let announced = deploy().await;
     assert_eq!((keys(&announced).len(), &keys(&announced)[0]), (2, &keys(&before)[0]));
     let context = with(context, &announced);
-    let described = manager.call("DescribeSecret", &json!({"SecretId": arn})).await;
+    let described = moto.call("DescribeSecret", &json!({"SecretId": arn})).await;
     let versions = described["VersionIdsToStages"].as_object().unwrap();
-    let current = versions.iter().find(|(_, contexts)| contexts[0] == "AWSCURRENT").unwrap().0;
+    let current = versions.iter().find(|(_, labels)| labels[0] == "AWSCURRENT").unwrap().0;
     let promote = json!({"SecretId": arn, "VersionStage": "AWSCURRENT", "MoveToVersionId": id, "RemoveFromVersionId": current});
-    manager.call("UpdateSecretVersionStage", &promote).await;
+    moto.call("UpdateSecretVersionStage", &promote).await;
     let promoted = deploy().await;
     assert_eq!(keys(&promoted), [keys(&announced)[1].clone(), keys(&announced)[0].clone()]);
 
-    // Already before that deployment a function that starts knows both keys.
+    // A function that starts before that deployment accepts both keys as well.
     let auth = Client::of(ExecutionEnvironment::start("auth", context.variables()).await.unwrap());
     let new = text(&log_in(&auth, "ada", PASSWORD).await, "access_token");
     for token in [&old, &new] {
@@ -231,48 +235,48 @@ async fn a_key_is_announced_then_signs_then_is_remembered_and_tokens_of_both_are
 }
 
 #[tokio::test]
-async fn a_secret_of_somebody_elses_making_is_left_alone() {
-    let manager = Manager::start().await;
-    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url());
+async fn a_secret_that_this_function_did_not_write_is_not_changed() {
+    let moto = Moto::start().await;
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url());
     let maintenance = start(&context).await;
-    let theirs = manager.create("theirs", Some("{}")).await;
-    let failed = answer(&maintenance, "Create", json!({"Task": "keys", "SecretArn": theirs})).await;
+    let theirs = moto.create("theirs", Some("{}")).await;
+    let failed = handle(&maintenance, "Create", json!({"Task": "keys", "SecretArn": theirs})).await;
     assert_eq!(failed["Status"], "FAILED");
     assert!(failed["Reason"].as_str().unwrap().contains("not written by this function"), "{failed}");
-    let missing = answer(&maintenance, "Create", json!({"Task": "keys", "SecretArn": "none"})).await;
+    let missing = handle(&maintenance, "Create", json!({"Task": "keys", "SecretArn": "none"})).await;
     assert_eq!(missing["Reason"], "the secret: ResourceNotFoundException");
-    assert!(!manager.calls().contains(&"PutSecretValue".to_owned()));
+    assert!(!moto.calls().contains(&"PutSecretValue".to_owned()));
 }
 
 #[tokio::test]
-async fn a_reason_fits_into_an_answer_however_long_the_error_is() {
+async fn the_reason_fits_into_a_response_however_long_the_error_is() {
     let context = TestContext::new().await;
     let foreign = "
         alter table refinery_schema_history alter name type text;
         insert into refinery_schema_history select 0, repeat('x', 4000), '2026-11-22T12:34:56Z', '1'";
     context.database().await.batch_execute(foreign).await.unwrap();
-    let failed = answer(&start(&context).await, "Create", json!({"Task": "migrate"})).await;
+    let failed = handle(&start(&context).await, "Create", json!({"Task": "migrate"})).await;
     let reason = failed["Reason"].as_str().unwrap();
     assert!(failed["Status"] == "FAILED" && reason.starts_with("migration: "), "{reason}");
     assert!(failed.to_string().len() < 4096, "CloudFormation takes no more");
 }
 
-/// Who waits for `CloudFormation`'s patience to end waits for an hour.
+/// Without a response `CloudFormation` waits for an hour.
 #[tokio::test]
-async fn a_task_that_takes_too_long_is_given_up_while_there_is_time_to_say_so() {
+async fn a_task_that_takes_too_long_is_reported_as_failed_before_the_function_times_out() {
     let context = TestContext::new().await;
     let mut database = context.database().await;
-    let in_the_way = database.transaction().await.unwrap();
-    in_the_way.batch_execute("lock table refinery_schema_history").await.unwrap();
-    let mailbox = Mailbox::open(&[]).await;
-    let request = request("Create", &mailbox.url(), &json!({"Task": "migrate"}));
+    let blocking = database.transaction().await.unwrap();
+    blocking.batch_execute("lock table refinery_schema_history").await.unwrap();
+    let bucket = ResponseBucket::start(&[]).await;
+    let request = request("Create", &bucket.url(), &json!({"Task": "migrate"}));
     let mut event = incoming(&request.to_string()).unwrap();
     let deadline = SystemTime::now() + Duration::from_secs(11);
     event.context.deadline = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap();
     App::from_env(&context.env()).unwrap().answer(event).await.unwrap();
-    let answer = mailbox.last();
+    let response = bucket.last();
     assert_eq!(
-        (&answer["Status"], &answer["Reason"]),
+        (&response["Status"], &response["Reason"]),
         (&json!("FAILED"), &json!("the task was not done in time"))
     );
 }

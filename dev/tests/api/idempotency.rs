@@ -1,4 +1,4 @@
-//! Writes with an `Idempotency-Key`: done once, however often they are asked for.
+//! Writes with an `Idempotency-Key`: however often a request is sent, it is executed once.
 
 mod failures;
 mod interop;
@@ -8,15 +8,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use testkit::proxy::Proxy;
 use testkit::records::{Record, Records};
 use testkit::{Client, Response, TestContext};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::users::{TestUser, assert_problem, books, sign_up, without_request_id};
-use testkit::proxy::Proxy;
+use crate::responses::{assert_problem, without_request_id};
+use crate::users::{TestUser, books, sign_up};
 
-/// A context with a table of its own.
+/// A context with its own table.
 async fn context() -> (TestContext, Records) {
     let context = TestContext::new().await;
     let records = records(&context).await;
@@ -25,12 +26,12 @@ async fn context() -> (TestContext, Records) {
 
 /// The table of a context.
 async fn records(context: &TestContext) -> Records {
-    let records = Records::of(&context);
+    let records = Records::of(context);
     records.create_table().await.unwrap();
     records
 }
 
-/// The one record that there is.
+/// The only record in the table.
 async fn the_record(records: &Records) -> Record {
     let mut all = records.all().await.unwrap();
     assert_eq!(all.len(), 1, "{all:?}");
@@ -41,62 +42,62 @@ fn book(title: &str) -> Value {
     json!({"title": title, "author": "A", "year": 1969, "description": null})
 }
 
-/// Creates a book, from a network of its own.
-async fn create(books: &Client, who: &TestUser, key: &str, book: &Value) -> Response {
+/// Creates a book, from another network each time.
+async fn create(books: &Client, user: &TestUser, key: &str, book: &Value) -> Response {
     let request = books.elsewhere();
-    let request = request.post("/books").bearer(&who.access).header("idempotency-key", key);
+    let request = request.post("/books").bearer(&user.access).header("idempotency-key", key);
     request.json(book).send().await
 }
 
-/// Creates the book `T` under the key `k`, in a task of its own.
-fn begin(books: &Client, who: &TestUser) -> JoinHandle<Response> {
-    let (client, token) = (books.elsewhere(), who.access.clone());
+/// Creates the book `T` under the key `k` in a spawned task.
+fn begin(books: &Client, user: &TestUser) -> JoinHandle<Response> {
+    let (client, token) = (books.elsewhere(), user.access.clone());
     tokio::spawn(async move {
         let request = client.post("/books").bearer(&token).header("idempotency-key", "k");
         request.json(&book("T")).send().await
     })
 }
 
-/// Returns when somebody waits for the table of books.
-async fn somebody_waits(context: &TestContext) {
-    appears(context, "pg_locks where not granted and relation = 'books'::regclass").await;
+/// Returns when a statement waits for a lock on the table of books.
+async fn until_books_are_awaited(context: &TestContext) {
+    until_exists(context, "pg_locks where not granted and relation = 'books'::regclass").await;
 }
 
-/// Returns when there is a row of these.
-async fn appears(context: &TestContext, rows: &str) {
+/// Returns when `rows`, what follows `from` in SQL, has a row.
+async fn until_exists(context: &TestContext, rows: &str) {
     let appearing = async { while count(context, rows).await == 0 {} };
     timeout(Duration::from_secs(10), appearing).await.expect("a row in time");
 }
 
-/// How many of these rows there are.
+/// The number of `rows`, what follows `from` in SQL.
 async fn count(context: &TestContext, rows: &str) -> i64 {
     context.database().await.query_one(&format!("select count(*) from {rows}"), &[]).await.unwrap().get(0)
 }
 
-/// Asserts that `answer` is `first` once more, and says so.
-fn assert_replayed(answer: &Response, first: &Response) {
-    assert_eq!(answer.header("idempotency-replayed"), Some("true"), "{:?}", answer.raw);
-    assert_eq!((answer.status, answer.text()), (first.status, first.text()));
+/// Asserts that `response` replays `first`.
+fn assert_replayed(response: &Response, first: &Response) {
+    assert_eq!(response.header("idempotency-replayed"), Some("true"), "{:?}", response.raw);
+    assert_eq!((response.status, response.text()), (first.status, first.text()));
     for name in ["location", "etag", "content-type"] {
-        assert_eq!(answer.header(name), first.header(name), "{name}");
+        assert_eq!(response.header(name), first.header(name), "{name}");
     }
 }
 
-/// Asserts that `answer` says that the key is another request's.
-fn assert_reused(answer: &Response) {
-    let problem = assert_problem(answer, 422);
+/// Asserts that `response` refuses the key, since another request has used it.
+fn assert_reused(response: &Response) {
+    let problem = assert_problem(response, 422);
     assert_eq!(problem["type"], "urn:problem-type:bookshelf:idempotency-key-reused");
 }
 
-/// Asserts that `answer` asks to wait for the first request.
-fn assert_in_progress(answer: &Response) {
-    let problem = assert_problem(answer, 409);
+/// Asserts that `response` tells the caller to wait for the first request.
+fn assert_in_progress(response: &Response) {
+    let problem = assert_problem(response, 409);
     assert_eq!(problem["type"], "urn:problem-type:bookshelf:idempotency-in-progress");
-    assert!(answer.retry_after().unwrap().as_secs() >= 1);
+    assert!(response.retry_after().unwrap().as_secs() >= 1);
 }
 
 #[tokio::test]
-async fn a_repetition_gets_the_first_answer_and_another_body_a_refusal() {
+async fn a_retry_gets_the_first_response_and_another_body_is_refused() {
     let (context, _) = context().await;
     let ada = sign_up(&context, "ada").await;
     let (one, other) = (books(&context), books(&context));
@@ -109,7 +110,7 @@ async fn a_repetition_gets_the_first_answer_and_another_body_a_refusal() {
         assert_replayed(&create(client, &ada, key, &book("T")).await, &first);
     }
     assert_reused(&create(&other, &ada, "k", &book("other")).await);
-    // What became of the book meanwhile is no matter: the question was what came of creating it.
+    // The replay is the response to the creation, whatever happened to the book since.
     let change = json!({"title": "changed"});
     assert_eq!(one.put("/books/1").bearer(&ada.access).json(&change).send().await.status, 200);
     assert_replayed(&create(&one, &ada, "k", &book("T")).await, &first);
@@ -118,7 +119,7 @@ async fn a_repetition_gets_the_first_answer_and_another_body_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_key_is_its_callers_own() {
+async fn the_same_key_of_two_callers_is_two_keys() {
     let (context, records) = context().await;
     let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
     let books = books(&context);
@@ -132,7 +133,7 @@ async fn a_key_is_its_callers_own() {
 }
 
 #[tokio::test]
-async fn a_stage_is_part_of_what_a_key_names() {
+async fn the_same_key_on_two_stages_is_two_keys() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     assert_eq!(create(&books(&context), &ada, "k", &book("T")).await.header("location"), Some("/books/1"));
@@ -142,15 +143,15 @@ async fn a_stage_is_part_of_what_a_key_names() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused_after_the_token_and_before_all_else() {
+async fn an_invalid_key_is_refused_after_the_token_check_and_before_all_others() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let books = books(&context);
     let too_long = "x".repeat(256);
     for key in ["", "\"\"", "\"open", "a b", "one,two", "\"a\", \"b\"", "ключ", &too_long] {
         assert_problem(&create(&books, &ada, key, &json!({"no": "book"})).await, 400);
-        let stranger = books.elsewhere();
-        assert_problem(&stranger.post("/books").header("idempotency-key", key).send().await, 401);
+        let anonymous = books.elsewhere();
+        assert_problem(&anonymous.post("/books").header("idempotency-key", key).send().await, 401);
     }
     let longest = "x".repeat(255);
     assert_eq!(create(&books, &ada, &longest, &book("T")).await.status, 201);
@@ -160,7 +161,7 @@ async fn a_key_that_is_none_is_refused_after_the_token_and_before_all_else() {
 }
 
 #[tokio::test]
-async fn without_the_header_dynamodb_is_not_touched() {
+async fn a_request_without_a_key_makes_no_call_to_dynamodb() {
     let (context, _) = context().await;
     let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
     let ada = sign_up(&context, "ada").await;
@@ -178,7 +179,7 @@ async fn without_the_header_dynamodb_is_not_touched() {
 }
 
 #[tokio::test]
-async fn while_the_first_is_being_answered_a_second_is_asked_to_wait() {
+async fn a_retry_during_the_first_request_is_told_to_wait() {
     let (context, _) = context().await;
     let ada = sign_up(&context, "ada").await;
     let (one, other) = (books(&context), books(&context));
@@ -186,7 +187,7 @@ async fn while_the_first_is_being_answered_a_second_is_asked_to_wait() {
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
     let first = begin(&one, &ada);
-    somebody_waits(&context).await;
+    until_books_are_awaited(&context).await;
     assert_in_progress(&create(&other, &ada, "k", &book("T")).await);
     assert_reused(&create(&other, &ada, "k", &book("other")).await);
     lock.commit().await.unwrap();
@@ -196,7 +197,7 @@ async fn while_the_first_is_being_answered_a_second_is_asked_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_at_once_one_is_done() {
+async fn exactly_one_of_ten_concurrent_requests_is_executed() {
     let (context, _) = context().await;
     let ada = sign_up(&context, "ada").await;
     let environments: Vec<_> = (0..4).map(|_| books(&context)).collect();
@@ -209,27 +210,27 @@ async fn of_ten_at_once_one_is_done() {
                 request.json(&book(key)).send().await
             });
         }
-        let answers = requests.join_all().await;
-        let first = answers.iter().find(|answer| answer.status == 201).expect("one is done");
-        for answer in &answers {
-            match answer.status {
-                201 => assert_eq!(answer.text(), first.text()),
-                _ => assert_in_progress(answer),
+        let responses = requests.join_all().await;
+        let first = responses.iter().find(|response| response.status == 201).expect("one is executed");
+        for response in &responses {
+            match response.status {
+                201 => assert_eq!(response.text(), first.text()),
+                _ => assert_in_progress(response),
             }
         }
-        let done_now = answers
+        let executed = responses
             .iter()
-            .filter(|answer| answer.status == 201 && answer.header("idempotency-replayed").is_none());
-        assert_eq!(done_now.count(), 1);
+            .filter(|response| response.status == 201 && response.header("idempotency-replayed").is_none());
+        assert_eq!(executed.count(), 1);
     }
     assert_eq!(count(&context, "books").await, 3);
 }
 
 #[tokio::test]
-async fn a_record_has_the_attributes_of_powertools_and_holds_no_secret() {
+async fn a_record_has_the_attributes_of_powertools_and_contains_no_secret() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let key = "a-key-that-nobody-shall-read";
+    let key = "a-key-that-must-not-be-stored";
     let first = create(&books(&context), &ada, key, &book("T")).await;
     let record = the_record(&records).await;
     let names: BTreeSet<_> = record.keys().map(String::as_str).collect();
@@ -240,7 +241,7 @@ async fn a_record_has_the_attributes_of_powertools_and_holds_no_secret() {
     let text = format!("{record:?}");
     for secret in [key, ada.access.as_str(), ada.refresh.as_str(), "bearer", "author\\\":\\\"A\\\",\\\"title"]
     {
-        assert!(!text.contains(secret), "{secret} stands in {text}");
+        assert!(!text.contains(secret), "{secret} is in {text}");
     }
     let [expiration, in_progress_expiration]: [u64; 2] =
         ["expiration", "in_progress_expiration"].map(|name| record[name].parse().unwrap());
@@ -249,7 +250,7 @@ async fn a_record_has_the_attributes_of_powertools_and_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_stands_is_kept_and_one_that_passes_is_not() {
+async fn a_permanent_refusal_is_stored_and_a_transient_one_is_not() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let books = books(&context);
@@ -260,7 +261,7 @@ async fn a_refusal_that_stands_is_kept_and_one_that_passes_is_not() {
     assert_reused(&create(&books, &ada, "k", &book("T")).await);
     records.delete_all().await.unwrap();
 
-    // Nothing in the body is wrong here, so the key must not remember the refusal.
+    // The body is right here, so the refusal must not be stored under the key.
     let request = books.post("/books").bearer(&ada.access).header("idempotency-key", "l");
     assert_problem(&request.body(&book("T").to_string()).send().await, 415);
     assert_eq!(records.all().await.unwrap().len(), 0);
@@ -271,12 +272,12 @@ async fn a_refusal_that_stands_is_kept_and_one_that_passes_is_not() {
 }
 
 #[tokio::test]
-async fn a_key_is_free_again_when_its_record_has_expired() {
+async fn a_key_can_be_used_again_after_its_record_expires() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let books = books(&context);
     let first = create(&books, &ada, "k", &book("T")).await;
-    // The TTL of DynamoDB deletes within days, not at once.
+    // DynamoDB deletes expired records within days, not at once.
     records.set_number("expiration", 1).await.unwrap();
     assert_replayed(&create(&books, &ada, "k", &book("T")).await, &first);
     records.set_number("expiration", 1).await.unwrap();

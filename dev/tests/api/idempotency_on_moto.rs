@@ -1,19 +1,20 @@
-//! Idempotent writes with moto as `DynamoDB`: another reading of what their conditions mean.
+//! Idempotent writes with moto as `DynamoDB`: a second implementation of its condition expressions.
 
 use serde_json::json;
 use stack::environment::ExecutionEnvironment;
 use testkit::records::Records;
 use testkit::{Client, TestContext};
 
-use crate::secret::Manager;
-use crate::users::{assert_problem, sign_up};
+use crate::moto::Moto;
+use crate::responses::assert_problem;
+use crate::users::sign_up;
 
 #[tokio::test]
-async fn a_write_leaves_one_record_that_answers_its_repetition() {
-    let manager = Manager::start().await;
-    // moto loads what plays a service when it is first asked for, and takes longer than a claim may.
-    manager.call_service("dynamodb", "DynamoDB_20120810.ListTables", &json!({})).await;
-    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", manager.direct_url());
+async fn a_write_leaves_one_record_that_is_replayed() {
+    let moto = Moto::start().await;
+    // moto loads a service at the first call, which takes longer than a claim may.
+    moto.call_service("dynamodb", "DynamoDB_20120810.ListTables", &json!({})).await;
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", moto.direct_url());
     let records = Records::of(&context);
     records.create_table().await.unwrap();
     let ada = sign_up(&context, "ada").await;
@@ -29,5 +30,5 @@ async fn a_write_leaves_one_record_that_answers_its_repetition() {
     let again = create("T").await;
     assert_eq!((again.header("idempotency-replayed"), again.text()), (Some("true"), first.text()));
     assert_problem(&create("another").await, 422);
-    assert_eq!(records.all().await.unwrap(), all, "a repetition changes nothing");
+    assert_eq!(records.all().await.unwrap(), all, "a replay changes nothing");
 }

@@ -1,4 +1,4 @@
-//! The life of a process: how it starts or doesn't, what it survives, how it ends.
+//! The lifecycle of a process: required variables, panics, and shutdown on SIGTERM.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,11 +16,11 @@ use stack::workspace;
 use testkit::{Client, TestContext};
 use utoipa_axum::routes;
 
-use crate::environments::{hold_migrations, migrate, until_migrations_wait};
-use crate::users::assert_problem;
+use crate::migrations::{lock_migrations, migrate, until_migrations_wait};
+use crate::responses::assert_problem;
 
 #[tokio::test]
-async fn a_binary_that_lacks_a_variable_ends_with_one_line_that_names_it() {
+async fn a_binary_without_a_required_variable_exits_with_one_line_that_names_it() {
     let context = TestContext::new().await;
     for (function, name) in
         [("books", "DATABASE_URL"), ("auth", "JWT_PRIVATE_KEY"), ("maintenance", "DATABASE_URL")]
@@ -37,7 +37,7 @@ async fn a_binary_that_lacks_a_variable_ends_with_one_line_that_names_it() {
     }
 }
 
-/// The variables of `context`, and one more that is no text.
+/// The variables of `context`, and one more whose bytes are not Unicode.
 fn with_bytes(context: &TestContext, name: &[u8], value: &[u8]) -> Vec<(OsString, OsString)> {
     let texts = context.variables().iter().filter(|(other, _)| other.as_bytes() != name);
     let texts = texts.map(|(name, value)| (name.into(), value.into()));
@@ -45,7 +45,7 @@ fn with_bytes(context: &TestContext, name: &[u8], value: &[u8]) -> Vec<(OsString
 }
 
 #[tokio::test]
-async fn a_variable_that_is_no_text_matters_only_where_it_is_asked_for() {
+async fn a_variable_that_is_not_unicode_matters_only_where_it_is_read() {
     let context = TestContext::new().await;
     let system = workspace::binary("system").await.unwrap();
     for (name, value) in [(&b"ODD"[..], &b"\xff"[..]), (b"\xff", b"odd")] {
@@ -61,13 +61,13 @@ async fn a_variable_that_is_no_text_matters_only_where_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn asked_to_end_a_process_first_hands_in_what_it_is_working_on() {
+async fn a_process_completes_its_event_before_it_exits_on_sigterm() {
     let context = TestContext::new().await;
     let process = ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap();
-    let lock = hold_migrations(&context).await;
+    let lock = lock_migrations(&context).await;
     let migration = tokio::spawn(migrate(process.clone()));
     until_migrations_wait(&lock, 1).await;
-    // Returns when the signal is there.
+    // Returns when the signal was delivered.
     let signalled = Command::new("kill").args(["-TERM", &process.pid().to_string()]).status().unwrap();
     assert!(signalled.success() && process.is_alive());
     drop(lock);
@@ -76,7 +76,7 @@ async fn asked_to_end_a_process_first_hands_in_what_it_is_working_on() {
 }
 
 #[tokio::test]
-async fn asked_to_end_a_process_that_waits_for_work_ends() {
+async fn an_idle_process_exits_on_sigterm() {
     for concurrency in ["1", "4"] {
         let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", concurrency);
         let process = ExecutionEnvironment::start("system", context.variables()).await.unwrap();
@@ -85,38 +85,38 @@ async fn asked_to_end_a_process_that_waits_for_work_ends() {
     }
 }
 
-/// A function with a mistake in it.
+/// A function with a route that panics.
 #[derive(Clone)]
-struct Mistaken(Limiter);
+struct Panicking(Limiter);
 
-impl Function for Mistaken {
-    const NAME: &'static str = "mistaken";
+impl Function for Panicking {
+    const NAME: &'static str = "panicking";
 
     fn from_env(env: &Env) -> Result<Self, config::Error> {
         Ok(Self(Limiter::from_env(env, Redis::from_env(env)?)?))
     }
 
     fn routes(&self) -> Routes<Self> {
-        Routes::new(&self.0).unlimited(routes!(make_a_mistake)).unlimited(routes!(be_fine))
+        Routes::new(&self.0).unlimited(routes!(panic_with_a_secret)).unlimited(routes!(respond))
     }
 }
 
-#[utoipa::path(get, path = "/mistake")]
-async fn make_a_mistake() -> &'static str {
+#[utoipa::path(get, path = "/panic")]
+async fn panic_with_a_secret() -> &'static str {
     panic!("the secret of {}", "hunter2")
 }
 
 #[utoipa::path(get, path = "/fine")]
-async fn be_fine() -> &'static str {
+async fn respond() -> &'static str {
     "fine"
 }
 
-async fn assert_a_panic_is_survived(mistaken: &Client) {
+async fn assert_a_panic_is_survived(function: &Client) {
     for _ in 0..3 {
-        let answer = mistaken.get("/mistake").send().await;
-        assert_problem(&answer, 500);
-        assert!(!answer.text().contains("hunter2"), "{}", answer.text());
-        let next = mistaken.get("/fine").send().await;
+        let response = function.get("/panic").send().await;
+        assert_problem(&response, 500);
+        assert!(!response.text().contains("hunter2"), "{}", response.text());
+        let next = function.get("/fine").send().await;
         assert_eq!((next.status, next.text()), (200, "fine"));
     }
 }
@@ -124,25 +124,25 @@ async fn assert_a_panic_is_survived(mistaken: &Client) {
 #[tokio::test]
 async fn a_panic_is_a_500_with_the_requests_id_and_the_next_request_is_served() {
     let context = TestContext::new().await;
-    assert_a_panic_is_survived(&Client::start::<Mistaken>(context.env()).unwrap()).await;
+    assert_a_panic_is_survived(&Client::start::<Panicking>(context.env()).unwrap()).await;
 }
 
-/// The test below runs this one as a process.
+/// The `main` of [`Panicking`], which the test below runs as a process.
 #[test]
-#[ignore = "is the main of a function, for the test below"]
-fn the_main_of_a_mistaken_function() {
-    // Ends at once unless it is called under a runtime API.
-    let _ = shared::lambda::serve::<Mistaken>();
+#[ignore = "the test below runs it as a process"]
+fn the_main_of_a_panicking_function() {
+    // Returns at once unless it runs under a runtime API.
+    let _ = shared::lambda::serve::<Panicking>();
 }
 
 #[tokio::test]
 async fn a_panic_does_not_end_the_process() {
     let context = TestContext::new().await;
     let this = std::env::current_exe().unwrap();
-    let args = ["--exact", "lifecycle::the_main_of_a_mistaken_function", "--ignored", "--nocapture"];
+    let args = ["--exact", "lifecycle::the_main_of_a_panicking_function", "--ignored", "--nocapture"];
     let variables: BTreeMap<OsString, OsString> =
         context.variables().iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let process = ExecutionEnvironment::run("mistaken", &this, &args, variables).await.unwrap();
+    let process = ExecutionEnvironment::run("panicking", &this, &args, variables).await.unwrap();
     let pid = process.pid();
     assert_a_panic_is_survived(&Client::of(process.clone())).await;
     assert!(process.is_alive() && process.pid() == pid);

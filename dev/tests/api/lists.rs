@@ -1,4 +1,4 @@
-//! Lists of books: filters, orders, pages and cursors.
+//! Lists of books: filters, sort orders, pages and cursors, compared with a reference implementation in plain Rust.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use testkit::{Client, Response, TestContext};
 
 use crate::books::{create, list};
-use crate::users::{assert_invalid, assert_problem, books, sign_up, sign_up_admin};
+use crate::responses::{assert_invalid, assert_problem};
+use crate::users::{books, sign_up, sign_up_admin};
 
 fn ids(page: &Response) -> Vec<i64> {
     page.json()["items"].as_array().unwrap().iter().map(|book| book["id"].as_i64().unwrap()).collect()
 }
 
-/// A book, for the oracles.
+/// A book, for the reference implementations.
 #[derive(Clone)]
 struct Book {
     id: i64,
@@ -22,26 +23,26 @@ struct Book {
     year: Option<i32>,
 }
 
-/// Writes books straight through SQL, with ids from 1.
+/// Inserts books by SQL, with ids from 1.
 async fn fill(
     context: &TestContext,
     books: impl Iterator<Item = (String, String, Option<i32>)>,
 ) -> Vec<Book> {
-    let (mut kept, mut columns) = (Vec::new(), (Vec::new(), Vec::new(), Vec::new()));
+    let (mut inserted, mut columns) = (Vec::new(), (Vec::new(), Vec::new(), Vec::new()));
     for (id, (title, author, year)) in (1..).zip(books) {
         columns.0.push(title.clone());
         columns.1.push(author.clone());
         columns.2.push(year);
-        kept.push(Book { id, title, author, year });
+        inserted.push(Book { id, title, author, year });
     }
     let sql = "insert into books (title, author, year)
         select * from unnest($1::text[], $2::text[], $3::integer[])";
     context.database().await.execute(sql, &[&columns.0, &columns.1, &columns.2]).await.unwrap();
-    kept
+    inserted
 }
 
 /// Books whose sort values repeat: 10 authors, some years missing.
-fn shelf(count: i32) -> impl Iterator<Item = (String, String, Option<i32>)> {
+fn sample_books(count: i32) -> impl Iterator<Item = (String, String, Option<i32>)> {
     (1..=count).map(|n| {
         let year = (n % 7 != 0).then_some(1900 + n % 100);
         // Upper and lower case, so that the order of code points shows.
@@ -50,7 +51,7 @@ fn shelf(count: i32) -> impl Iterator<Item = (String, String, Option<i32>)> {
     })
 }
 
-/// The ids in the order that `sort_by` asks for, by plain Rust.
+/// The ids in the order of `sort_by`: the reference implementation.
 fn sorted(mut books: Vec<Book>, sort_by: &str) -> Vec<i64> {
     let missing_last = |book: &Book| (book.year.is_none(), book.year);
     let compare = |a: &Book, b: &Book, part: &str| {
@@ -71,8 +72,8 @@ fn sorted(mut books: Vec<Book>, sort_by: &str) -> Vec<i64> {
     books.iter().map(|book| book.id).collect()
 }
 
-/// Every id that following `next_cursor` from the first page leads to.
-async fn walk(books: &Client, query: &str) -> Vec<i64> {
+/// The ids of all pages, following `next_cursor` from the first page.
+async fn ids_by_cursor(books: &Client, query: &str) -> Vec<i64> {
     let (mut seen, mut at) = (Vec::new(), String::new());
     for number in 1.. {
         let page = list(books, &format!("{query}{at}")).await;
@@ -102,14 +103,14 @@ const ORDERS: [&str; 11] = [
 ];
 
 #[tokio::test]
-async fn walking_ten_thousand_books_in_any_order_meets_each_once() {
+async fn paging_through_ten_thousand_books_in_any_order_returns_each_once() {
     let context = TestContext::new().await;
-    let shelf = fill(&context, shelf(10_000)).await;
+    let stored = fill(&context, sample_books(10_000)).await;
     let books = books(&context);
     for sort_by in ORDERS {
-        let expected = sorted(shelf.clone(), sort_by);
+        let expected = sorted(stored.clone(), sort_by);
         let query = format!("sort_by={sort_by}&page_size=100");
-        assert!(walk(&books, &query).await == expected, "by cursor: {sort_by}");
+        assert!(ids_by_cursor(&books, &query).await == expected, "by cursor: {sort_by}");
         let mut by_number = Vec::new();
         for page in 1..=100 {
             let page = list(&books, &format!("{query}&page={page}")).await;
@@ -121,14 +122,14 @@ async fn walking_ten_thousand_books_in_any_order_meets_each_once() {
 }
 
 #[tokio::test]
-async fn a_walk_by_cursor_is_not_upset_by_what_others_write() {
+async fn paging_by_cursor_is_not_disturbed_by_concurrent_writes() {
     let context = TestContext::new().await;
     let root = sign_up_admin(&context, "root").await;
-    fill(&context, shelf(300)).await;
+    fill(&context, sample_books(300)).await;
     let books = books(&context);
     for sort_by in ["title", "year:desc", "author:desc,year"] {
         let all = |page: Response| page.json()["items"].as_array().unwrap().clone();
-        let before: BTreeSet<i64> = walk(&books, "page_size=100").await.into_iter().collect();
+        let before: BTreeSet<i64> = ids_by_cursor(&books, "page_size=100").await.into_iter().collect();
         let (mut seen, mut deleted, mut at) = (Vec::new(), BTreeSet::new(), String::new());
         loop {
             let page = list(&books, &format!("sort_by={sort_by}&page_size=20{at}")).await;
@@ -137,12 +138,12 @@ async fn a_walk_by_cursor_is_not_upset_by_what_others_write() {
             seen.extend(items.iter().map(|book| book["id"].as_i64().unwrap()));
             let Value::String(cursor) = next else { break };
             at = format!("&cursor={cursor}");
-            // The very book that the cursor stands on goes, and so does the first of the page; others come, at the
-            // front, here and at the end.
+            // The book at which the cursor points is deleted, and so is the first of the page. Others are inserted at
+            // the front, on this page and at the end.
             for book in [items.last().unwrap(), &items[0]] {
                 let path = format!("/books/{}", book["id"]);
-                let gone = books.elsewhere().delete(&path).bearer(&root.access).send().await;
-                assert_eq!(gone.status, 204);
+                let deletion = books.elsewhere().delete(&path).bearer(&root.access).send().await;
+                assert_eq!(deletion.status, 204);
                 deleted.insert(book["id"].as_i64().unwrap());
             }
             for (title, author, year) in [("!", "!", json!(0)), ("~", "~", json!(null))] {
@@ -153,17 +154,17 @@ async fn a_walk_by_cursor_is_not_upset_by_what_others_write() {
                 json!({"title": items[9]["title"], "author": items[9]["author"], "year": items[9]["year"]});
             assert_eq!(create(&books, &root.access, middle).await.status, 201);
         }
-        let met: BTreeSet<i64> = seen.iter().copied().collect();
-        assert_eq!(met.len(), seen.len(), "{sort_by}: met twice");
-        assert!(met.is_superset(&before), "{sort_by}: {:?} not met", before.difference(&met));
+        let seen_ids: BTreeSet<i64> = seen.iter().copied().collect();
+        assert_eq!(seen_ids.len(), seen.len(), "{sort_by}: returned twice");
+        assert!(seen_ids.is_superset(&before), "{sort_by}: {:?} missing", before.difference(&seen_ids));
         assert!(deleted.len() > 20);
     }
 }
 
 #[tokio::test]
-async fn a_cursor_is_good_for_its_own_list_and_no_other() {
+async fn a_cursor_is_valid_only_for_its_own_list() {
     let context = TestContext::new().await;
-    fill(&context, shelf(30)).await;
+    fill(&context, sample_books(30)).await;
     let books = books(&context);
     let first = list(&books, "sort_by=title&author=author+1&page_size=1").await.json();
     let cursor = first["next_cursor"].as_str().unwrap();
@@ -189,22 +190,22 @@ async fn a_cursor_is_good_for_its_own_list_and_no_other() {
     ] {
         assert_invalid(&list(&books, &format!("{other}&cursor={cursor}")).await, &["cursor"]);
     }
-    let turned = cursor.chars().rev().collect::<String>();
-    for forged in ["x", "AAAA", &cursor[1..], &turned, &"A".repeat(2048), "%00", "", &"A".repeat(2049)] {
+    let reversed = cursor.chars().rev().collect::<String>();
+    for forged in ["x", "AAAA", &cursor[1..], &reversed, &"A".repeat(2048), "%00", "", &"A".repeat(2049)] {
         let query = format!("sort_by=title&author=author+1&cursor={forged}");
         assert_invalid(&list(&books, &query).await, &["cursor"]);
     }
     assert_invalid(&list(&books, &format!("page=1&cursor={cursor}")).await, &["page"]);
-    // Another environment opens it just as well: the key is the database's.
+    // Another environment accepts the cursor, since the key that protects it is in the database.
     let query = format!("sort_by=title&author=author+1&cursor={cursor}&page_size=3");
     assert_eq!(list(&crate::users::books(&context), &query).await.status, 200);
 }
 
-/// Where `Link` leads from a page, by relation.
+/// The targets of the `Link` header of a page, by relation.
 fn links(page: &Response) -> BTreeMap<String, String> {
     let links = page.header("link").unwrap().split(", ").map(|link| {
         let (target, relation) = link.strip_prefix('<').unwrap().split_once(">; rel=").unwrap();
-        // A query alone: no host, no path, nothing of the request's address.
+        // The target is a query alone, without host and path.
         (relation.trim_matches('"').to_owned(), target.strip_prefix('?').unwrap().to_owned())
     });
     links.collect()
@@ -213,7 +214,7 @@ fn links(page: &Response) -> BTreeMap<String, String> {
 #[tokio::test]
 async fn links_lead_to_the_other_pages_of_the_same_list() {
     let context = TestContext::new().await;
-    fill(&context, shelf(25)).await;
+    fill(&context, sample_books(25)).await;
     let books = books(&context);
     let query = "title_contains=a&author=author+1&year_from=1900&year_to=2000&sort_by=author,title&sort_dir=desc&page_size=1";
     let all = ids(&list(&books, &query.replace("page_size=1", "page_size=9")).await);
@@ -227,7 +228,7 @@ async fn links_lead_to_the_other_pages_of_the_same_list() {
     assert_eq!(ids(&second), all[1..]);
     assert_eq!(links(&second).keys().collect::<Vec<_>>(), ["first", "last"]);
     assert_eq!(links(&second)["first"], named["first"]);
-    // From the cache, the same.
+    // The cached page has the same links.
     assert_eq!(list(&books, query).await.header("link"), first.header("link"));
     for (at, before) in [("page=2", &all[..1]), ("page=3", &all[1..]), ("page=99", &all[1..])] {
         let named = links(&list(&books, &format!("{query}&{at}")).await);
@@ -239,12 +240,12 @@ async fn links_lead_to_the_other_pages_of_the_same_list() {
 }
 
 #[tokio::test]
-async fn filters_find_what_plain_rust_finds() {
+async fn filters_find_the_same_books_as_a_reference_implementation() {
     let context = TestContext::new().await;
     let pieces =
         ["%", "_", "\\", "'", "\"", "a", "A", "b", "é", "É", "🦀", " ", "e\u{301}", "%%", "ж", "Ж", "\\%"];
     let piece = |n: usize| pieces[n % pieces.len()];
-    let shelf = fill(
+    let stored = fill(
         &context,
         (0..400_usize).map(|n| {
             let title = format!("{}{}{}", piece(n), piece(n / 3), piece(n / 17));
@@ -257,10 +258,10 @@ async fn filters_find_what_plain_rust_finds() {
     for n in 0..150_usize {
         let title =
             (n % 3 != 0).then(|| format!("{}{}", piece(n), if n % 2 == 0 { piece(n / 5) } else { "" }));
-        let author = (n % 4 == 0).then(|| shelf[n * 7 % shelf.len()].author.to_uppercase());
+        let author = (n % 4 == 0).then(|| stored[n * 7 % stored.len()].author.to_uppercase());
         let from = (n % 5 == 1).then_some(i32::try_from(n * 13 % 2101).unwrap());
         let to = (n % 5 > 1 && n % 2 == 0).then_some(i32::try_from(n * 29 % 2101).unwrap());
-        let expected: Vec<_> = shelf
+        let expected: Vec<_> = stored
             .iter()
             .filter(|book| {
                 let in_title = |part: &String| book.title.to_lowercase().contains(&part.to_lowercase());
@@ -279,12 +280,12 @@ async fn filters_find_what_plain_rust_finds() {
         query.extend_pairs(from.map(|year| ("year_from", year.to_string())));
         query.extend_pairs(to.map(|year| ("year_to", year.to_string())));
         let query = query.append_pair("page_size", "100").finish();
-        assert_eq!(walk(&books, &query).await, expected, "{query}");
+        assert_eq!(ids_by_cursor(&books, &query).await, expected, "{query}");
     }
 }
 
 #[tokio::test]
-async fn a_number_is_taken_in_its_range_and_refused_outside_whatever_its_size() {
+async fn a_number_is_accepted_only_within_its_range() {
     let context = TestContext::new().await;
     let books = books(&context);
     let ranges = [
@@ -300,11 +301,11 @@ async fn a_number_is_taken_in_its_range_and_refused_outside_whatever_its_size() 
     }
     for (name, least, greatest) in ranges {
         for edge in &edges {
-            let answer = list(&books, &format!("{name}={edge}")).await;
+            let response = list(&books, &format!("{name}={edge}")).await;
             if (least..=greatest).contains(edge) {
-                assert_eq!(answer.status, 200, "{name}={edge}: {}", answer.text());
+                assert_eq!(response.status, 200, "{name}={edge}: {}", response.text());
             } else {
-                assert_invalid(&answer, &[name]);
+                assert_invalid(&response, &[name]);
             }
         }
         for odd in
@@ -316,7 +317,7 @@ async fn a_number_is_taken_in_its_range_and_refused_outside_whatever_its_size() 
 }
 
 #[tokio::test]
-async fn a_sort_sorts_by_its_parts_in_turn() {
+async fn books_are_sorted_by_each_sort_key_in_order() {
     let context = TestContext::new().await;
     let database = context.database().await;
     let rows = [("b", "x", 1), ("a", "x", 2), ("a", "y", 3), ("c", "x", 2)];
@@ -338,7 +339,7 @@ async fn a_sort_sorts_by_its_parts_in_turn() {
 }
 
 #[tokio::test]
-async fn filters_find_what_they_say_with_every_character_literal() {
+async fn filters_take_every_character_literally() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     for (title, author, year) in [
@@ -379,7 +380,7 @@ async fn filters_find_what_they_say_with_every_character_literal() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_not_understood_is_refused_by_name() {
+async fn an_invalid_query_is_refused_with_the_names_of_its_parameters() {
     let context = TestContext::new().await;
     let books = books(&context);
     for (query, fields) in [

@@ -1,4 +1,4 @@
-//! Brute-force protection, in the demonstration and on the real login.
+//! Brute-force protection, in the demo and on the real login.
 
 use std::time::Duration;
 
@@ -7,8 +7,9 @@ use shared::protection::lockout::{Admission, Lockout, Rule};
 use shared::stores::redis::Redis;
 use testkit::{Client, Response, TestContext};
 
-use crate::cache::keys;
-use crate::users::{PASSWORD, assert_problem, auth, log_in, register, without_request_id};
+use crate::redis_keys::keys;
+use crate::responses::{assert_problem, without_request_id};
+use crate::users::{PASSWORD, auth, log_in, register};
 
 async fn guess(demo: &Client, name: &str, password: &str) -> Response {
     demo.post("/bf-demo/login").json(&json!({"username": name, "password": password})).send().await
@@ -19,14 +20,14 @@ fn demo(context: &TestContext) -> Client {
 }
 
 #[tokio::test]
-async fn five_wrong_guesses_lock_the_door_for_the_right_one_too() {
+async fn five_wrong_guesses_lock_out_the_right_one_too() {
     let context = TestContext::new().await;
     let demo = demo(&context);
     for failures in 1..=5 {
-        let answer = guess(&demo, "ada", "wrong").await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.json()["ok"], false);
-        assert_eq!(answer.json()["failures_for_this_user_ip"], failures);
+        let response = guess(&demo, "ada", "wrong").await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.json()["ok"], false);
+        assert_eq!(response.json()["failures_for_this_user_ip"], failures);
     }
     let locked = guess(&demo, "ada", "letmein").await;
     assert_problem(&locked, 429);
@@ -40,7 +41,7 @@ async fn five_wrong_guesses_lock_the_door_for_the_right_one_too() {
 }
 
 #[tokio::test]
-async fn a_right_guess_forgets_the_wrong_ones() {
+async fn a_right_guess_resets_the_failures() {
     let context = TestContext::new().await;
     let demo = demo(&context);
     for _ in 0..3 {
@@ -52,35 +53,35 @@ async fn a_right_guess_forgets_the_wrong_ones() {
 }
 
 #[tokio::test]
-async fn a_lock_that_never_ends_by_itself_is_removed() {
+async fn a_lock_without_expiry_is_removed() {
     let context = TestContext::new().await;
     let demo = demo(&context);
     for _ in 0..5 {
         guess(&demo, "ada", "wrong").await;
     }
     let lock = keys(&context).await.into_iter().find(|key| key.ends_with(":lock")).unwrap();
-    let mut redis = crate::cache::connection(&context).await;
+    let mut redis = crate::redis_keys::connection(&context).await;
     redis::cmd("PERSIST").arg(&lock).exec_async(&mut redis).await.unwrap();
     assert_eq!(guess(&demo, "ada", "letmein").await.json()["ok"], true);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_parallel_guesses_no_more_than_five_are_looked_at() {
+async fn at_most_five_of_many_parallel_guesses_are_checked() {
     let context = TestContext::new().await;
     let environments: Vec<_> = (0..3).map(|_| demo(&context).from_ip("192.0.2.1")).collect();
     let guesses = (0..60).map(|n| {
         let demo = environments[n % 3].clone();
         tokio::spawn(async move { guess(&demo, "ada", "wrong").await.status })
     });
-    let mut looked_at = 0;
+    let mut checked = 0;
     for guess in guesses.collect::<Vec<_>>() {
-        looked_at += usize::from(guess.await.unwrap() == 200);
+        checked += usize::from(guess.await.unwrap() == 200);
     }
-    assert_eq!(looked_at, 5);
+    assert_eq!(checked, 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_parallel_right_guesses_all_succeed_and_leave_nothing() {
+async fn five_parallel_right_guesses_all_succeed_and_leave_no_keys() {
     let context = TestContext::new().await;
     let demo = demo(&context);
     let guesses: Vec<_> = (0..5)
@@ -96,18 +97,18 @@ async fn five_parallel_right_guesses_all_succeed_and_leave_nothing() {
 }
 
 #[tokio::test]
-async fn a_locked_account_refuses_the_right_password_just_as_it_refuses_a_wrong_one() {
+async fn a_locked_account_refuses_right_and_wrong_passwords_alike() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     register(&auth, "ada").await;
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for password in ["wrong", "wrong", "wrong", "wrong", "wrong", PASSWORD] {
-        answers.push(log_in(&auth, "ada", password).await);
+        responses.push(log_in(&auth, "ada", password).await);
     }
-    answers.push(log_in(&auth.elsewhere(), "nobody", PASSWORD).await);
-    let bodies: Vec<_> = answers.iter().map(without_request_id).collect();
+    responses.push(log_in(&auth.elsewhere(), "nobody", PASSWORD).await);
+    let bodies: Vec<_> = responses.iter().map(without_request_id).collect();
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:#?}");
-    assert_eq!(answers[5].status, 400);
+    assert_eq!(responses[5].status, 400);
     assert_eq!(
         log_in(&auth.elsewhere(), "ada", PASSWORD).await.status,
         200,
@@ -116,13 +117,13 @@ async fn a_locked_account_refuses_the_right_password_just_as_it_refuses_a_wrong_
 }
 
 #[tokio::test]
-async fn names_are_not_readable_in_redis() {
+async fn usernames_are_not_readable_in_redis() {
     let context = TestContext::new().await;
     log_in(&auth(&context), "a-very-special-name", "wrong").await;
     assert!(keys(&context).await.iter().all(|key| !key.contains("special")));
 }
 
-/// A lock of its own for tests of the room itself: three failures in 400 ms lock for 300 ms.
+/// A rule for tests of the module itself: three failures within 400 ms lock for 300 ms.
 const RULE: Rule = Rule::new("test", 3, Duration::from_millis(400), Duration::from_millis(300));
 
 async fn fail(lockout: &Lockout) -> bool {
@@ -136,7 +137,7 @@ async fn fail(lockout: &Lockout) -> bool {
 }
 
 #[tokio::test]
-async fn a_lock_ends_by_itself_however_often_it_is_tried_and_leaves_a_full_set_of_tries() {
+async fn a_lock_expires_despite_attempts_and_all_attempts_are_allowed_again() {
     let context = TestContext::new().await;
     let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     for _ in 0..2 {
@@ -149,7 +150,7 @@ async fn a_lock_ends_by_itself_however_often_it_is_tried_and_leaves_a_full_set_o
             panic!("three failures lock");
         };
         assert!(wait <= Duration::from_millis(300));
-        // Tries during the lock neither count nor prolong it.
+        // Attempts during the lock neither count nor prolong it.
         for _ in 0..5 {
             assert!(!fail(&lockout).await);
         }
@@ -158,7 +159,7 @@ async fn a_lock_ends_by_itself_however_often_it_is_tried_and_leaves_a_full_set_o
 }
 
 #[tokio::test]
-async fn a_failure_that_ran_out_while_another_was_checked_does_not_count() {
+async fn a_failure_that_expires_during_another_attempt_does_not_count() {
     let context = TestContext::new().await;
     let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     assert!(fail(&lockout).await && fail(&lockout).await);
@@ -171,7 +172,7 @@ async fn a_failure_that_ran_out_while_another_was_checked_does_not_count() {
 }
 
 #[tokio::test]
-async fn an_abandoned_guess_counts_for_nothing() {
+async fn an_abandoned_attempt_does_not_count() {
     let context = TestContext::new().await;
     let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
     for _ in 0..10 {
@@ -185,7 +186,7 @@ async fn an_abandoned_guess_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn relapses_lock_longer_up_to_a_limit_and_a_success_forgives() {
+async fn repeated_locks_grow_up_to_a_limit_and_a_success_resets_them() {
     const GROWING: Rule = Rule::new("test", 1, Duration::from_mins(1), Duration::from_millis(100))
         .growing_to(Duration::from_millis(300));
     let context = TestContext::new().await;
@@ -207,27 +208,31 @@ async fn relapses_lock_longer_up_to_a_limit_and_a_success_forgives() {
     assert!(lock().await <= 100);
 }
 
-/// Guesses wrongly at `name`, each time from a network that nobody knows.
-async fn strangers_guess(auth: &Client, name: &str, count: usize) {
+/// Guesses wrongly at `name`, each time from another unknown network.
+async fn guess_from_unknown_networks(auth: &Client, name: &str, count: usize) {
     for _ in 0..count {
         log_in(&auth.elsewhere(), name, "wrong").await;
     }
 }
 
 #[tokio::test]
-async fn strangers_can_lock_a_name_for_strangers_but_not_for_its_owner() {
+async fn guesses_from_unknown_networks_lock_a_name_for_them_and_not_for_its_owner() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     let home = auth.elsewhere();
     register(&auth, "ada").await;
     assert_eq!(log_in(&home, "ada", PASSWORD).await.status, 200);
-    strangers_guess(&auth, "ada", 50).await;
+    guess_from_unknown_networks(&auth, "ada", 50).await;
     assert_problem(&log_in(&auth.elsewhere(), "ada", PASSWORD).await, 400);
-    assert_eq!(log_in(&home, "ada", PASSWORD).await.status, 200, "home was known before");
+    assert_eq!(
+        log_in(&home, "ada", PASSWORD).await.status,
+        200,
+        "this network is known from an earlier sign-in"
+    );
 }
 
 #[tokio::test]
-async fn a_network_that_guesses_at_many_names_is_locked_out_of_all_and_no_success_clears_it() {
+async fn a_network_that_guesses_many_names_is_locked_for_all_names_despite_a_success() {
     let context = TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
     let auth = auth(&context);
     register(&auth, "ada").await;
@@ -242,7 +247,7 @@ async fn a_network_that_guesses_at_many_names_is_locked_out_of_all_and_no_succes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_parallel_right_sign_ins_all_succeed_and_leave_nothing() {
+async fn five_parallel_right_sign_ins_all_succeed_and_leave_no_keys() {
     let context = TestContext::new().await;
     let environments = [auth(&context), auth(&context)].map(|auth| auth.from_ip("192.0.2.1"));
     register(&environments[0], "ada").await;

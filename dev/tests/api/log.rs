@@ -1,4 +1,7 @@
-//! What stands in the log, and what must not.
+//! Security events in the log, and secrets that must not be there.
+//!
+//! A test runs on one thread and reads what that thread logged; a test with several threads reads the security events
+//! of all of them.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -9,19 +12,18 @@ use shared::telemetry::JsonFormat;
 use testkit::TestContext;
 use tokio::task::JoinSet;
 
-use crate::users::{
-    PASSWORD, auth, log_in, refresh, register, session_of, set_role, text, without_request_id,
-};
+use crate::responses::{text, without_request_id};
+use crate::users::{PASSWORD, auth, log_in, refresh, register, session_of, set_role};
 
-/// The security events of all threads, for tests that run on several; each looks for a name of its own.
+/// The security events of all threads, for tests that run on several threads. Each looks for its own username.
 static SECURITY: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// What this thread logged, once somebody wants to know. A test runs on one thread.
+    /// The log of this thread, once [`Log::start`] was called.
     static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-/// Writes to the log of whichever thread it is on.
+/// Writes to the log of the current thread.
 struct ThisThread;
 
 impl Write for ThisThread {
@@ -72,7 +74,7 @@ impl Log {
 }
 
 #[tokio::test]
-async fn each_thing_that_matters_leaves_one_line_and_none_holds_a_secret() {
+async fn each_security_event_is_logged_once_without_secrets() {
     let context = TestContext::new().await.with("REFRESH_GRACE_SECONDS", "0");
     Log::start();
     let auth = auth(&context);
@@ -94,19 +96,19 @@ async fn each_thing_that_matters_leaves_one_line_and_none_holds_a_secret() {
     expected.extend(["login locked", "role_change success"]);
     assert_eq!(Log::events(), expected);
     let everything = Log::text();
-    for answer in [&tokens, &next, &again] {
+    for response in [&tokens, &next, &again] {
         for member in ["access_token", "refresh_token"] {
-            let token = text(answer, member);
-            assert!(!everything.contains(token.rsplit('.').next().unwrap()), "{member} stands in the log");
+            let token = text(response, member);
+            assert!(!everything.contains(token.rsplit('.').next().unwrap()), "{member} is in the log");
         }
     }
     for secret in [PASSWORD, "wrong-guess", "$2b$", "postgres://", "redis://"] {
-        assert!(!everything.contains(secret), "{secret} stands in the log");
+        assert!(!everything.contains(secret), "{secret} is in the log");
     }
 }
 
 #[tokio::test]
-async fn why_a_refresh_is_refused_is_told_to_the_log_alone() {
+async fn the_reason_of_a_refused_refresh_is_logged_and_not_sent() {
     let context = TestContext::new().await.with("REFRESH_GRACE_SECONDS", "0");
     Log::start();
     let auth = auth(&context);
@@ -122,13 +124,16 @@ async fn why_a_refresh_is_refused_is_told_to_the_log_alone() {
     assert_eq!(auth.elsewhere().post("/auth/logout").bearer(&ended.0).send().await.status, 204);
     assert_eq!(refresh(&auth, &reused.1).await.status, 200);
 
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for token in ["forged", &unknown.1, &ended.1, &reused.1, &reused.1] {
-        answers.push(without_request_id(&refresh(&auth, token).await));
+        responses.push(without_request_id(&refresh(&auth, token).await));
     }
-    assert!(answers[0].0 == 400 && answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert!(
+        responses[0].0 == 400 && responses.iter().all(|response| *response == responses[0]),
+        "{responses:?}"
+    );
     let refusals = Log::security_events().into_iter().filter(|event| !event["reason"].is_null());
-    let told = |event: Value| {
+    let logged = |event: Value| {
         let [outcome, reason] = ["outcome", "reason"].map(|field| event[field].as_str().unwrap().to_owned());
         (outcome, reason, event["session_id"].as_str().map(str::to_owned))
     };
@@ -141,11 +146,11 @@ async fn why_a_refresh_is_refused_is_told_to_the_log_alone() {
         ("refused", "session_ended", session(&reused.0)),
     ];
     let expected = expected.map(|(outcome, reason, id)| (outcome.to_owned(), reason.to_owned(), id));
-    assert_eq!(refusals.map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(refusals.map(logged).collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_sixty_parallel_guesses_no_more_than_five_are_hashed_and_the_right_one_comes_too_late() {
+async fn at_most_five_of_sixty_parallel_guesses_are_hashed_and_a_right_one_afterwards_is_locked() {
     const NAME: &str = "guessed-at-by-sixty";
     let context = TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
     Log::start();
@@ -165,13 +170,13 @@ async fn of_sixty_parallel_guesses_no_more_than_five_are_hashed_and_the_right_on
             .filter(|line| line.contains(NAME) && line.contains(&format!(r#""outcome":"{outcome}""#)))
             .count()
     };
-    // A guess that is refused was hashed; one that met the lock was not.
+    // A refused guess was hashed; a locked one was not.
     assert_eq!((of_outcome("refused"), of_outcome("locked")), (5, 55));
 }
 
 #[tokio::test]
-async fn an_idempotency_key_stands_in_no_line_and_not_what_came_with_it() {
-    const KEY: &str = "a-key-that-nobody-shall-read";
+async fn an_idempotency_key_and_its_request_are_never_logged() {
+    const KEY: &str = "a-key-that-must-not-be-logged";
     let context = TestContext::new().await;
     testkit::records::Records::of(&context).create_table().await.unwrap();
     Log::start();
@@ -183,7 +188,7 @@ async fn an_idempotency_key_stands_in_no_line_and_not_what_came_with_it() {
     }
     let everything = Log::text();
     for secret in [KEY, PASSWORD] {
-        assert!(!everything.contains(secret), "{secret} stands in the log");
+        assert!(!everything.contains(secret), "{secret} is in the log");
     }
     assert_eq!(Log::events(), ["register success"], "and it happened once");
 }

@@ -1,6 +1,8 @@
-//! What the API promises, against real stores, through the adapter that production uses.
+//! Tests of the API: functions get events through the adapter that production uses, and use real stores.
 //!
-//! Needs a running stack: `cargo xtask test` brings one, `cargo xtask stack` keeps one for `cargo test`.
+//! They need a running stack: `cargo xtask test` starts one, `cargo xtask stack` keeps one running for `cargo test`.
+//! Each test has its own database and its own keys in Redis. The modules `gateway_events`, `migrations`, `moto`,
+//! `redis_keys`, `responses`, `tasks` and `users` contain no tests; the others share them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,24 +12,30 @@ mod bad_input;
 mod books;
 mod cache;
 mod cache_races;
-mod conditional;
+mod conditional_requests;
 mod deployments;
-mod environments;
 mod events;
+mod execution_environments;
+mod gateway_events;
 mod idempotency;
 mod idempotency_on_moto;
 mod lifecycle;
-mod limits;
 mod lists;
 mod lockout;
 mod log;
 mod maintenance;
 mod metrics;
-mod mutations;
+mod migrations;
+mod moto;
+mod mutated_events;
 mod outages;
+mod rate_limits;
+mod redis_keys;
 mod replay;
+mod responses;
 mod roles;
 mod rotation;
+mod round_trips;
 mod routes;
 mod secret;
 mod sign_in;
@@ -36,5 +44,5 @@ mod tasks;
 mod template;
 mod tls;
 mod tokens;
-mod trips;
+mod transactions;
 mod users;

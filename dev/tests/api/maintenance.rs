@@ -1,17 +1,14 @@
-//! Direct events: tasks that no caller may ask for.
+//! The tasks of `maintenance`, started by direct events: migrations, roles and the purge.
 
 use serde_json::json;
 use shared::stores::postgres::ConnectionSettings;
 use stack::environment::ExecutionEnvironment;
 use testkit::TestContext;
 
+use crate::migrations::empty_database;
+use crate::responses::assert_problem;
 use crate::tasks::run;
-use crate::users::{assert_problem, auth, set_role, sign_up};
-
-/// Leaves nothing in the database.
-pub(crate) async fn empty(context: &TestContext) {
-    context.database().await.batch_execute("drop schema public cascade; create schema public").await.unwrap();
-}
+use crate::users::{auth, set_role, sign_up};
 
 /// The names of the migrations, in order.
 fn names() -> Vec<String> {
@@ -27,12 +24,12 @@ async fn process(context: &TestContext) -> ExecutionEnvironment {
 }
 
 const MIGRATE: &str = r#"{"task":"migrate"}"#;
-const REHEARSE: &str = r#"{"task":"migrate","dry_run":true}"#;
+const DRY_RUN: &str = r#"{"task":"migrate","dry_run":true}"#;
 
 #[tokio::test]
-async fn of_two_processes_on_an_empty_database_one_migrates_and_the_other_finds_it_done() {
+async fn one_of_two_processes_migrates_an_empty_database_and_the_other_has_nothing_to_do() {
     let context = TestContext::new().await;
-    empty(&context).await;
+    empty_database(&context).await;
     let (one, other) = (process(&context).await, process(&context).await);
     let (one, other) = tokio::join!(one.invoke(MIGRATE), other.invoke(MIGRATE));
     let mut applied = [one.unwrap()["applied"].clone(), other.unwrap()["applied"].clone()];
@@ -41,59 +38,59 @@ async fn of_two_processes_on_an_empty_database_one_migrates_and_the_other_finds_
 }
 
 #[tokio::test]
-async fn what_a_killed_migrator_left_half_done_is_undone_and_the_next_one_finishes_the_job() {
+async fn the_unfinished_migration_of_a_killed_process_is_rolled_back_and_the_next_process_completes_it() {
     let context = TestContext::new().await;
-    empty(&context).await;
-    // The third migration adds a column and an index, and then waits for whoever is making a table of this name.
+    empty_database(&context).await;
+    // The third migration adds a column and an index, and then waits for the transaction that creates this table.
     let mut database = context.database().await;
-    let in_the_way = database.transaction().await.unwrap();
-    in_the_way.batch_execute("create table login_guesses (n integer)").await.unwrap();
+    let blocking = database.transaction().await.unwrap();
+    blocking.batch_execute("create table login_guesses (n integer)").await.unwrap();
     let killed = process(&context).await;
     let migrating = killed.clone();
     let migrating = tokio::spawn(async move { migrating.invoke(MIGRATE).await });
     let waiting = "select count(*) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'";
-    // Asked beside the transaction, within which the answer would stay the same.
-    let beside = context.database().await;
-    while beside.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    // On another connection, since inside the transaction the result would not change.
+    let observer = context.database().await;
+    while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
     killed.kill().await;
     migrating.await.unwrap().unwrap_err();
-    in_the_way.rollback().await.unwrap();
+    blocking.rollback().await.unwrap();
 
     let next = process(&context).await;
     let report = next.invoke(MIGRATE).await.unwrap();
     assert_eq!(report, json!({"task": "migrate", "applied": names()[2..], "pending": []}));
-    assert_eq!(next.invoke(REHEARSE).await.unwrap()["pending"], json!([]));
+    assert_eq!(next.invoke(DRY_RUN).await.unwrap()["pending"], json!([]));
     sign_up(&context, "ada").await;
 }
 
 #[tokio::test]
-async fn a_rehearsal_tells_what_is_pending_and_changes_nothing() {
+async fn a_dry_run_reports_pending_migrations_and_changes_nothing() {
     let context = TestContext::new().await;
     let maintenance = process(&context).await;
     let expected = |pending: Vec<String>| json!({"task": "migrate", "applied": [], "pending": pending});
-    assert_eq!(maintenance.invoke(REHEARSE).await.unwrap(), expected(vec![]));
-    empty(&context).await;
-    assert_eq!(maintenance.invoke(REHEARSE).await.unwrap(), expected(names()));
+    assert_eq!(maintenance.invoke(DRY_RUN).await.unwrap(), expected(vec![]));
+    empty_database(&context).await;
+    assert_eq!(maintenance.invoke(DRY_RUN).await.unwrap(), expected(names()));
     let tables = "select count(*) from pg_tables where schemaname = 'public'";
     let tables: i64 = context.database().await.query_one(tables, &[]).await.unwrap().get(0);
     assert_eq!(tables, 0);
 }
 
 #[tokio::test]
-async fn a_migration_that_is_not_the_one_that_was_applied_is_refused_by_name() {
+async fn a_migration_that_differs_from_the_applied_one_is_refused_by_name() {
     let context = TestContext::new().await;
     let maintenance = process(&context).await;
     let database = context.database().await;
     let last = names().pop().unwrap();
-    // One is still to be applied, and another one is not what it was.
+    // One migration is pending, and another one has a different checksum.
     let version: i32 = last[1..].split_once("__").unwrap().0.parse().unwrap();
     database.execute("delete from refinery_schema_history where version = $1", &[&version]).await.unwrap();
     database
         .batch_execute("update refinery_schema_history set checksum = '1' where version = 2")
         .await
         .unwrap();
-    for task in [MIGRATE, REHEARSE] {
+    for task in [MIGRATE, DRY_RUN] {
         let refusal = maintenance.invoke(task).await.unwrap_err().error_message;
         assert!(refusal.contains("V2__books"), "{refusal}");
     }
@@ -102,20 +99,20 @@ async fn a_migration_that_is_not_the_one_that_was_applied_is_refused_by_name() {
     assert_eq!(usize::try_from(applied).unwrap(), names().len() - 1);
 }
 
-/// As a deployment that is rolled back leaves it, and an older commit that is deployed again finds it.
+/// The state after a rollback of a deployment, or when an older commit is deployed again.
 #[tokio::test]
-async fn a_database_that_a_later_version_migrated_is_left_as_it_is() {
+async fn a_database_migrated_by_a_later_version_is_not_changed() {
     let context = TestContext::new().await;
     let maintenance = process(&context).await;
     let database = context.database().await;
     let later = "insert into refinery_schema_history values (1000, 'later', '2026-11-22T12:34:56Z', '1')";
     database.batch_execute(later).await.unwrap();
     let nothing = json!({"task": "migrate", "applied": [], "pending": []});
-    for task in [MIGRATE, REHEARSE] {
+    for task in [MIGRATE, DRY_RUN] {
         assert_eq!(maintenance.invoke(task).await.unwrap(), nothing);
     }
-    // What was applied of ours must be all of ours, and unchanged, all the same.
-    database.batch_execute("create table kept as table refinery_schema_history").await.unwrap();
+    // All known migrations must still be applied, and unchanged.
+    database.batch_execute("create table saved as table refinery_schema_history").await.unwrap();
     for (change, named) in [
         ("update refinery_schema_history set checksum = '1' where version = 2", "V2__books"),
         ("delete from refinery_schema_history where version = 2", "V1000__later"),
@@ -125,17 +122,17 @@ async fn a_database_that_a_later_version_migrated_is_left_as_it_is() {
         ),
     ] {
         database.batch_execute(change).await.unwrap();
-        for task in [MIGRATE, REHEARSE] {
+        for task in [MIGRATE, DRY_RUN] {
             let refusal = maintenance.invoke(task).await.unwrap_err().error_message;
             assert!(refusal.contains(named), "{change}: {refusal}");
         }
-        let back = "truncate refinery_schema_history; insert into refinery_schema_history table kept";
+        let back = "truncate refinery_schema_history; insert into refinery_schema_history table saved";
         database.batch_execute(back).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn the_event_of_a_schedule_means_a_purge() {
+async fn a_scheduled_event_runs_a_purge() {
     let context = TestContext::new().await;
     let maintenance = process(&context).await;
     let event = |source: &str| {
@@ -160,9 +157,9 @@ async fn the_event_of_a_schedule_means_a_purge() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
+async fn one_of_parallel_migrators_migrates_and_the_others_have_nothing_to_do() {
     let context = TestContext::new().await;
-    empty(&context).await;
+    empty_database(&context).await;
     let database = ConnectionSettings::from_env(&context.env()).unwrap();
     let migrators: Vec<_> = (0..4)
         .map(|_| {
@@ -181,7 +178,7 @@ async fn of_parallel_migrators_one_migrates_and_the_others_find_it_done() {
 }
 
 #[tokio::test]
-async fn a_role_counts_from_the_next_request_on() {
+async fn a_new_role_applies_from_the_next_request_on() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "Ada").await;
     let auth = auth(&context);
@@ -198,7 +195,7 @@ async fn a_role_counts_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_no_task_is_refused_and_changes_nothing() {
+async fn an_invalid_task_is_refused_and_changes_nothing() {
     let context = TestContext::new().await;
     for event in [
         json!({}),
@@ -219,21 +216,21 @@ async fn an_event_that_is_no_task_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_purge_deletes_what_is_over_and_leaves_what_lives() {
+async fn a_purge_deletes_expired_rows_and_no_others() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
     let other = crate::users::log_in(&auth.elsewhere(), "ada", crate::users::PASSWORD).await;
     let database = context.database().await;
-    let session = crate::users::session_of(&context, &crate::users::text(&other, "access_token"));
-    let long_over =
+    let session = crate::users::session_of(&context, &crate::responses::text(&other, "access_token"));
+    let ended_long_ago =
         "update sessions set ended_at = now() - interval '91 days', end_reason = 'logout' where id = $1";
-    database.execute(long_over, &[&session]).await.unwrap();
-    // It still tells from where its user signed in.
-    let a_while_over = "
+    database.execute(ended_long_ago, &[&session]).await.unwrap();
+    // It still shows from which network its user signed in.
+    let ended_recently = "
         insert into sessions (id, user_id, expires_at, ended_at, end_reason, ip)
         select gen_random_uuid(), $1, now(), now() - interval '89 days', 'logout', '::'";
-    database.execute(a_while_over, &[&ada.id]).await.unwrap();
+    database.execute(ended_recently, &[&ada.id]).await.unwrap();
     let many = "
         insert into login_guesses select 'old' || n, 1, now() - interval '1 second' from generate_series(1, 2500) n;
         insert into login_guesses values ('new', 1, now() + interval '1 hour');

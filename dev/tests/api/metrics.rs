@@ -1,12 +1,13 @@
-//! What `CloudWatch` is given to count, as the real binaries print it.
+//! Metrics: the built binaries print them as lines from which `CloudWatch` counts.
 
 use serde_json::{Value, json};
 use stack::environment::ExecutionEnvironment;
 use testkit::{Client, TestContext};
 
-use crate::users::{PASSWORD, assert_problem, log_in, refresh, register, text};
+use crate::responses::{assert_problem, text};
+use crate::users::{PASSWORD, log_in, refresh, register};
 
-/// The lines that are for `CloudWatch`, each of the form that its specification gives.
+/// The metric lines in a log, each well-formed.
 fn metrics(environment: &ExecutionEnvironment) -> Vec<Value> {
     let log = environment.log();
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is a JSON object"));
@@ -15,7 +16,7 @@ fn metrics(environment: &ExecutionEnvironment) -> Vec<Value> {
     lines
 }
 
-/// "Specification: Embedded metric format": what the directives name stands at the root.
+/// The embedded metric format of `CloudWatch`: dimensions and metrics named in `_aws` are members of the line.
 fn assert_well_formed(line: &Value) {
     assert!(line["_aws"]["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000), "{line}");
     let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
@@ -33,7 +34,7 @@ fn assert_well_formed(line: &Value) {
     }
 }
 
-/// A line without what `_aws` says, and without the ids.
+/// A line without `_aws` and without the request id.
 fn counts(line: &Value) -> Value {
     let mut counts = line.clone();
     counts.as_object_mut().unwrap().retain(|member, _| !["_aws", "request_id"].contains(&member.as_str()));
@@ -45,7 +46,7 @@ async fn guess(demo: &Client) -> u16 {
 }
 
 #[tokio::test]
-async fn each_guess_at_a_locked_door_is_one_line_and_other_requests_are_none() {
+async fn each_locked_guess_is_one_metric_line_and_other_requests_are_none() {
     let context = TestContext::new().await;
     let environment = ExecutionEnvironment::start("bf-demo", context.variables()).await.unwrap();
     let demo = Client::of(environment.clone());
@@ -63,7 +64,7 @@ async fn each_guess_at_a_locked_door_is_one_line_and_other_requests_are_none() {
 }
 
 #[tokio::test]
-async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_secret() {
+async fn lockouts_token_reuses_and_server_errors_are_counted_without_secrets() {
     let context = TestContext::new().await.with("REFRESH_GRACE_SECONDS", "0");
     let environment = ExecutionEnvironment::start("auth", context.variables()).await.unwrap();
     let auth = Client::of(environment.clone());
@@ -71,9 +72,9 @@ async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_sec
     let tokens = log_in(&auth, "ada", PASSWORD).await;
     assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 200);
     assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 400);
-    let stranger = auth.elsewhere();
+    let guesser = auth.elsewhere();
     for _ in 0..6 {
-        assert_problem(&log_in(&stranger, "ada", "wrong").await, 400);
+        assert_problem(&log_in(&guesser, "ada", "wrong").await, 400);
     }
     let lines = metrics(&environment);
     let counted: Vec<_> = lines.iter().map(counts).collect();
@@ -81,8 +82,8 @@ async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_sec
         counted,
         [json!({"function": "auth", "TokenReuse": 1}), json!({"function": "auth", "Lockouts": 1})]
     );
-    let nowhere = context.with("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
-    let environment = ExecutionEnvironment::start("auth", nowhere.variables()).await.unwrap();
+    let unavailable = context.with("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
+    let environment = ExecutionEnvironment::start("auth", unavailable.variables()).await.unwrap();
     let failed = log_in(&Client::of(environment.clone()), "ada", "wrong").await;
     let problem = assert_problem(&failed, 503);
     let lines = metrics(&environment);
@@ -94,7 +95,7 @@ async fn a_lock_a_reuse_and_an_error_of_ours_are_counted_and_no_line_holds_a_sec
 }
 
 #[tokio::test]
-async fn every_line_about_a_request_names_it_and_whether_it_was_the_first_at_every_level() {
+async fn every_log_line_of_a_request_has_its_id_and_cold_start_at_every_level() {
     let context = TestContext::new().await;
     for (level, target) in [("error", "security"), ("info", "shared::lambda::middleware")] {
         let context = TestContext::new().await.with("LOG_LEVEL", level);

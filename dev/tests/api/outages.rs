@@ -1,36 +1,39 @@
-//! Stores that are away, frozen, or behind a path that was dropped without a word.
+//! Stores that are unavailable, that close connections, or that stop responding without closing them.
+//!
+//! A proxy between a function and its store makes the store fail and recover.
 
 use std::time::Duration;
 
 use serde_json::json;
+use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, Response, TestContext};
 use tokio::time::timeout;
 
-use crate::users::{assert_problem, books, log_in, sign_up};
-use testkit::proxy::{Mode, Proxy};
+use crate::responses::assert_problem;
+use crate::users::{books, log_in, sign_up};
 
-/// Sends the request; an answer that never comes fails the test instead of hanging it.
-async fn ask(client: &Client, path: &str) -> Response {
+/// Sends a `GET` request. A missing response fails the test after 10 seconds.
+async fn get(client: &Client, path: &str) -> Response {
     let client = client.elsewhere();
-    timeout(Duration::from_secs(10), client.get(path).send()).await.expect("an answer, whatever it is")
+    timeout(Duration::from_secs(10), client.get(path).send()).await.expect("a response of any status")
 }
 
 #[tokio::test]
-async fn a_database_that_falls_silent_is_a_503_and_the_next_request_after_it_is_right() {
+async fn an_unresponsive_database_is_a_503_and_the_first_request_after_it_succeeds() {
     let (context, proxy) = Proxy::within(TestContext::new().await, "DATABASE_URL").await;
     let books = books(&context);
-    assert_problem(&ask(&books, "/books/1").await, 404);
+    assert_problem(&get(&books, "/books/1").await, 404);
     for state in [Mode::Swallowing, Mode::Closed] {
         proxy.set(state);
-        assert_problem(&ask(&books, "/books/1").await, 503);
-        assert_problem(&ask(&books, "/books/1").await, 503);
+        assert_problem(&get(&books, "/books/1").await, 503);
+        assert_problem(&get(&books, "/books/1").await, 503);
         proxy.set(Mode::Open);
-        assert_problem(&ask(&books, "/books/1").await, 404);
+        assert_problem(&get(&books, "/books/1").await, 404);
     }
 }
 
 #[tokio::test]
-async fn a_token_is_never_refused_because_the_database_is_away() {
+async fn a_token_is_never_refused_because_the_database_is_unavailable() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
@@ -50,16 +53,16 @@ async fn a_token_is_never_refused_because_the_database_is_away() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_server_closed_meanwhile_is_replaced_unseen() {
+async fn a_connection_that_the_server_closed_is_replaced_without_a_failed_request() {
     let context = TestContext::new().await;
     let books = books(&context);
     for _ in 0..3 {
-        assert_problem(&ask(&books, "/books/1").await, 404);
+        assert_problem(&get(&books, "/books/1").await, 404);
         let sql = "select pg_terminate_backend(pid) from pg_stat_activity
             where datname = current_database() and usename = current_user and pid <> pg_backend_pid()";
         context.database().await.execute(sql, &[]).await.unwrap();
     }
-    assert_problem(&ask(&books, "/books/1").await, 404);
+    assert_problem(&get(&books, "/books/1").await, 404);
 }
 
 #[tokio::test]
@@ -68,22 +71,22 @@ async fn without_redis_lists_come_from_the_database_and_writes_succeed() {
     let ada = sign_up(&context, "ada").await;
     let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
     let books = books(&context);
-    assert_eq!(ask(&books, "/books").await.json()["total"], 0);
+    assert_eq!(get(&books, "/books").await.json()["total"], 0);
     for (n, state) in [Mode::Swallowing, Mode::Closed].into_iter().enumerate() {
         proxy.set(state);
         let book = json!({"title": "T", "author": "A"});
         let created = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
         assert_eq!(created.status, 201, "{}", created.text());
-        let list = ask(&books, "/books").await;
+        let list = get(&books, "/books").await;
         assert_eq!((list.status, &list.json()["total"]), (200, &json!(n + 1)));
     }
     proxy.set(Mode::Open);
-    let counted = ask(&books, "/books?page_size=99").await;
+    let counted = get(&books, "/books?page_size=99").await;
     assert!(counted.header("ratelimit").is_some(), "Redis is used again by the very next request");
 }
 
 #[tokio::test]
-async fn a_password_that_could_not_be_checked_is_no_guess() {
+async fn a_password_that_could_not_be_checked_does_not_count_as_a_guess() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
     let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
@@ -120,7 +123,7 @@ async fn without_redis_guesses_are_counted_in_the_database() {
 }
 
 #[tokio::test]
-async fn without_redis_nobody_registers() {
+async fn registration_is_unavailable_without_redis() {
     let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
     proxy.set(Mode::Swallowing);
     let auth = crate::users::auth(&context);
@@ -143,10 +146,10 @@ async fn a_database_that_is_read_only_or_full_is_a_503() {
         };
         alter(setting).await;
         let books = books(&context);
-        let answer = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
-        assert_problem(&answer, 503);
+        let response = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+        assert_problem(&response, 503);
         alter(undo).await;
-        let answer = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
-        assert_eq!(answer.status, 201, "{setting}: {}", answer.text());
+        let response = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+        assert_eq!(response.status, 201, "{setting}: {}", response.text());
     }
 }

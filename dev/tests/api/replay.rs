@@ -1,4 +1,5 @@
-//! The recorded events in `events/`, and whether they are complete.
+//! The recorded events in `events/` are complete, and get the expected responses from functions in process, from the
+//! built binaries, and from the binaries under the Runtime Interface Emulator.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +9,7 @@ use testkit::TestContext;
 use testkit::functions::describe_all;
 use testkit::replay::{Case, Outcome, Transport, cases, replay_all};
 
-/// A case of each kind of answer for every function, among them one that succeeds and one that doesn't.
+/// Cases for the emulator, which is slower: for every function one that succeeds and one that fails.
 const UNDER_THE_EMULATOR: [&str; 15] = [
     "auth/log_in",
     "auth/log_in_with_a_wrong_password",
@@ -36,14 +37,14 @@ fn assert_as_expected(outcomes: Vec<(Case, Outcome)>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_recorded_event_is_answered_as_expected_in_process_and_by_the_built_binary() {
+async fn every_recorded_event_gets_the_expected_response_in_process_and_from_the_built_binary() {
     assert_as_expected(
         replay_all(cases().unwrap(), &[Transport::InProcess, Transport::Process], None).await.unwrap(),
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn built_binaries_answer_the_same_under_the_emulator_of_aws() {
+async fn built_binaries_respond_as_expected_under_the_runtime_interface_emulator() {
     if !cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))) {
         eprintln!("SKIPPED: there is no Runtime Interface Emulator for this machine");
         return;
@@ -110,7 +111,7 @@ fn every_recorded_event_has_an_expectation_and_every_expectation_an_event() {
     assert_eq!(files.count(), 2 * cases.len(), "a file beside the pairs");
 }
 
-/// The route that the gateway chose, as `OpenAPI` writes it.
+/// The route that the gateway chose, in the form of `OpenAPI`.
 fn route(case: &Case) -> String {
     let event = case.event();
     match (event["routeKey"].as_str(), event["httpMethod"].as_str(), event["resource"].as_str()) {

@@ -1,6 +1,7 @@
-//! Who may do what in the database: each function has a role with just the rights that its statements need.
+//! Database roles: each function has one with exactly the rights that its statements need.
 //!
-//! That every route works under its role is shown by all the other tests: their functions run under it.
+//! These tests show what the roles forbid. All other tests run their functions under the roles, and so show that the
+//! rights are enough.
 
 use shared::stores::postgres::STATEMENT_TIMEOUT;
 use stack::environment::under_role;
@@ -12,8 +13,8 @@ const MIGRATION: &str = include_str!("../../../migrations/V8__roles.sql");
 
 const FUNCTIONS: [&str; 3] = ["auth", "books", "system"];
 
-/// What nobody may do. The schema is named because who may not use it does not see what is in it.
-const FOR_NOBODY: [&str; 16] = [
+/// Statements forbidden to every function. They name the schema, since a role without rights to it sees nothing in it.
+const FORBIDDEN_TO_ALL: [&str; 16] = [
     "update public.users set role = 'admin'",
     "update public.users set disabled = false",
     "insert into public.users (username, username_key, password_hash, role) values ('eve', 'eve', '', 'admin')",
@@ -32,7 +33,7 @@ const FOR_NOBODY: [&str; 16] = [
     "select * from public.refinery_schema_history",
 ];
 
-const FOR_BOOKS: [&str; 12] = [
+const FORBIDDEN_TO_BOOKS: [&str; 12] = [
     "select password_hash from public.users",
     "select * from public.users",
     "select username_key from public.users",
@@ -47,7 +48,7 @@ const FOR_BOOKS: [&str; 12] = [
     "update public.books set id = default",
 ];
 
-const FOR_AUTH: [&str; 8] = [
+const FORBIDDEN_TO_AUTH: [&str; 8] = [
     "select * from public.books",
     "insert into public.books (title, author) values ('T', 'A')",
     "update public.books set title = 'T'",
@@ -58,7 +59,7 @@ const FOR_AUTH: [&str; 8] = [
     "update public.users set username = 'eve'",
 ];
 
-const FOR_SYSTEM: [&str; 7] = [
+const FORBIDDEN_TO_SYSTEM: [&str; 7] = [
     "select * from public.books",
     "select id from public.users",
     "select id from public.sessions",
@@ -75,17 +76,19 @@ async fn under(context: TestContext, function: &str) -> Client {
 }
 
 #[tokio::test]
-async fn the_server_refuses_each_function_what_it_has_no_business_with() {
-    for (function, statements) in
-        [("books", &FOR_BOOKS[..]), ("auth", &FOR_AUTH[..]), ("system", &FOR_SYSTEM[..])]
-    {
+async fn the_server_refuses_each_function_what_its_role_does_not_need() {
+    for (function, statements) in [
+        ("books", &FORBIDDEN_TO_BOOKS[..]),
+        ("auth", &FORBIDDEN_TO_AUTH[..]),
+        ("system", &FORBIDDEN_TO_SYSTEM[..]),
+    ] {
         let context = TestContext::new().await;
-        // Rights to a database are not copied with it, as those in it are.
+        // A copied database lacks the rights to the database itself, which the migration grants again.
         context.database().await.batch_execute(MIGRATION).await.unwrap();
         let database = under(context, function).await;
         let who: String = database.query_one("select current_user::text", &[]).await.unwrap().get(0);
         assert_eq!(who, format!("bookshelf_{function}"));
-        for statement in FOR_NOBODY.iter().chain(statements) {
+        for statement in FORBIDDEN_TO_ALL.iter().chain(statements) {
             let refusal = database.batch_execute(statement).await.expect_err(statement);
             let code = refusal.code().cloned();
             assert_eq!(code, Some(SqlState::INSUFFICIENT_PRIVILEGE), "{function}: {statement}: {refusal:?}");
@@ -94,7 +97,7 @@ async fn the_server_refuses_each_function_what_it_has_no_business_with() {
 }
 
 #[tokio::test]
-async fn nothing_of_ours_is_open_to_everybody() {
+async fn no_object_in_the_database_grants_rights_to_public() {
     let context = TestContext::new().await;
     let database = context.database().await;
     database.batch_execute(MIGRATION).await.unwrap();
@@ -110,7 +113,7 @@ async fn nothing_of_ours_is_open_to_everybody() {
 }
 
 #[tokio::test]
-async fn a_statement_ends_on_the_server_before_its_caller_is_told_that_it_took_too_long() {
+async fn the_statement_timeout_of_the_server_is_shorter_than_that_of_the_client() {
     let database = TestContext::new().await.database().await;
     for function in FUNCTIONS {
         let sql = "
@@ -129,10 +132,10 @@ async fn a_statement_ends_on_the_server_before_its_caller_is_told_that_it_took_t
 }
 
 #[tokio::test]
-async fn where_rds_signs_people_in_the_roles_sign_in_with_tokens() {
+async fn on_rds_the_roles_sign_in_with_iam_tokens() {
     let context = TestContext::new().await;
     let mut database = context.database().await;
-    // Undone, since roles belong to the whole server.
+    // Rolled back, since roles belong to the whole server.
     let transaction = database.transaction().await.unwrap();
     transaction.batch_execute("create role rds_iam").await.unwrap();
     transaction.batch_execute(MIGRATION).await.unwrap();
@@ -146,7 +149,7 @@ async fn where_rds_signs_people_in_the_roles_sign_in_with_tokens() {
 }
 
 #[tokio::test]
-async fn a_migrator_who_may_not_create_roles_leaves_them_out() {
+async fn a_migration_without_the_right_to_create_roles_skips_them() {
     let context = TestContext::new().await;
     let mut database = context.database().await;
     let transaction = database.transaction().await.unwrap();
@@ -154,12 +157,12 @@ async fn a_migrator_who_may_not_create_roles_leaves_them_out() {
         let rename = format!("alter role bookshelf_{function} rename to bookshelf_not_{function}");
         transaction.batch_execute(&rename).await.unwrap();
     }
-    let become_somebody = "
+    let become_another_role = "
         create role somebody;
         grant somebody to current_user;
         grant usage on schema public to somebody;
         set local role somebody";
-    transaction.batch_execute(become_somebody).await.unwrap();
+    transaction.batch_execute(become_another_role).await.unwrap();
     transaction.batch_execute(MIGRATION).await.unwrap();
     let sql = "select count(*) from pg_roles where rolname = any($1)";
     let names = FUNCTIONS.map(|function| format!("bookshelf_{function}"));

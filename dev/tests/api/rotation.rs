@@ -1,21 +1,22 @@
-//! Refresh token rotation under fire: parallel exchanges, replays, sign-outs in the middle.
+//! Rotation of refresh tokens: parallel refreshes, reuse of old tokens, and sign-outs during a refresh.
 
 use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
-use crate::users::{PASSWORD, assert_problem, auth, log_in, refresh, register, session_of, sign_up, text};
+use crate::responses::{assert_problem, text};
+use crate::users::{PASSWORD, auth, log_in, refresh, register, session_of, sign_up};
 
-/// Exchanges `token`, again while a store has no answer in time: the machine is busy with other tests.
-async fn patient_refresh(auth: &Client, token: &str) -> Response {
+/// Refreshes with `token`, again after a 503: the stores are busy with other tests.
+async fn refresh_with_retry(auth: &Client, token: &str) -> Response {
     loop {
-        let answer = refresh(auth, token).await;
-        if answer.status != 503 {
-            return answer;
+        let response = refresh(auth, token).await;
+        if response.status != 503 {
+            return response;
         }
     }
 }
 
-/// Independent execution environments, each with connections of its own.
+/// Independent execution environments, each with its own connections.
 fn environments(context: &TestContext) -> Vec<Client> {
     (0..4).map(|_| auth(context)).collect()
 }
@@ -24,7 +25,7 @@ async fn in_parallel(environments: &[Client], count: usize, token: &str) -> Vec<
     let mut requests = JoinSet::new();
     for n in 0..count {
         let (auth, token) = (environments[n % environments.len()].clone(), token.to_owned());
-        requests.spawn(async move { patient_refresh(&auth, &token).await });
+        requests.spawn(async move { refresh_with_retry(&auth, &token).await });
     }
     requests.join_all().await
 }
@@ -34,16 +35,17 @@ async fn count_tokens(context: &TestContext) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_number_of_parallel_refreshes_makes_one_successor_which_all_get() {
+async fn parallel_refreshes_create_one_successor_that_all_get() {
     let context = TestContext::new().await;
     let mut token = sign_up(&context, "ada").await.refresh;
     let environments = environments(&context);
     let mut expected = 1;
     for count in [2, 10, 30, 100] {
         for round in 0..20 {
-            let answers = in_parallel(&environments, count, &token).await;
-            let successors: Vec<_> = answers.iter().map(|answer| text(answer, "refresh_token")).collect();
-            assert!(!successors[0].is_empty(), "{count}, round {round}: {}", answers[0].text());
+            let responses = in_parallel(&environments, count, &token).await;
+            let successors: Vec<_> =
+                responses.iter().map(|response| text(response, "refresh_token")).collect();
+            assert!(!successors[0].is_empty(), "{count}, round {round}: {}", responses[0].text());
             assert!(successors.iter().all(|successor| *successor == successors[0]), "{count}, round {round}");
             expected += 1;
             assert_eq!(count_tokens(&context).await, expected, "{count}, round {round}");
@@ -53,15 +55,16 @@ async fn any_number_of_parallel_refreshes_makes_one_successor_which_all_get() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_grace_one_of_parallel_refreshes_wins() {
+async fn without_a_grace_period_exactly_one_of_parallel_refreshes_succeeds() {
     let context = TestContext::new().await.with("REFRESH_GRACE_SECONDS", "0");
     let environments = environments(&context);
     register(&environments[0], "ada").await;
     for count in [2, 10, 30, 100].into_iter().flat_map(|count| [count; 20]) {
         let tokens = log_in(&environments[0].elsewhere(), "ada", PASSWORD).await;
         let before = count_tokens(&context).await;
-        let answers = in_parallel(&environments, count, &text(&tokens, "refresh_token")).await;
-        let (winners, losers): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+        let responses = in_parallel(&environments, count, &text(&tokens, "refresh_token")).await;
+        let (winners, losers): (Vec<_>, Vec<_>) =
+            responses.iter().partition(|response| response.status == 200);
         assert_eq!(winners.len(), 1);
         for loser in losers {
             assert_eq!(assert_problem(loser, 400)["error"], "invalid_grant");
@@ -71,7 +74,7 @@ async fn without_grace_one_of_parallel_refreshes_wins() {
 }
 
 #[tokio::test]
-async fn a_replay_after_the_grace_kills_the_family_and_leaves_other_sessions_alone() {
+async fn a_reuse_after_the_grace_period_ends_the_session_and_no_other() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
@@ -94,7 +97,7 @@ async fn a_replay_after_the_grace_kills_the_family_and_leaves_other_sessions_alo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn once_a_sign_out_is_answered_no_token_lives() {
+async fn after_a_sign_out_no_token_is_valid() {
     let context = TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60");
     let environments = environments(&context);
     register(&environments[0], "ada").await;
@@ -103,12 +106,12 @@ async fn once_a_sign_out_is_answered_no_token_lives() {
         let (access, token) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
         let other = environments[1].clone();
         let refreshing = tokio::spawn(async move { refresh(&other, &token).await });
-        let goodbye = environments[2].elsewhere().post("/auth/logout").bearer(&access).send().await;
+        let signed_out = environments[2].elsewhere().post("/auth/logout").bearer(&access).send().await;
         let refreshed = refreshing.await.unwrap();
-        assert_eq!(goodbye.status, 204, "round {round}: {}", goodbye.text());
+        assert_eq!(signed_out.status, 204, "round {round}: {}", signed_out.text());
         let next = text(&refreshed, "refresh_token");
         for token in [text(&tokens, "refresh_token"), next].iter().filter(|token| !token.is_empty()) {
-            assert_problem(&patient_refresh(&environments[3], token).await, 400);
+            assert_problem(&refresh_with_retry(&environments[3], token).await, 400);
         }
         for access in [access, text(&refreshed, "access_token")].iter().filter(|token| !token.is_empty()) {
             assert_problem(&environments[3].elsewhere().get("/auth/me").bearer(access).send().await, 401);
@@ -133,7 +136,7 @@ async fn a_session_ends_at_its_absolute_limit_however_often_it_is_refreshed() {
 }
 
 #[tokio::test]
-async fn sessions_and_tokens_last_as_long_as_promised() {
+async fn sessions_and_tokens_last_as_long_as_documented() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
     let sql = "select extract(epoch from s.expires_at - s.created_at)::float8 / 86400,

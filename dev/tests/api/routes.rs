@@ -1,4 +1,4 @@
-//! What must agree: the code, the local router, the documentation of failures.
+//! The code, the local router, the local stack and the `OpenAPI` description agree on routes, variables and failures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ async fn descriptions() -> Vec<Description> {
     describe_all(|| context.env()).unwrap()
 }
 
-/// Paths that the router knows beside those of the code, and who answers them.
+/// Paths that the router has in addition to those of the code, and the functions that serve them.
 const ALIASES: [(&str, &str); 3] = [("/books/", "books"), ("/docs/", "system"), ("/{*unknown}", "system")];
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn the_local_router_serves_the_paths_of_the_code() {
 }
 
 #[tokio::test]
-async fn every_function_is_built_and_every_crate_is_a_function() {
+async fn every_crate_in_functions_is_a_listed_function() {
     let described: BTreeSet<_> =
         descriptions().await.into_iter().map(|function| function.name.to_owned()).collect();
     let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions")).unwrap();
@@ -50,7 +50,7 @@ async fn operation_ids_are_unique_and_every_operation_documents_its_failures() {
         for (path, operations) in document["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
                 let id = operation["operationId"].as_str().unwrap();
-                assert!(ids.insert(id.to_owned()), "{id} stands twice");
+                assert!(ids.insert(id.to_owned()), "{id} is used twice");
                 let statuses: BTreeSet<_> =
                     operation["responses"].as_object().unwrap().keys().cloned().collect();
                 assert!(statuses.contains("429") || path == "/health", "{method} {path} documents no 429");
@@ -63,7 +63,7 @@ async fn operation_ids_are_unique_and_every_operation_documents_its_failures() {
     }
 }
 
-/// Each response of the description, with the operation that gives it and its status.
+/// All responses of the description, with their operations and statuses.
 fn responses(document: &Value) -> Vec<(String, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, methods)| {
@@ -81,7 +81,7 @@ fn responses(document: &Value) -> Vec<(String, &str, &Value)> {
 }
 
 #[test]
-fn the_description_has_the_headers_and_the_form_of_every_failure() {
+fn the_openapi_description_has_the_headers_and_the_body_of_every_failure() {
     let document = serde_json::to_value(testkit::openapi::openapi()).unwrap();
     for (operation, status, response) in responses(&document) {
         let context = format!("{operation} {status}");
@@ -108,25 +108,25 @@ fn the_description_has_the_headers_and_the_form_of_every_failure() {
 }
 
 #[tokio::test]
-async fn a_function_asks_for_no_more_than_it_needs() {
+async fn a_function_reads_only_the_variables_that_it_needs() {
     let demos = ["rl-demo", "bf-demo"];
     for function in descriptions().await {
-        let asks = |name: &str| function.variables.contains(name);
-        assert_eq!(asks("DATABASE_URL"), !demos.contains(&function.name), "{}", function.name);
-        assert_eq!(asks("JWT_PRIVATE_KEY"), function.name == "auth", "{}", function.name);
-        assert_eq!(asks("PASSWORD_PEPPER"), function.name == "auth", "{}", function.name);
+        let reads = |name: &str| function.variables.contains(name);
+        assert_eq!(reads("DATABASE_URL"), !demos.contains(&function.name), "{}", function.name);
+        assert_eq!(reads("JWT_PRIVATE_KEY"), function.name == "auth", "{}", function.name);
+        assert_eq!(reads("PASSWORD_PEPPER"), function.name == "auth", "{}", function.name);
         assert_eq!(
-            asks("IDEMPOTENCY_TABLE"),
+            reads("IDEMPOTENCY_TABLE"),
             ["auth", "books"].contains(&function.name),
             "{}",
             function.name
         );
-        assert_eq!(asks("SECRET_ARN"), function.name == "auth", "{}", function.name);
-        assert_eq!(asks("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
+        assert_eq!(reads("SECRET_ARN"), function.name == "auth", "{}", function.name);
+        assert_eq!(reads("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
     }
 }
 
-/// What the stack sets for others than the functions: the AWS SDK, and whoever tries the API.
+/// Variables that the stack sets for others than the functions: for the AWS SDK, and for users of the local API.
 const FOR_OTHERS: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -137,18 +137,18 @@ const FOR_OTHERS: [&str; 6] = [
 ];
 
 #[test]
-fn the_local_stack_sets_what_the_functions_need_and_nothing_that_nobody_reads() {
+fn the_local_stack_sets_every_variable_that_functions_need_and_no_unused_one() {
     let set = stack_variables();
     let descriptions = describe_all(|| Env::of(set.clone())).expect("the stack sets all that is needed");
     let read: BTreeSet<_> = descriptions.into_iter().flat_map(|function| function.variables).collect();
-    let is_for_nobody = |name: &&String| !read.contains(*name) && !FOR_OTHERS.contains(&name.as_str());
-    let unread: Vec<_> = set.keys().filter(is_for_nobody).collect();
+    let is_unused = |name: &&String| !read.contains(*name) && !FOR_OTHERS.contains(&name.as_str());
+    let unread: Vec<_> = set.keys().filter(is_unused).collect();
     assert_eq!(unread, [""; 0], "set by the stack, and read by no function");
-    let gone: Vec<_> = FOR_OTHERS.into_iter().filter(|name| !set.contains_key(*name)).collect();
-    assert_eq!(gone, [""; 0], "not set by the stack any more");
+    let not_set: Vec<_> = FOR_OTHERS.into_iter().filter(|name| !set.contains_key(*name)).collect();
+    assert_eq!(not_set, [""; 0], "not set by the stack any more");
 }
 
-/// What the functions can't start without.
+/// Variables without which some function does not start.
 const NEEDED: [&str; 11] = [
     "DATABASE_URL",
     "REDIS_URL",
@@ -164,7 +164,7 @@ const NEEDED: [&str; 11] = [
 ];
 
 #[tokio::test]
-async fn without_a_variable_it_needs_a_function_does_not_start_and_says_which() {
+async fn a_function_without_a_required_variable_does_not_start_and_names_it() {
     let context = TestContext::new().await;
     for name in NEEDED {
         for value in ["", "\u{1}nonsense"] {
@@ -187,7 +187,7 @@ async fn without_a_variable_it_needs_a_function_does_not_start_and_says_which() 
 }
 
 #[test]
-fn the_description_in_the_repository_is_the_one_of_the_code() {
+fn openapi_json_is_the_description_that_the_code_generates() {
     let (written, code) = (include_str!("../../../openapi.json"), testkit::openapi::openapi_json());
     let difference = written.lines().zip(code.lines()).find(|(written, code)| written != code);
     assert_eq!(difference, None, "left: openapi.json; right: the code; renew it with `cargo xtask openapi`");
@@ -195,7 +195,7 @@ fn the_description_in_the_repository_is_the_one_of_the_code() {
 }
 
 #[test]
-fn every_reference_in_the_description_leads_somewhere() {
+fn every_reference_in_the_openapi_description_resolves() {
     let document = serde_json::to_value(testkit::openapi::openapi()).unwrap();
     let text = document.to_string();
     for reference in text.split(r##""$ref":"#"##).skip(1) {

@@ -1,32 +1,24 @@
-//! `auth` and its secret, with moto as Secrets Manager.
-
-mod manager;
+//! `auth` reads its signing key and its pepper from one secret, here in moto as Secrets Manager.
 
 use serde_json::json;
 use shared::identity::tokens::generate;
 use stack::environment::ExecutionEnvironment;
 use testkit::{Client, TestContext};
 
-pub(crate) use manager::Manager;
-
-use crate::users::{PASSWORD, auth, log_in, register, text};
-
-/// `context` where what is secret is in the secret that `arn` names, and not among the variables.
-pub(crate) fn with_secret(context: TestContext, manager: &Manager, arn: &str) -> TestContext {
-    let context = context.with("JWT_PRIVATE_KEY", "").with("PASSWORD_PEPPER", "").with("SECRET_ARN", arn);
-    context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url())
-}
+use crate::moto::{Moto, with_secret};
+use crate::responses::text;
+use crate::users::{PASSWORD, auth, log_in, register};
 
 #[tokio::test]
-async fn auth_starts_from_its_secret_with_one_call_and_signs_people_in() {
-    let manager = Manager::start().await;
+async fn auth_reads_its_secret_with_one_call_and_signs_users_in() {
+    let moto = Moto::start().await;
     let context = TestContext::new().await;
     let outside = auth(&context);
     let value = secrets::compose(context.variable("JWT_PRIVATE_KEY"), context.variable("PASSWORD_PEPPER"));
-    let arn = manager.create("bookshelf", Some(&value)).await;
-    manager.forget();
+    let arn = moto.create("bookshelf", Some(&value)).await;
+    moto.clear_records();
     let environment =
-        ExecutionEnvironment::start("auth", with_secret(context, &manager, &arn).variables()).await.unwrap();
+        ExecutionEnvironment::start("auth", with_secret(context, &moto, &arn).variables()).await.unwrap();
     let inside = Client::of(environment.clone());
     assert_eq!(register(&inside, "ada").await.status, 201);
     let tokens = log_in(&inside, "ada", PASSWORD).await;
@@ -34,30 +26,30 @@ async fn auth_starts_from_its_secret_with_one_call_and_signs_people_in() {
     let me = outside.get("/auth/me").bearer(&text(&tokens, "access_token")).send().await;
     assert_eq!(me.status, 200, "the same key, read from a variable: {}", me.text());
     assert_eq!(log_in(&outside, "ada", PASSWORD).await.status, 200, "and the same pepper");
-    assert_eq!(manager.calls(), ["GetSecretValue"]);
+    assert_eq!(moto.calls(), ["GetSecretValue"]);
     assert!(!environment.log().contains(text(&tokens, "access_token").rsplit('.').next().unwrap()));
 }
 
-/// What `auth` says when it ends instead of starting: one line.
-async fn refusal(context: &TestContext) -> String {
+/// Starts `auth`, which must exit with one line, and returns that line.
+async fn start_error(context: &TestContext) -> String {
     let environment = ExecutionEnvironment::start("auth", context.variables()).await.unwrap();
     let status = environment.ended().await.unwrap();
     assert_eq!(status.code(), Some(1), "{}", environment.log());
     let log = environment.log();
     assert_eq!(log.lines().count(), 1, "{log}");
-    log.trim().strip_prefix("can not start: ").expect("the one form of refusals").to_owned()
+    log.trim().strip_prefix("can not start: ").expect("all start errors begin like this").to_owned()
 }
 
 #[tokio::test]
-async fn auth_refuses_a_missing_or_malformed_secret_with_one_line_that_holds_nothing_of_it() {
-    let (manager, context, pair) = (Manager::start().await, TestContext::new().await, generate());
+async fn auth_exits_on_a_missing_or_malformed_secret_with_one_line_that_reveals_nothing_of_it() {
+    let (moto, context, pair) = (Moto::start().await, TestContext::new().await, generate());
     let context = context.with("JWT_PUBLIC_KEYS", &pair.public_jwks);
     let (key, pepper) = (pair.private_pem, context.variable("PASSWORD_PEPPER").to_owned());
-    let context = with_secret(context, &manager, "there-is-none");
-    let none = "SECRET_ARN leads to no secret that can be read: ResourceNotFoundException";
-    assert_eq!(refusal(&context).await, none);
-    let empty = manager.create("empty", None).await;
-    assert_eq!(refusal(&with_secret(context, &manager, &empty)).await, none);
+    let context = with_secret(context, &moto, "there-is-none");
+    let unreadable = "SECRET_ARN leads to no secret that can be read: ResourceNotFoundException";
+    assert_eq!(start_error(&context).await, unreadable);
+    let empty = moto.create("empty", None).await;
+    assert_eq!(start_error(&with_secret(context, &moto, &empty)).await, unreadable);
 
     let malformed = "SECRET_ARN leads to a secret that is no JSON object of texts";
     for (n, (value, expected)) in [
@@ -76,26 +68,26 @@ async fn auth_refuses_a_missing_or_malformed_secret_with_one_line_that_holds_not
     .into_iter()
     .enumerate()
     {
-        let arn = manager.create(&format!("malformed-{n}"), Some(&value)).await;
+        let arn = moto.create(&format!("malformed-{n}"), Some(&value)).await;
         let context = TestContext::new().await.with("JWT_PUBLIC_KEYS", &pair.public_jwks);
-        assert_eq!(refusal(&with_secret(context, &manager, &arn)).await, expected);
+        assert_eq!(start_error(&with_secret(context, &moto, &arn)).await, expected);
     }
 }
 
 #[tokio::test]
-async fn auth_does_not_wait_for_ever_for_a_secret() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
+async fn auth_gives_up_on_an_unresponsive_secrets_manager() {
+    let unresponsive = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", unresponsive.local_addr().unwrap());
     let context = TestContext::new().await.with("SECRET_ARN", "arn");
     let context = context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &url);
     let expected = "SECRET_ARN leads to no secret that can be read: Secrets Manager gives no answer";
-    assert_eq!(refusal(&context).await, expected);
+    assert_eq!(start_error(&context).await, expected);
 }
 
 #[tokio::test]
-async fn no_other_function_asks_for_the_secret_and_nobody_does_without_its_name() {
-    let manager = Manager::start().await;
-    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", manager.url());
+async fn only_auth_reads_the_secret_and_only_when_its_arn_is_set() {
+    let moto = Moto::start().await;
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url());
     let auth = ExecutionEnvironment::start("auth", context.variables()).await.unwrap();
     assert_eq!(Client::of(auth.clone()).get("/.well-known/jwks.json").send().await.status, 200);
     let context =
@@ -112,5 +104,5 @@ async fn no_other_function_asks_for_the_secret_and_nobody_does_without_its_name(
     }
     let maintenance = ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap();
     maintenance.invoke(r#"{"task":"purge"}"#).await.unwrap();
-    assert_eq!((manager.connections(), manager.calls()), (0, vec![]));
+    assert_eq!((moto.connections(), moto.calls()), (0, vec![]));
 }

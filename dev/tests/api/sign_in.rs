@@ -1,28 +1,26 @@
-//! Accounts, sign-in, rotation, sign-out.
+//! Registration, sign-in, refresh and sign-out.
 
 use serde_json::json;
 use testkit::TestContext;
 
-use crate::users::{
-    PASSWORD, assert_invalid, assert_problem, auth, log_in, refresh, register, set_role, sign_up, text,
-    without_request_id,
-};
+use crate::responses::{assert_invalid, assert_problem, text, without_request_id};
+use crate::users::{PASSWORD, auth, log_in, refresh, register, set_role, sign_up};
 
 #[tokio::test]
-async fn a_token_answer_is_the_bare_object_of_oauth() {
+async fn a_token_response_has_exactly_the_members_of_oauth() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     register(&auth, "ada").await;
-    let answer = log_in(&auth, "ada", PASSWORD).await;
-    let tokens = answer.json();
+    let response = log_in(&auth, "ada", PASSWORD).await;
+    let tokens = response.json();
     let members: Vec<_> = tokens.as_object().unwrap().keys().collect();
     assert_eq!(members, ["access_token", "expires_in", "refresh_token", "token_type"]);
     assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(600)));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
 }
 
 #[tokio::test]
-async fn me_is_whoever_signed_in() {
+async fn me_is_the_user_who_signed_in() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "Ada").await;
     let me = auth(&context).get("/auth/me").bearer(&ada.access).send().await;
@@ -33,12 +31,12 @@ async fn me_is_whoever_signed_in() {
 async fn a_registration_can_not_choose_its_role() {
     let context = TestContext::new().await;
     let body = json!({"username": "eve", "password": PASSWORD, "role": "admin"});
-    let answer = auth(&context).post("/auth/register").json(&body).send().await;
-    assert_eq!((answer.status, &answer.json()["role"]), (201, &json!("user")));
+    let response = auth(&context).post("/auth/register").json(&body).send().await;
+    assert_eq!((response.status, &response.json()["role"]), (201, &json!("user")));
 }
 
 #[tokio::test]
-async fn a_name_is_taken_in_all_its_forms() {
+async fn a_username_is_taken_in_all_its_unicode_forms() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     assert_eq!(register(&auth, "Straße").await.status, 201);
@@ -49,7 +47,7 @@ async fn a_name_is_taken_in_all_its_forms() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_parallel_registrations_of_one_name_one_succeeds() {
+async fn exactly_one_of_parallel_registrations_of_one_name_succeeds() {
     let context = TestContext::new().await;
     let environments = [auth(&context), auth(&context)];
     let requests: Vec<_> = (0..8)
@@ -67,7 +65,7 @@ async fn of_parallel_registrations_of_one_name_one_succeeds() {
 }
 
 #[tokio::test]
-async fn a_registration_is_refused_with_all_its_problems() {
+async fn all_invalid_fields_of_a_registration_are_reported_at_once() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     for (body, fields) in [
@@ -80,10 +78,10 @@ async fn a_registration_is_refused_with_all_its_problems() {
         (json!({"username": "ada", "password": "x".repeat(129)}), vec!["password"]),
         (json!({"username": " ada", "password": PASSWORD}), vec!["username"]),
     ] {
-        let answer = auth.elsewhere().post("/auth/register").json(&body).send().await;
-        assert_invalid(&answer, &fields);
+        let response = auth.elsewhere().post("/auth/register").json(&body).send().await;
+        assert_invalid(&response, &fields);
         assert!(
-            !answer.text().contains("short") && !answer.text().contains("password123"),
+            !response.text().contains("short") && !response.text().contains("password123"),
             "values are not echoed"
         );
     }
@@ -92,30 +90,30 @@ async fn a_registration_is_refused_with_all_its_problems() {
 }
 
 #[tokio::test]
-async fn every_way_not_to_get_in_gives_one_answer() {
+async fn every_failed_sign_in_gets_the_same_response() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     register(&auth, "ada").await;
     register(&auth, "disabled").await;
     let database = context.database().await;
     database.execute("update users set disabled = true where username = 'disabled'", &[]).await.unwrap();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for (name, password) in [
         ("ada", "wrong"),
         ("nobody", PASSWORD),
         ("disabled", PASSWORD),
         ("ada", "correct horse battery staple\0"),
     ] {
-        let answer = log_in(&auth.elsewhere(), name, password).await;
-        let problem = assert_problem(&answer, 400);
+        let response = log_in(&auth.elsewhere(), name, password).await;
+        let problem = assert_problem(&response, 400);
         assert_eq!(problem["error"], "invalid_grant");
-        answers.push(without_request_id(&answer));
+        responses.push(without_request_id(&response));
     }
-    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:#?}");
+    assert!(responses.windows(2).all(|pair| pair[0] == pair[1]), "{responses:#?}");
 }
 
 #[tokio::test]
-async fn a_token_request_that_is_none_gets_the_error_that_oauth_clients_read() {
+async fn an_invalid_token_request_gets_an_oauth_error() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     let form = "application/x-www-form-urlencoded";
@@ -140,12 +138,12 @@ async fn a_token_request_that_is_none_gets_the_error_that_oauth_clients_read() {
                 "invalid_request",
             ),
         ] {
-            let answer =
+            let response =
                 auth.elsewhere().post(path).header("content-type", content_type).body(body).send().await;
-            let problem = assert_problem(&answer, status);
+            let problem = assert_problem(&response, status);
             assert_eq!(problem["error"], error, "{path} {body:.60}");
             assert!(problem["error_description"].is_string());
-            assert_eq!(answer.header("cache-control"), Some("no-store"));
+            assert_eq!(response.header("cache-control"), Some("no-store"));
         }
     }
     let login =
@@ -156,7 +154,7 @@ async fn a_token_request_that_is_none_gets_the_error_that_oauth_clients_read() {
 }
 
 #[tokio::test]
-async fn parameters_that_oauth_does_not_know_are_ignored() {
+async fn unknown_parameters_of_a_token_request_are_ignored() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     register(&auth, "ada").await;
@@ -188,7 +186,7 @@ async fn a_refresh_token_is_exchanged_as_form_or_json_and_never_in_the_query() {
 }
 
 #[tokio::test]
-async fn a_repeated_refresh_within_the_grace_gets_the_same_successor() {
+async fn a_repeated_refresh_within_the_grace_period_gets_the_same_successor() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
@@ -224,20 +222,20 @@ async fn signing_out_everywhere_ends_every_session() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_disabled_or_deleted_is_out_at_once() {
+async fn a_disabled_or_deleted_user_is_refused_at_once() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     for sql in ["update users set disabled = true where id = $1", "delete from users where id = $1"] {
         let name = if sql.starts_with("update") { "ada" } else { "bob" };
-        let person = sign_up(&context, name).await;
-        context.database().await.execute(sql, &[&person.id]).await.unwrap();
-        assert_problem(&auth.get("/auth/me").bearer(&person.access).send().await, 401);
-        assert_problem(&refresh(&auth, &person.refresh).await, 400);
+        let user = sign_up(&context, name).await;
+        context.database().await.execute(sql, &[&user.id]).await.unwrap();
+        assert_problem(&auth.get("/auth/me").bearer(&user.access).send().await, 401);
+        assert_problem(&refresh(&auth, &user.refresh).await, 400);
     }
 }
 
 #[tokio::test]
-async fn the_role_is_the_databases_and_not_the_tokens() {
+async fn the_role_is_read_from_the_database_and_not_from_the_token() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
@@ -248,7 +246,7 @@ async fn the_role_is_the_databases_and_not_the_tokens() {
 }
 
 #[tokio::test]
-async fn a_cheap_hash_is_replaced_at_the_next_sign_in() {
+async fn a_hash_of_a_lower_cost_is_replaced_at_the_next_sign_in() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
     let context = context.with("BCRYPT_COST", "11");
@@ -259,7 +257,7 @@ async fn a_cheap_hash_is_replaced_at_the_next_sign_in() {
 }
 
 #[tokio::test]
-async fn neither_passwords_nor_tokens_stand_in_the_database() {
+async fn the_database_contains_neither_passwords_nor_tokens() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     refresh(&auth(&context), &ada.refresh).await;
@@ -271,12 +269,12 @@ async fn neither_passwords_nor_tokens_stand_in_the_database() {
 }
 
 #[tokio::test]
-async fn the_public_keys_are_public() {
+async fn the_public_keys_are_published() {
     let context = TestContext::new().await;
-    let answer = auth(&context).get("/.well-known/jwks.json").send().await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
-    let key = &answer.json()["keys"][0];
+    let response = auth(&context).get("/.well-known/jwks.json").send().await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("cache-control"), Some("public, max-age=300"));
+    let key = &response.json()["keys"][0];
     assert_eq!((&key["kty"], &key["crv"], &key["use"]), (&json!("OKP"), &json!("Ed25519"), &json!("sig")));
     assert!(key["d"].is_null(), "the private half stays private");
 }

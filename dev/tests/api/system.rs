@@ -1,39 +1,39 @@
-//! Health, the description, and the docs.
+//! The function `system`: health, the `OpenAPI` description, and the documentation page.
 
 use serde_json::json;
 use testkit::{Client, Response, TestContext};
 
-use crate::users::assert_problem;
+use crate::responses::assert_problem;
 
 #[tokio::test]
-async fn health_touches_nothing() {
+async fn health_is_ok_without_any_store() {
     let context = TestContext::new()
         .await
         .with("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x")
         .with("REDIS_URL", "redis://127.0.0.1:1/");
     let system = Client::start::<system::App>(context.env()).unwrap();
-    let answer = system.get("/health").send().await;
-    assert_eq!((answer.status, answer.json()), (200, json!({"status": "ok"})));
+    let response = system.get("/health").send().await;
+    assert_eq!((response.status, response.json()), (200, json!({"status": "ok"})));
     assert_problem(&system.get("/health/ready").send().await, 503);
 }
 
 #[tokio::test]
-async fn readiness_says_that_the_stores_answer() {
+async fn readiness_reports_that_the_stores_respond() {
     let context = TestContext::new().await;
     let system = Client::start::<system::App>(context.env()).unwrap();
-    let answer = system.get("/health/ready").send().await;
-    assert_eq!((answer.status, answer.json()), (200, json!({"postgres": "ok", "redis": "ok"})));
+    let response = system.get("/health/ready").send().await;
+    assert_eq!((response.status, response.json()), (200, json!({"postgres": "ok", "redis": "ok"})));
 }
 
 #[tokio::test]
-async fn the_api_describes_itself() {
+async fn the_openapi_description_is_served() {
     let context = TestContext::new().await;
     let system = Client::start::<system::App>(context.env()).unwrap();
-    let answer = system.get("/openapi.json").send().await;
-    assert_eq!(answer.json()["info"]["title"], "Bookshelf");
+    let response = system.get("/openapi.json").send().await;
+    assert_eq!(response.json()["info"]["title"], "Bookshelf");
 }
 
-/// The page's own URLs, as a browser resolves them: against what is left of the last `/` of where it is.
+/// The URLs in a page, resolved as a browser does: against its path up to the last `/`.
 fn urls_of(page: &Response, path: &str) -> Vec<String> {
     let folder = path.rsplit_once('/').unwrap().0;
     let text = page.text();
@@ -43,7 +43,7 @@ fn urls_of(page: &Response, path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_docs_and_their_files_are_served_under_a_policy_that_lets_nothing_else_in() {
+async fn the_docs_and_their_files_have_a_content_security_policy_that_allows_nothing_else() {
     let context = TestContext::new().await.with("STAGE_PREFIX", "/prod");
     let system = Client::start::<system::App>(context.env()).unwrap();
     for path in ["/docs", "/docs/", "/prod/docs", "/prod/docs/"] {
@@ -67,37 +67,38 @@ async fn the_docs_and_their_files_are_served_under_a_policy_that_lets_nothing_el
 }
 
 #[tokio::test]
-async fn a_file_of_the_docs_comes_compressed_or_not_and_not_again_while_it_is_the_same() {
+async fn a_file_of_the_docs_is_compressed_on_request_and_not_sent_again_while_unchanged() {
     let context = TestContext::new().await;
     let system = Client::start::<system::App>(context.env()).unwrap();
-    let ask = |encoding: &'static str, tag: &str| {
+    let get = |encoding: &'static str, tag: &str| {
         let request = system.get("/docs/swagger-ui-bundle.js").header("accept-encoding", encoding);
         request.header("if-none-match", tag).send()
     };
-    let zipped = ask("gzip, br", "\"other\"").await;
+    let compressed = get("gzip, br", "\"other\"").await;
     assert_eq!(
-        (zipped.header("content-encoding"), zipped.header("vary")),
+        (compressed.header("content-encoding"), compressed.header("vary")),
         (Some("gzip"), Some("accept-encoding"))
     );
-    assert!(zipped.raw["isBase64Encoded"] == true && zipped.text().starts_with("H4sI"));
-    let plain = ask("identity", "\"other\"").await;
+    assert!(compressed.raw["isBase64Encoded"] == true && compressed.text().starts_with("H4sI"));
+    let plain = get("identity", "\"other\"").await;
     assert_eq!(plain.header("content-encoding"), None);
     assert!(plain.text().contains("SwaggerUIBundle") && plain.text().len() > 1_000_000);
-    // A Lambda answer may have 6 MB.
-    assert!(zipped.raw.to_string().len() < 600_000 && plain.raw.to_string().len() < 3_000_000);
-    let [zipped_tag, plain_tag] = [&zipped, &plain].map(|answer| answer.header("etag").unwrap().to_owned());
-    assert_ne!(zipped_tag, plain_tag, "other bytes have another tag");
+    // A response of Lambda may have 6 MB.
+    assert!(compressed.raw.to_string().len() < 600_000 && plain.raw.to_string().len() < 3_000_000);
+    let [compressed_tag, plain_tag] =
+        [&compressed, &plain].map(|response| response.header("etag").unwrap().to_owned());
+    assert_ne!(compressed_tag, plain_tag, "other bytes have another tag");
     for (encoding, tag, status) in
-        [("gzip", &zipped_tag, 304), ("gzip", &plain_tag, 200), ("identity", &plain_tag, 304)]
+        [("gzip", &compressed_tag, 304), ("gzip", &plain_tag, 200), ("identity", &plain_tag, 304)]
     {
-        let answer = ask(encoding, tag).await;
-        assert_eq!(answer.status, status, "{encoding} {tag}");
-        assert_eq!(answer.header("cache-control"), Some("no-cache"));
+        let response = get(encoding, tag).await;
+        assert_eq!(response.status, status, "{encoding} {tag}");
+        assert_eq!(response.header("cache-control"), Some("no-cache"));
     }
 }
 
 #[tokio::test]
-async fn nothing_but_its_own_files_is_below_the_docs() {
+async fn only_the_files_of_the_docs_are_served_below_them() {
     let context = TestContext::new().await;
     let system = Client::start::<system::App>(context.env()).unwrap();
     for path in [

@@ -1,10 +1,10 @@
-//! Tasks of `maintenance`, run as an operator would.
+//! Runs tasks of `maintenance` in this process, as an operator runs them on Lambda.
 
 use maintenance::App;
 use serde_json::Value;
 use testkit::{TestContext, incoming};
 
-/// Runs one task as Lambda would hand it over.
+/// Runs one task. `Err` is the message of its error.
 pub(crate) async fn run(context: &TestContext, task: Value) -> Result<Value, String> {
     let event = incoming(&task.to_string()).unwrap();
     let report = App::from_env(&context.env()).unwrap().answer(event).await;

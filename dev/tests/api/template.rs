@@ -1,6 +1,6 @@
-//! What must agree between `template.yaml` and the code: routes, variables, binaries, permissions.
+//! `template.yaml` and the code agree on routes, variables, binaries and permissions.
 //!
-//! The template's own promises (capacity, limits, what is logged) are in `template/`.
+//! Tests of the template alone (capacity, alarms, deployment) are in `template/`.
 
 mod alarms;
 mod cache_users;
@@ -18,7 +18,7 @@ use testkit::functions::{Description, FUNCTIONS, describe_all};
 
 use document::{Template, strings};
 
-/// The functions as they are with stores like those of the template. None is reached for.
+/// The descriptions of all functions with settings like those in the template. No store is contacted.
 async fn descriptions() -> Vec<Description> {
     let context = TestContext::new()
         .await
@@ -31,7 +31,7 @@ async fn descriptions() -> Vec<Description> {
     describe_all(|| context.env()).unwrap()
 }
 
-/// Catch `/books/` and `/docs/`; the template says why.
+/// Routes for `/books/` and `/docs/`; a comment in the template says why.
 const ALIASES: [(&str, &str); 2] = [("/books/{proxy+}", "books"), ("/docs/{proxy+}", "system")];
 
 #[tokio::test]
@@ -55,7 +55,10 @@ async fn the_gateway_routes_the_paths_of_the_code_and_no_other() {
     }
     assert_eq!(routed, code, "left: Events in template.yaml; right: the code");
     for route in template.resource("Api")["RouteSettings"].as_object().unwrap().keys() {
-        assert!(code.contains_key(route.trim_start_matches("ANY ")), "{route} is throttled and not there");
+        assert!(
+            code.contains_key(route.trim_start_matches("ANY ")),
+            "{route} is throttled but does not exist"
+        );
     }
 }
 
@@ -66,7 +69,7 @@ fn every_function_is_deployed() {
     assert_eq!(deployed, FUNCTIONS.iter().map(|function| function.name).collect());
 }
 
-/// Without one of these a function that asks for it does not start.
+/// Variables without which a function that reads them does not start.
 const NEEDED: [&str; 10] = [
     "DATABASE_URL",
     "DATABASE_AUTH",
@@ -81,26 +84,26 @@ const NEEDED: [&str; 10] = [
 ];
 
 #[tokio::test]
-async fn each_function_is_given_the_variables_that_it_asks_for() {
+async fn each_function_gets_the_variables_that_it_reads() {
     let template = Template::read();
-    let mut not_asked = BTreeSet::new();
+    let mut unread = BTreeSet::new();
     for function in descriptions().await {
         let given = template.function(function.name).variables();
         let secrets = ["JWT_PRIVATE_KEY", "PASSWORD_PEPPER"];
         assert!(!given.iter().any(|name| secrets.contains(name)), "{} is given a secret", function.name);
         for name in NEEDED {
-            let asks = function.variables.contains(name);
-            assert!(!asks || given.contains(name), "{} is not given {name}", function.name);
+            let reads = function.variables.contains(name);
+            assert!(!reads || given.contains(name), "{} is not given {name}", function.name);
         }
-        // `telemetry` asks for this one, before the function is there.
+        // `telemetry` reads this one, before the function starts.
         let unasked =
             given.iter().filter(|name| **name != "LOG_LEVEL" && !function.variables.contains(**name));
-        not_asked.extend(unasked.map(|name| (*name).to_owned()));
+        unread.extend(unasked.map(|name| (*name).to_owned()));
     }
-    assert!(not_asked.is_empty(), "given and asked for by nobody: {not_asked:?}");
+    assert!(unread.is_empty(), "given and read by no function: {unread:?}");
 }
 
-/// What the code may ask of AWS, by the words in which it would.
+/// Actions of AWS, and the words in the code that call them.
 const ACTIONS: [(&str, &[&str]); 14] = [
     ("dynamodb:BatchWriteItem", &["batch_write_item(", "BatchWriteItem"]),
     ("dynamodb:DeleteItem", &[".delete_item(", "DeleteItem"]),
@@ -118,7 +121,7 @@ const ACTIONS: [(&str, &[&str]); 14] = [
     ("secretsmanager:UpdateSecret", &[".update_secret(", "UpdateSecret"]),
 ];
 
-/// The variable without which code in `shared` does none of this. Of secrets each function asks in its own words.
+/// The variable that enables the calls of an action in `shared`. Calls to Secrets Manager are in the functions.
 fn gate(action: &str) -> Option<&'static str> {
     match action.split(':').next().unwrap() {
         "dynamodb" => Some("IDEMPOTENCY_TABLE"),
@@ -129,10 +132,10 @@ fn gate(action: &str) -> Option<&'static str> {
 }
 
 #[tokio::test]
-async fn a_role_permits_what_the_code_of_its_function_does_and_no_more() {
+async fn a_role_permits_exactly_the_actions_that_its_function_calls() {
     let template = Template::read();
     let shared = source("shared");
-    let mut not_done = BTreeSet::new();
+    let mut uncalled = BTreeSet::new();
     for function in descriptions().await {
         let own = source(&format!("functions/{}/src", function.name));
         let does = |action: &str, words: &[&str]| {
@@ -146,14 +149,14 @@ async fn a_role_permits_what_the_code_of_its_function_does_and_no_more() {
             statements.iter().flat_map(|statement| strings(&statement["Action"])).collect();
         let missing: Vec<_> = done.difference(&permitted).collect();
         assert!(missing.is_empty(), "{} does what its role does not permit: {missing:?}", function.name);
-        not_done.extend(permitted.difference(&done).map(|action| (*action).to_owned()));
+        uncalled.extend(permitted.difference(&done).map(|action| (*action).to_owned()));
     }
-    assert!(not_done.is_empty(), "permitted and done by nobody: {not_done:?}");
+    assert!(uncalled.is_empty(), "permitted and called by no function: {uncalled:?}");
 }
 
-/// The test above knows what it looks for. Here the code is asked what it calls.
+/// The test above looks for known actions only; this one looks for all calls.
 #[test]
-fn every_call_of_the_sdk_is_among_the_actions() {
+fn every_sdk_call_is_among_the_actions() {
     for (service, folder) in
         [("dynamodb", "shared/idempotency/src"), ("secretsmanager", "shared/secrets/src")]
     {
@@ -175,7 +178,7 @@ fn camel_case(words: &str) -> String {
     words.split('_').map(capitalised).collect()
 }
 
-/// The code below `folder` without its tests' own rooms, as one text.
+/// The code below `folder` as one text, without comments and modules of tests.
 fn source(folder: &str) -> String {
     let mut text = String::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder)];
@@ -197,7 +200,7 @@ fn source(folder: &str) -> String {
 }
 
 #[test]
-fn every_permission_is_for_one_thing() {
+fn every_permission_names_its_actions_and_resources() {
     let template = Template::read();
     let mut users = BTreeSet::new();
     for function in template.functions() {
@@ -209,7 +212,7 @@ fn every_permission_is_for_one_thing() {
             assert!(!resource.contains('*'), "{}: {resource}", function.binary);
             if actions == ["rds-db:connect"] {
                 let user = resource.split("dbuser:${Id}/").nth(1).unwrap().split('"').next().unwrap();
-                assert!(users.insert(user.to_owned()), "{user} is two functions");
+                assert!(users.insert(user.to_owned()), "two functions use {user}");
                 let url = function.properties["Environment"]["Variables"]["DATABASE_URL"].to_string();
                 assert!(url.contains(&format!("postgres://{user}@")), "{}: {url}", function.binary);
             }
@@ -220,7 +223,7 @@ fn every_permission_is_for_one_thing() {
 }
 
 #[test]
-fn only_auth_reads_the_secret_and_maintenance_only_writes_it() {
+fn only_auth_may_read_the_secret_and_only_maintenance_may_write_it() {
     let template = Template::read();
     for function in template.functions() {
         let statements = function.statements();
@@ -232,9 +235,9 @@ fn only_auth_reads_the_secret_and_maintenance_only_writes_it() {
     }
 }
 
-/// Passwords in properties, and values fetched out of a secret into a place where all may look.
+/// Passwords in properties, and references that copy a secret into the deployed template.
 #[test]
-fn the_template_handles_nothing_secret() {
+fn the_template_contains_no_secret_value() {
     let template = include_str!("../../../template.yaml");
     for word in
         ["NoEcho", "{{resolve:", "MasterUserPassword", "Passwords:", "AuthToken", "GenerateSecretString"]
@@ -244,7 +247,7 @@ fn the_template_handles_nothing_secret() {
 }
 
 #[test]
-fn every_log_is_kept_for_as_long_as_was_asked_for() {
+fn every_log_group_has_the_chosen_retention() {
     let template = Template::read();
     let mut logs = BTreeSet::from(["AccessLog".to_owned()]);
     for function in template.functions() {
@@ -259,7 +262,7 @@ fn every_log_is_kept_for_as_long_as_was_asked_for() {
 }
 
 #[test]
-fn the_access_log_holds_no_query_no_header_and_no_path() {
+fn the_access_log_contains_no_query_no_header_and_no_path() {
     let template = Template::read();
     let format = template.resource("Api")["AccessLogSettings"]["Format"].as_str().unwrap();
     let line: Value = serde_json::from_str(format).expect("each line is a JSON object");

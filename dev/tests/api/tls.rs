@@ -1,4 +1,6 @@
-//! Stores that demand TLS, and tokens instead of passwords.
+//! Stores that require TLS, and tokens instead of passwords.
+//!
+//! A TLS terminator in front of each store shows what a function sends inside TLS and outside it.
 
 mod terminator;
 mod tokens;
@@ -7,15 +9,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 use shared::lambda::function::Function as _;
-use terminator::{Authority, Manner, TLS_REQUEST, Terminator};
+use terminator::{Authority, TLS_REQUEST, Terminator, TlsMode};
 use testkit::{Client, TestContext};
 
-use crate::users::{assert_problem, books, sign_up};
+use crate::responses::assert_problem;
+use crate::users::{books, sign_up};
 
-/// Good for longer than these tests.
-const LONG: i32 = 2090;
+/// The year until which a valid certificate is valid.
+const VALID_UNTIL: i32 = 2090;
 
-/// The two stores: the variable that names each, and what its URL must be for TLS.
+/// The variables that hold the URLs of the two stores.
 const STORES: [&str; 2] = ["DATABASE_URL", "REDIS_URL"];
 
 /// `user:password` and `host:port` of a URL.
@@ -24,23 +27,23 @@ fn parts(url: &str) -> (&str, &str) {
     (login, rest.split('/').next().unwrap())
 }
 
-/// `context` with something before the store that `variable` names, reached with TLS as `localhost`.
-async fn through(context: TestContext, variable: &str, manner: Manner) -> (TestContext, Terminator) {
+/// `context` with a terminator in front of the store that `variable` names, reached over TLS as `localhost`.
+async fn behind_terminator(context: TestContext, variable: &str, mode: TlsMode) -> (TestContext, Terminator) {
     let url = context.variable(variable).to_owned();
     let address = parts(&url).1;
     let postgres = variable == "DATABASE_URL";
-    let terminator = Terminator::before(address, postgres, manner).await;
+    let terminator = Terminator::before(address, postgres, mode).await;
     let url = url.replace(address, &format!("localhost:{}", terminator.port));
     let url = if postgres { url + "?sslmode=require" } else { url.replace("redis://", "rediss://") };
     (context.with(variable, &url), terminator)
 }
 
-/// Whether the stores answer a function that has nothing but these two.
+/// The readiness of `system`, which needs both stores and nothing else.
 async fn readiness(context: &TestContext) -> testkit::Response {
     Client::start::<system::App>(context.env()).unwrap().get("/health/ready").send().await
 }
 
-/// A context that shows tokens to both stores.
+/// A context with the credentials from which tokens for both stores are made.
 fn with_tokens(context: TestContext) -> TestContext {
     context
         .with("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
@@ -49,18 +52,18 @@ fn with_tokens(context: TestContext) -> TestContext {
         .with("AWS_REGION", "eu-central-1")
 }
 
-/// The moment that a token was made for, `20261122T123456Z`.
+/// The time at which a token was made, for example `20261122T123456Z`.
 fn date(token: &str) -> &str {
     token.split("X-Amz-Date=").nth(1).and_then(|rest| rest.split('&').next()).unwrap()
 }
 
 #[tokio::test]
-async fn every_store_works_through_tls_and_says_nothing_outside_it() {
+async fn every_store_works_over_tls_and_nothing_is_sent_outside_it() {
     let authority = Authority::new();
     let context = TestContext::new().await.with("TLS_ROOTS", &authority.pem());
-    let manner = || Manner::Encrypted(authority.server("localhost", LONG));
-    let (context, postgres) = through(context, "DATABASE_URL", manner()).await;
-    let (context, redis) = through(context, "REDIS_URL", manner()).await;
+    let mode = || TlsMode::Forwarding(authority.server("localhost", VALID_UNTIL));
+    let (context, postgres) = behind_terminator(context, "DATABASE_URL", mode()).await;
+    let (context, redis) = behind_terminator(context, "REDIS_URL", mode()).await;
     assert_eq!(readiness(&context).await.status, 200);
     let ada = sign_up(&context, "ada").await;
     let books = books(&context);
@@ -70,30 +73,33 @@ async fn every_store_works_through_tls_and_says_nothing_outside_it() {
         assert_eq!(books.get("/books").send().await.json()["total"], 1);
     }
     assert_eq!(books.get("/books/1").send().await.status, 200);
-    assert!(postgres.clear().chunks(8).all(|said| said == TLS_REQUEST), "{:?}", postgres.clear());
-    assert!(postgres.said().concat().contains("insert into books"));
-    assert!(redis.clear().is_empty() && redis.said().concat().contains("EVALSHA"));
+    assert!(postgres.plaintext().chunks(8).all(|sent| sent == TLS_REQUEST), "{:?}", postgres.plaintext());
+    assert!(postgres.decrypted().concat().contains("insert into books"));
+    assert!(redis.plaintext().is_empty() && redis.decrypted().concat().contains("EVALSHA"));
     let synonym = context.variable("DATABASE_URL").replace("=require", "=verify-full");
     assert_eq!(readiness(&context.with("DATABASE_URL", &synonym)).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_store_that_can_not_prove_who_it_is_is_a_503_and_hears_nothing() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
+async fn a_store_without_a_valid_certificate_is_a_503_and_receives_nothing() {
+    let (authority, untrusted) = (Authority::new(), Authority::new());
     for variable in STORES {
-        for (what, manner) in [
-            ("an authority that is not trusted", Manner::Encrypted(stranger.server("localhost", LONG))),
-            ("another name", Manner::Encrypted(authority.server("db.example", LONG))),
-            ("a certificate that has expired", Manner::Encrypted(authority.server("localhost", 2021))),
-            ("no TLS at all", Manner::Plain),
+        for (what, mode) in [
+            (
+                "an authority that is not trusted",
+                TlsMode::Forwarding(untrusted.server("localhost", VALID_UNTIL)),
+            ),
+            ("another name", TlsMode::Forwarding(authority.server("db.example", VALID_UNTIL))),
+            ("a certificate that has expired", TlsMode::Forwarding(authority.server("localhost", 2021))),
+            ("no TLS at all", TlsMode::Unencrypted),
         ] {
             let context = TestContext::new().await.with("TLS_ROOTS", &authority.pem());
             let login = parts(context.variable(variable)).0.to_owned();
             let password = login.split_once(':').unwrap().1.to_owned();
-            let (context, terminator) = through(context, variable, manner).await;
+            let (context, terminator) = behind_terminator(context, variable, mode).await;
             assert_problem(&readiness(&context).await, 503);
-            assert!(terminator.said().is_empty(), "{variable}, {what}: {:?}", terminator.said());
-            let clear = String::from_utf8_lossy(&terminator.clear()).into_owned();
+            assert!(terminator.decrypted().is_empty(), "{variable}, {what}: {:?}", terminator.decrypted());
+            let clear = String::from_utf8_lossy(&terminator.plaintext()).into_owned();
             for secret in [password.as_str(), "bookshelf", "select", "PING", "AUTH"] {
                 assert!(!clear.contains(secret), "{variable}, {what}: {clear:?}");
             }
@@ -102,35 +108,44 @@ async fn a_store_that_can_not_prove_who_it_is_is_a_503_and_hears_nothing() {
 }
 
 #[tokio::test]
-async fn without_roots_of_its_own_a_function_trusts_the_authorities_of_aws_and_no_other() {
+async fn without_configured_roots_a_function_trusts_only_the_authorities_of_aws() {
     let authority = Authority::new();
     for variable in STORES {
         let context = TestContext::new().await.with("AWS_REGION", "eu-central-1");
-        let manner = Manner::Encrypted(authority.server("localhost", LONG));
-        let (context, terminator) = through(context, variable, manner).await;
+        let mode = TlsMode::Forwarding(authority.server("localhost", VALID_UNTIL));
+        let (context, terminator) = behind_terminator(context, variable, mode).await;
         assert_problem(&readiness(&context).await, 503);
-        assert!(terminator.said().is_empty());
+        assert!(terminator.decrypted().is_empty());
     }
 }
 
 #[tokio::test]
-async fn postgres_is_shown_a_fresh_token_at_each_connect() {
+async fn each_connection_to_postgres_presents_a_fresh_token() {
     let authority = Authority::new();
     let context = with_tokens(TestContext::new().await)
         .with("TLS_ROOTS", &authority.pem())
         .with("DATABASE_AUTH", "iam");
-    let (context, terminator) =
-        through(context, "DATABASE_URL", Manner::Refusing(authority.server("localhost", LONG))).await;
+    let (context, terminator) = behind_terminator(
+        context,
+        "DATABASE_URL",
+        TlsMode::Refusing(authority.server("localhost", VALID_UNTIL)),
+    )
+    .await;
     let system = Client::start::<system::App>(context.env()).unwrap();
     let begun = Instant::now();
-    while terminator.said().iter().map(|token| date(token)).collect::<std::collections::BTreeSet<_>>().len()
+    while terminator
+        .decrypted()
+        .iter()
+        .map(|token| date(token))
+        .collect::<std::collections::BTreeSet<_>>()
+        .len()
         < 2
     {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", terminator.said());
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", terminator.decrypted());
         assert_problem(&system.elsewhere().get("/health/ready").send().await, 503);
     }
-    let said = terminator.said();
-    let (first, last) = (&said[0], &said[said.len() - 1]);
+    let sent = terminator.decrypted();
+    let (first, last) = (&sent[0], &sent[sent.len() - 1]);
     let expected = format!("localhost:{}/?Action=connect&DBUser=bookshelf&X-Amz-", terminator.port);
     for token in [first, last] {
         assert!(token.starts_with(&expected), "{token}");
@@ -148,33 +163,33 @@ fn signature(token: &str) -> &str {
 }
 
 #[tokio::test]
-async fn maintenance_works_through_tls_and_shows_tokens_as_well() {
+async fn maintenance_uses_tls_and_tokens_as_well() {
     let authority = Authority::new();
     let context = TestContext::new().await.with("TLS_ROOTS", &authority.pem());
     let purge = || json!({"task": "purge"});
-    let manner = Manner::Encrypted(authority.server("localhost", LONG));
-    let (encrypted, terminator) = through(context.clone(), "DATABASE_URL", manner).await;
+    let mode = TlsMode::Forwarding(authority.server("localhost", VALID_UNTIL));
+    let (encrypted, terminator) = behind_terminator(context.clone(), "DATABASE_URL", mode).await;
     crate::tasks::run(&encrypted, purge()).await.unwrap();
-    assert!(terminator.clear().chunks(8).all(|said| said == TLS_REQUEST), "{:?}", terminator.clear());
-    let manner = Manner::Refusing(authority.server("localhost", LONG));
-    let (refusing, terminator) = through(with_tokens(context), "DATABASE_URL", manner).await;
+    assert!(terminator.plaintext().chunks(8).all(|sent| sent == TLS_REQUEST), "{:?}", terminator.plaintext());
+    let mode = TlsMode::Refusing(authority.server("localhost", VALID_UNTIL));
+    let (refusing, terminator) = behind_terminator(with_tokens(context), "DATABASE_URL", mode).await;
     crate::tasks::run(&refusing.with("DATABASE_AUTH", "iam"), purge()).await.unwrap_err();
-    let said = terminator.said();
-    assert!(said[0].contains("Action=connect&DBUser=bookshelf&X-Amz-"), "{said:?}");
+    let sent = terminator.decrypted();
+    assert!(sent[0].contains("Action=connect&DBUser=bookshelf&X-Amz-"), "{sent:?}");
 }
 
 #[tokio::test]
-async fn a_connection_to_redis_that_is_ended_is_replaced_with_a_fresh_token_and_no_request_fails() {
+async fn a_closed_connection_to_redis_is_replaced_with_a_fresh_token_and_no_request_fails() {
     let authority = Authority::new();
     let context = with_tokens(TestContext::new().await);
-    // Somebody who may sign in with any password at all; who they are, the token says.
+    // A user that may sign in with any password; the user name is in the token.
     let user = context.variable("REDIS_KEY_PREFIX").trim_end_matches(':').to_owned();
-    let mut redis = crate::cache::connection(&context).await;
+    let mut redis = crate::redis_keys::connection(&context).await;
     let mut command = redis::cmd("ACL");
     command.arg(&["SETUSER", &user, "on", "nopass", "allkeys", "allcommands"]);
     command.query_async::<()>(&mut redis).await.unwrap();
-    let manner = Manner::Encrypted(authority.server("localhost", LONG));
-    let (context, terminator) = through(context, "REDIS_URL", manner).await;
+    let mode = TlsMode::Forwarding(authority.server("localhost", VALID_UNTIL));
+    let (context, terminator) = behind_terminator(context, "REDIS_URL", mode).await;
     let context = context
         .with("REDIS_URL", &format!("rediss://{user}@localhost:{}", terminator.port))
         .with("REDIS_AUTH", "iam")
@@ -182,23 +197,23 @@ async fn a_connection_to_redis_that_is_ended_is_replaced_with_a_fresh_token_and_
         .with("TLS_ROOTS", &authority.pem());
     let system = Client::start::<system::App>(context.env()).unwrap();
     let begun = SystemTime::now();
-    while terminator.said().len() < 2 || begun.elapsed().unwrap() < Duration::from_secs(1) {
+    while terminator.decrypted().len() < 2 || begun.elapsed().unwrap() < Duration::from_secs(1) {
         terminator.close_all();
         assert_eq!(system.elsewhere().get("/health/ready").send().await.status, 200);
     }
-    let said = terminator.said();
-    let (first, last) = (&said[0], &said[said.len() - 1]);
+    let sent = terminator.decrypted();
+    let (first, last) = (&sent[0], &sent[sent.len() - 1]);
     let expected = format!("bookshelf-cache/?Action=connect&User={user}&ResourceType=ServerlessCache&X-Amz-");
-    for said in [first, last] {
-        assert!(said.contains("AUTH") && said.contains(&expected), "{said}");
-        assert!(said.contains("eu-central-1%2Felasticache%2Faws4_request&"), "{said}");
+    for sent in [first, last] {
+        assert!(sent.contains("AUTH") && sent.contains(&expected), "{sent}");
+        assert!(sent.contains("eu-central-1%2Felasticache%2Faws4_request&"), "{sent}");
     }
     assert_ne!(date(first), date(last), "each connection has a token of its own time");
     redis::cmd("ACL").arg(&["DELUSER", &user]).query_async::<()>(&mut redis).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_way_to_sign_in_that_is_none_ends_the_start_with_one_line() {
+async fn invalid_authentication_settings_of_a_store_end_the_start_with_one_line() {
     let context = with_tokens(TestContext::new().await);
     let url = |variable: &str| context.variable(variable).to_owned();
     let encrypted = format!("{}?sslmode=require", url("DATABASE_URL"));

@@ -1,11 +1,12 @@
-//! Authorization headers that are not quite right.
+//! Authorization headers with missing, malformed, misused or foreign tokens.
 
 use testkit::TestContext;
 
-use crate::users::{assert_problem, auth, sign_up};
+use crate::responses::assert_problem;
+use crate::users::{auth, sign_up};
 
 #[tokio::test]
-async fn the_challenge_says_invalid_token_only_when_one_was_sent() {
+async fn the_challenge_says_invalid_token_only_when_a_token_was_sent() {
     let context = TestContext::new().await;
     let auth = auth(&context);
     for (header, sent) in [
@@ -20,16 +21,16 @@ async fn the_challenge_says_invalid_token_only_when_one_was_sent() {
         if let Some(value) = header {
             request = request.header("authorization", value);
         }
-        let answer = request.send().await;
-        assert_problem(&answer, 401);
-        let challenge = answer.header("www-authenticate").unwrap();
+        let response = request.send().await;
+        assert_problem(&response, 401);
+        let challenge = response.header("www-authenticate").unwrap();
         assert!(challenge.starts_with("Bearer "), "{challenge}");
         assert_eq!(challenge.contains("error=\"invalid_token\""), sent, "{header:?}: {challenge}");
     }
 }
 
 #[tokio::test]
-async fn a_refresh_token_opens_nothing_and_an_access_token_refreshes_nothing() {
+async fn a_refresh_token_grants_no_access_and_an_access_token_can_not_refresh() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);

@@ -1,13 +1,14 @@
-//! People for tests: registered, signed in, administrators.
+//! The functions as clients, and users of the API: registered, signed in, administrators.
 
-use serde_json::Value;
 use shared::identity::tokens::Kind;
 use testkit::{Client, Response, TestContext};
 
-/// A password that the policy likes.
+use crate::responses::text;
+
+/// A password that the password policy accepts.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// Somebody who is signed in.
+/// A user who is signed in.
 pub(crate) struct TestUser {
     pub(crate) name: String,
     pub(crate) id: i64,
@@ -23,6 +24,11 @@ pub(crate) fn auth(context: &TestContext) -> Client {
 /// The `books` function in `context`.
 pub(crate) fn books(context: &TestContext) -> Client {
     Client::start::<books::App>(context.env()).unwrap()
+}
+
+/// The function called `name` in `context`.
+pub(crate) fn client(context: &TestContext, name: &str) -> Client {
+    Client::of(testkit::functions::find(name).unwrap().start(&context.env()).unwrap())
 }
 
 pub(crate) async fn register(auth: &Client, name: &str) -> Response {
@@ -73,45 +79,8 @@ pub(crate) async fn set_role(context: &TestContext, name: &str, role: &str) {
     crate::tasks::run(context, task).await.unwrap();
 }
 
-/// A string member of a JSON answer.
-pub(crate) fn text(answer: &Response, member: &str) -> String {
-    answer.json()[member].as_str().unwrap_or_default().to_owned()
-}
-
-/// The session a token belongs to.
+/// The session that an access token belongs to.
 pub(crate) fn session_of(context: &TestContext, access: &str) -> uuid::Uuid {
     let verifier = shared::identity::tokens::Verifier::from_env(&context.env()).unwrap();
     verifier.verify(access, Kind::Access).unwrap().sid
-}
-
-/// Asserts that `answer` is a problem of this status, in the one form that all problems have.
-pub(crate) fn assert_problem(answer: &Response, status: u16) -> Value {
-    let problem = answer.json();
-    let context = format!("{} {}", answer.status, answer.text());
-    assert_eq!(answer.status, status, "{context}");
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{context}");
-    assert_eq!(problem["status"], status, "{context}");
-    for member in ["type", "title", "detail", "request_id"] {
-        assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {context}");
-    }
-    assert_eq!(answer.header("www-authenticate").is_some(), matches!(status, 401 | 403), "{context}");
-    let passes = matches!(status, 429 | 503) || text(answer, "type").ends_with(":idempotency-in-progress");
-    assert_eq!(answer.retry_after().is_some(), passes, "{context}");
-    assert_eq!(answer.header("allow").is_some(), status == 405, "{context}");
-    problem
-}
-
-/// Asserts that `answer` is a 422 and names just these fields.
-pub(crate) fn assert_invalid(answer: &Response, fields: &[&str]) {
-    let problem = assert_problem(answer, 422);
-    let errors = problem["errors"].as_array().unwrap();
-    let named: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
-    assert_eq!(named, fields, "{}", answer.text());
-}
-
-/// Status and body of an answer, without what differs from request to request.
-pub(crate) fn without_request_id(answer: &Response) -> (u16, Value) {
-    let mut body = answer.json();
-    body["request_id"] = "".into();
-    (answer.status, body)
 }

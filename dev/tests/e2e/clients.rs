@@ -1,4 +1,6 @@
-//! The API as programs of other people see it: OAuth clients in two languages, and tokens forged with PyJWT.
+//! The API used by other programs: OAuth clients in two languages, and tokens forged with `PyJWT`.
+//!
+//! The Rust client is the crate `oauth2`. The Python programs are in `clients/`, with their packages pinned.
 
 use std::io;
 use std::time::Duration;
@@ -21,36 +23,36 @@ use crate::scripts;
 const PASSWORD: &str = "correct horse battery staple";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_of_three_makers_sign_in_refresh_revoke_and_raise_their_own_errors() {
-    let api = crate::up().await;
+async fn three_oauth_clients_sign_in_refresh_revoke_and_raise_their_own_errors() {
+    let api = crate::start_api().await;
     let shelf_app = ShelfApp::of(&api).await;
-    shelf_app.lives_its_life().await;
-    shelf_app.hears_of_mistakes().await;
-    // Uses up the quota of the login; the last thing to see is what the third client makes of that.
+    shelf_app.signs_in_refreshes_and_revokes().await;
+    shelf_app.reports_errors().await;
+    // Uses up the quota of the login, which the Rust client then meets.
     run(&api, "sign_in.py").await;
-    shelf_app.is_throttled().await;
+    shelf_app.reports_the_rate_limit().await;
     api.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_forged_with_other_libraries_open_nothing() {
-    let api = crate::up().await;
+async fn tokens_forged_with_other_libraries_grant_no_access() {
+    let api = crate::start_api().await;
     tokio::select! {
         () = run(&api, "hostile.py") => {}
-        () = keep_the_quota_open(&api) => {}
+        () = reset_the_quota_repeatedly(&api) => {}
     }
     api.stop().await;
 }
 
-/// Runs a script beside this file against the API; shows what it printed if it fails.
+/// Runs a script in `clients/` against the API. Fails with its output if the script fails.
 async fn run(api: &LocalApi, script: &str) {
     let arguments = [api.url(), api.stack().env_file().display().to_string()];
     let printed = scripts::run("clients", script, &arguments).await.unwrap_or_else(|error| panic!("{error}"));
     println!("{script}: {printed}");
 }
 
-/// Forgets, again and again, the requests that were counted: a thousand tokens would otherwise take ten minutes.
-async fn keep_the_quota_open(api: &LocalApi) {
+/// Deletes the counted requests every 50 ms: a thousand tokens would otherwise take ten minutes. Never returns.
+async fn reset_the_quota_repeatedly(api: &LocalApi) {
     let client = redis::Client::open(api.stack().var("REDIS_URL")).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     loop {
@@ -88,8 +90,8 @@ impl ShelfApp {
         };
         let username = format!("oauth2-{}", uuid::Uuid::new_v4().simple());
         let registration = serde_json::json!({ "username": username, "password": PASSWORD }).to_string();
-        let answer = send("POST", &format!("{}/auth/register", api.url()), &registration).await.unwrap();
-        assert_eq!(answer.status, 201, "{answer:?}");
+        let response = send("POST", &format!("{}/auth/register", api.url()), &registration).await.unwrap();
+        assert_eq!(response.status, 201, "{response:?}");
         Self {
             url: api.url(),
             login: client("/auth/login"),
@@ -117,8 +119,8 @@ impl ShelfApp {
         exchange(request.body(Vec::new()).unwrap()).await.unwrap().status().as_u16()
     }
 
-    /// Signs in, refreshes, revokes, and finds all of it dead.
-    async fn lives_its_life(&self) {
+    /// Signs in, refreshes and revokes; afterwards no token is valid.
+    async fn signs_in_refreshes_and_revokes(&self) {
         let tokens = self.sign_in(PASSWORD).await.unwrap();
         assert_eq!(*tokens.token_type(), BasicTokenType::Bearer);
         assert_eq!(tokens.expires_in(), Some(Duration::from_mins(10)));
@@ -129,33 +131,33 @@ impl ShelfApp {
         self.revoke(last.into()).await;
         assert_eq!(self.status_of_me(renewed.access_token()).await, 401);
         assert_eq!(code_of(self.refresh(last).await), BasicErrorResponseType::InvalidGrant);
-        // Once more: what is dead already is no error (RFC 7009 §2.2).
+        // Revoking an invalid token is no error (RFC 7009 §2.2).
         self.revoke(last.into()).await;
     }
 
-    /// A wrong password, and a session that ends by its access token.
-    async fn hears_of_mistakes(&self) {
+    /// A wrong password is reported; a session ends when its access token is revoked.
+    async fn reports_errors(&self) {
         assert_eq!(code_of(self.sign_in("not the password").await), BasicErrorResponseType::InvalidGrant);
         let tokens = self.sign_in(PASSWORD).await.unwrap();
         self.revoke(AccessToken::new("x.y.z".to_owned()).into()).await;
-        assert_eq!(self.status_of_me(tokens.access_token()).await, 200, "a stranger's token was revoked");
+        assert_eq!(self.status_of_me(tokens.access_token()).await, 200, "only an unknown token was revoked");
         self.revoke(tokens.access_token().into()).await;
         let refused = self.refresh(tokens.refresh_token().unwrap()).await;
         assert_eq!(code_of(refused), BasicErrorResponseType::InvalidGrant);
     }
 
-    /// The right password, too often.
-    async fn is_throttled(&self) {
+    /// The right password is refused when the quota is used up.
+    async fn reports_the_rate_limit(&self) {
         let code = BasicErrorResponseType::Extension("temporarily_unavailable".to_owned());
         assert_eq!(code_of(self.sign_in(PASSWORD).await), code);
     }
 }
 
-/// What the crate made of a refusal. Anything but its `ServerResponse` means that it could not read the answer.
+/// The error code that the crate read. Anything but its `ServerResponse` means that it could not read the response.
 fn code_of(outcome: Result<BasicTokenResponse, Refusal>) -> BasicErrorResponseType {
     match outcome {
         Err(RequestTokenError::ServerResponse(refusal)) => refusal.error().clone(),
-        Err(other) => panic!("the client understood nothing: {other:?}"),
+        Err(other) => panic!("the client could not read the response: {other:?}"),
         Ok(_) => panic!("this should have been refused"),
     }
 }

@@ -1,10 +1,13 @@
-//! The whole API over HTTP: real binaries behind `cargo lambda watch`, brought up as `cargo xtask up` does it.
+//! The whole API over HTTP: the real binaries behind `cargo lambda watch`, started as `cargo xtask up` starts them.
+//!
+//! Each test starts an API of its own, with its own servers, since some tests kill a server or a function.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "shows what the programs of a failed test printed")]
 
 mod clients;
 mod description;
-mod front;
+mod in_process_api;
 mod scripts;
 mod template;
 mod tour;
@@ -18,16 +21,10 @@ use stack::stack::Lifetime;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::NoTls;
 
-async fn up() -> LocalApi {
-    up_with(&[]).await
-}
-
-/// The API with these variables beside those of its stack.
-async fn up_with(variables: &[(&str, &str)]) -> LocalApi {
+/// Starts the local API on a stack of its own, which ends with it.
+async fn start_api() -> LocalApi {
     // Tests share two cores with each other and with compilers; a stall of theirs is not an outage.
-    let patience = ("REDIS_PATIENCE_MS", "1000");
-    let variables = [variables, &[patience]].concat().into_iter();
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let variables = [("REDIS_PATIENCE_MS".to_owned(), "1000".to_owned())].into();
     let options = Options { port: None, log: LogStyle::Hidden, lifetime: Lifetime::Temporary, variables };
     LocalApi::start(options).await.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -37,25 +34,25 @@ async fn get(api: &LocalApi, path: &str) -> Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tour_in_the_readme_is_true() {
-    let api = up().await;
-    let outcome = tour::take(&api.url());
+async fn the_tour_in_the_readme_prints_what_it_says() {
+    let api = start_api().await;
+    let outcome = tour::run(&api.url());
     api.stop().await;
     assert_eq!(outcome, Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_path_of_the_router_is_answered_by_a_function() {
-    let api = up().await;
+async fn every_path_of_the_router_reaches_a_function() {
+    let api = start_api().await;
     let manifest = include_str!("../../../Cargo.toml").parse::<toml::Table>().unwrap();
     let router = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
     let mut wrong = Vec::new();
     for path in router.as_table().unwrap().keys() {
         let path = path.replace("{id}", "1").replace("{*unknown}", "no/such/path");
-        let answer = send("OPTIONS", &format!("{}{path}", api.url()), "").await.unwrap();
+        let response = send("OPTIONS", &format!("{}{path}", api.url()), "").await.unwrap();
         let expected = if path == "/no/such/path" { 404 } else { 204 };
-        if answer.status != expected || answer.headers.get("x-content-type-options").is_none() {
-            wrong.push((path, answer));
+        if response.status != expected || response.headers.get("x-content-type-options").is_none() {
+            wrong.push((path, response));
         }
     }
     api.stop().await;
@@ -63,8 +60,8 @@ async fn every_path_of_the_router_is_answered_by_a_function() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_function_has_the_rights_of_its_role_and_no_more() {
-    let api = up().await;
+async fn each_function_has_exactly_the_rights_of_its_role() {
+    let api = start_api().await;
     let (database, connection) =
         tokio_postgres::connect(api.stack().var("DATABASE_URL"), NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -76,55 +73,55 @@ async fn each_function_has_the_rights_of_its_role_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_is_killed_is_started_again() {
-    let mut api = up().await;
+async fn a_killed_function_is_started_again() {
+    let mut api = start_api().await;
     let url = format!("{}/health", api.url());
     let before = api.processes();
     for process in &before[1..] {
         let killed = Command::new("kill").args(["-9", &process.to_string()]).status().unwrap();
         assert!(killed.success(), "{process}");
     }
-    let served = async {
-        while !send("GET", &url, "").await.is_ok_and(|answer| answer.status == 200) {
+    let recovered = async {
+        while !send("GET", &url, "").await.is_ok_and(|response| response.status == 200) {
             sleep(Duration::from_millis(100)).await;
         }
     };
     let outcome = tokio::select! {
         outcome = api.keep_running() => format!("{outcome:?}"),
-        served = timeout(Duration::from_secs(20), served) => format!("{served:?}"),
+        recovered = timeout(Duration::from_secs(20), recovered) => format!("{recovered:?}"),
     };
     let after = api.processes();
     api.stop().await;
     assert_eq!(outcome, "Ok(())");
-    assert_eq!(after[0], before[0], "the emulator runs on");
+    assert_eq!(after[0], before[0], "the emulator keeps running");
 }
 
-/// Asks until the answer has this status; the test's own patience ends it.
+/// Repeats the request until the response has this status. Fails after 20 seconds.
 async fn eventually(api: &LocalApi, path: &str, status: u16) -> Response {
-    let asking = async {
+    let repeated = async {
         loop {
-            let answer = get(api, path).await;
-            if answer.status == status {
-                return answer;
+            let response = get(api, path).await;
+            if response.status == status {
+                return response;
             }
             sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("{path} never gave {status}"))
+    timeout(Duration::from_secs(20), repeated).await.unwrap_or_else(|_| panic!("{path} never gave {status}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_stores_are_a_503_and_come_back_without_a_restart() {
-    let mut api = up().await;
+async fn killed_stores_cause_a_503_and_are_used_again_without_a_restart() {
+    let mut api = start_api().await;
     assert_eq!(get(&api, "/books/1").await.status, 404);
     let before = api.processes();
-    for (server, path, up_again) in [("postgres", "/books/1", 404), ("redis", "/health/ready", 200)] {
+    for (server, path, recovered) in [("postgres", "/books/1", 404), ("redis", "/health/ready", 200)] {
         api.stack_mut().server(server).unwrap().kill().await;
-        let away = get(&api, path).await;
-        assert_eq!(away.status, 503, "{server}: {away:?}");
-        assert!(away.headers.contains_key("retry-after"), "{server}: {away:?}");
+        let unavailable = get(&api, path).await;
+        assert_eq!(unavailable.status, 503, "{server}: {unavailable:?}");
+        assert!(unavailable.headers.contains_key("retry-after"), "{server}: {unavailable:?}");
         api.stack_mut().server(server).unwrap().start_again().await.unwrap();
-        eventually(&api, path, up_again).await;
+        eventually(&api, path, recovered).await;
     }
     api.stack_mut().server("redis").unwrap().kill().await;
     assert_eq!(get(&api, "/books").await.status, 200, "a list needs no Redis");

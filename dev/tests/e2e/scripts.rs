@@ -1,11 +1,11 @@
-//! Programs in Python that stand beside the tests, each folder with the packages that it pins.
+//! Runs the Python programs in the folders beside the tests. Each folder pins its packages.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use tokio::task::spawn_blocking;
 
-/// Runs a script with these arguments. What it printed, on both streams if it failed.
+/// Runs a script with these arguments. Returns its standard output, or, if it failed, both of its streams.
 pub(crate) async fn run(folder: &str, script: &str, arguments: &[String]) -> Result<String, String> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e")).join(folder);
     let python = stack::tools::python(&folder.join("requirements.txt")).await.unwrap();

@@ -1,6 +1,6 @@
 //! `template.yaml` as AWS's own tools see it: linted, translated, and created as far as an emulator can.
 //!
-//! No account is needed, and none is reached. What stands in the template is held against the code in `api`.
+//! No account is needed, and none is reached. The tests in `api` compare the template with the code.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,26 +13,26 @@ async fn the_linters_of_aws_find_nothing() {
 }
 
 #[tokio::test]
-async fn checkov_finds_what_the_template_waives_and_nothing_else() {
+async fn checkov_finds_exactly_what_the_template_waives() {
     run("checkov.txt", "waivers.py").await;
 }
 
 #[tokio::test]
-async fn every_reference_leads_somewhere_whatever_is_chosen() {
+async fn every_reference_resolves_for_every_choice_of_parameters() {
     run("sam.txt", "resolve.py").await;
 }
 
 #[tokio::test]
-async fn an_emulator_creates_all_it_knows() {
+async fn moto_creates_every_resource_that_it_knows() {
     run("sam.txt", "create.py").await;
 }
 
-/// Runs a script beside this file with the packages of `requirements`; shows what it printed if it fails.
+/// Runs a script in `template/` with the packages of `requirements`. Fails with its output if the script fails.
 async fn run(requirements: &str, script: &str) {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/template"));
     let python = stack::tools::python(&folder.join(requirements)).await.unwrap();
     let mut command = Command::new(python);
-    // Without a cache of bytecode among the sources, and without a word to anybody.
+    // Without a cache of bytecode among the sources, and without telemetry.
     command.arg("-B").arg(folder.join(script)).env("SAM_CLI_TELEMETRY", "0");
     // No real account, whatever this machine is signed in to.
     command.env("AWS_DEFAULT_REGION", "eu-west-1").env_remove("AWS_PROFILE");

@@ -2,20 +2,22 @@
 
 use std::process::Command;
 
-/// A command of the tour, and what the README says it prints; `…` stands for anything.
+/// A command of the tour with the output that the README shows; `…` stands for any text.
 struct Step {
     command: String,
     expected: String,
 }
 
-/// Takes the tour at `url` instead of the README's own address. `Err` shows the first step that is not true.
-pub(crate) fn take(url: &str) -> Result<(), String> {
+/// Runs the tour against `url` instead of the README's own address. `Err` shows the first step with another output.
+pub(crate) fn run(url: &str) -> Result<(), String> {
     let steps = steps(include_str!("../../../README.md"));
     assert!(steps.len() > 10, "the README has a tour");
     let port = url.rsplit(':').next().unwrap();
-    let script: String = steps.iter().map(|step| format!("{}\nprintf '\\036'\n", step.command)).collect();
+    // A record separator after the output of each command.
+    let commands: Vec<_> = steps.iter().map(|step| format!("{}\nprintf '\\036'\n", step.command)).collect();
+    let script = commands.concat().replace("9000", port);
     let output = Command::new("bash")
-        .args(["-u", "-c", &script.replace("9000", port)])
+        .args(["-u", "-c", &script])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .output()
         .map_err(|error| error.to_string())?;
@@ -32,14 +34,17 @@ pub(crate) fn take(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A line that begins with `$ ` is a command, every other line of a block is what the last one prints.
+/// A line that begins with `$ ` is a command; every other line of a block is output of the command before it.
 fn steps(readme: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let blocks = readme.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
     for line in blocks.flat_map(str::lines) {
         match (line.strip_prefix("$ "), steps.last_mut()) {
             (Some(command), _) => steps.push(Step { command: command.to_owned(), expected: String::new() }),
-            (None, Some(step)) => step.expected = format!("{}\n{line}", step.expected).trim().to_owned(),
+            (None, Some(step)) => {
+                let expected = format!("{}\n{line}", step.expected);
+                expected.trim().clone_into(&mut step.expected);
+            }
             (None, None) => {}
         }
     }
@@ -62,7 +67,7 @@ fn matches(pattern: &str, actual: &str) -> bool {
 }
 
 #[test]
-fn an_ellipsis_stands_for_anything_and_everything_else_for_itself() {
+fn an_ellipsis_matches_anything_and_everything_else_itself() {
     assert!(matches("a…c", "abc") && matches("a…", "a") && matches("abc", "abc") && matches("…b…d", "abcd"));
     assert!(!matches("a…c", "abd") && !matches("abc", "abcd") && !matches("…b", "abc"));
 }

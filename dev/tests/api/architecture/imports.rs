@@ -1,4 +1,7 @@
-//! Which file of a crate uses which, read from its `use` declarations and paths. Comments and tests do not count.
+//! The files of a crate, and which of them use which others: by `use` declarations and by paths in the code.
+//!
+//! This is no parser: it reads lines of text and knows modules by their files. Comments and modules of tests do not
+//! count, and neither does a `mod` declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,14 +14,14 @@ pub(super) struct Crate {
 
 struct Module {
     file: String,
-    /// Paths after `use`, and paths that begin with `crate::` or `super::`, split at `::`.
+    /// The paths in `use` declarations and in the code, split at `::`.
     paths: Vec<Vec<String>>,
-    /// Names that this module makes known from elsewhere: `pub use error::Error` knows `Error` as `error::Error`.
-    reexports: BTreeMap<String, Vec<String>>,
+    /// The names that its `use` declarations bring into scope, with their paths: `Error` for `use error::Error`.
+    imported: BTreeMap<String, Vec<String>>,
 }
 
 impl Crate {
-    /// Reads the crate whose sources are in `folder`. Files are called by their paths from there.
+    /// Reads the crate whose sources are in `folder`. Its files are named by their paths relative to `folder`.
     pub(super) fn read(folder: &Path) -> Self {
         let mut modules = BTreeMap::new();
         let mut folders = vec![folder.to_owned()];
@@ -50,14 +53,15 @@ impl Crate {
         found
     }
 
-    /// The module whose file defines what `path` names when it stands in the module `here`; `None` if another crate does.
+    /// The module whose file defines what `path` names when it stands in the module `here`; `None` if it is of another
+    /// crate.
     fn resolve(&self, here: &[String], path: &[String], depth: usize) -> Option<Vec<String>> {
         let (mut base, mut rest) = match path.first()?.as_str() {
             "crate" => (Vec::new(), &path[1..]),
             "self" => (here.to_vec(), &path[1..]),
             "super" => {
-                let ups = path.iter().take_while(|name| *name == "super").count();
-                (here[..here.len().checked_sub(ups)?].to_vec(), &path[ups..])
+                let levels = path.iter().take_while(|name| *name == "super").count();
+                (here[..here.len().checked_sub(levels)?].to_vec(), &path[levels..])
             }
             child => {
                 let is_child = self.modules.contains_key(&[here, &[child.to_owned()]].concat());
@@ -70,10 +74,10 @@ impl Crate {
                 (base, rest) = (child, deeper);
                 continue;
             }
-            let known = self.modules.get(&base)?.reexports.get(name);
-            return match known {
-                Some(elsewhere) if depth < 8 => {
-                    self.resolve(&base, elsewhere, depth + 1).or(Some(base.clone()))
+            let import = self.modules.get(&base)?.imported.get(name);
+            return match import {
+                Some(imported) if depth < 8 => {
+                    self.resolve(&base, imported, depth + 1).or(Some(base.clone()))
                 }
                 _ => Some(base),
             };
@@ -85,21 +89,21 @@ impl Crate {
 impl Module {
     fn read(path: &Path, name: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap();
-        // A module of tests stands last, and uses what it tests.
+        // A module of tests stands last; it uses what it tests.
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         let code = code.join("\n");
-        let (mut paths, mut reexports) = (Vec::new(), BTreeMap::new());
+        let (mut paths, mut imported) = (Vec::new(), BTreeMap::new());
         for declaration in declarations(&code) {
             for path in expand(&declaration) {
                 if let Some(name) = path.last() {
-                    reexports.insert(name.clone(), path.clone());
+                    imported.insert(name.clone(), path.clone());
                 }
                 paths.push(path);
             }
         }
         paths.extend(inline_paths(&code));
-        Self { file: name.to_string_lossy().into_owned(), paths, reexports }
+        Self { file: name.to_string_lossy().into_owned(), paths, imported }
     }
 }
 
@@ -113,7 +117,7 @@ fn module_path(file: &Path) -> Vec<String> {
     parts
 }
 
-/// What stands between each `use` and its semicolon.
+/// The text of each `use` declaration, between `use` and the semicolon.
 fn declarations(code: &str) -> Vec<String> {
     let starts = code.match_indices("use ").filter(|(at, _)| {
         let before = code[..*at].rsplit('\n').next().unwrap_or_default().trim();
@@ -163,46 +167,51 @@ fn items(list: &str) -> Vec<String> {
     items
 }
 
-/// Paths in the code itself that begin with `crate::` or `super::`.
+/// The paths in the code, for example `crate::a::B` or `child::f`; also those into other crates.
 fn inline_paths(code: &str) -> Vec<Vec<String>> {
-    let starts = ["crate::", "super::"].map(|start| code.match_indices(start));
-    let path = |at: usize| {
-        let end = code[at..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
-        let path = &code[at..end.map_or(code.len(), |end| at + end)];
-        path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    };
-    let is_start = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
-    // The start of a list stands in a `use` declaration, which was read already.
-    let is_list = |at: usize, start: &str| code[at + start.len()..].starts_with('{');
-    let found = starts.into_iter().flatten();
-    found.filter(|(at, start)| is_start(*at) && !is_list(*at, start)).map(|(at, _)| path(at)).collect()
-}
-
-/// A circle in `uses`, as the files that one passes; none if there is no circle.
-pub(super) fn circle(uses: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
-    let files: BTreeSet<_> = uses.iter().flat_map(|(from, to)| [from, to]).collect();
-    let mut finished = BTreeSet::new();
-    files.into_iter().find_map(|file| visit(file, uses, &mut Vec::new(), &mut finished))
-}
-
-fn visit<'a>(
-    file: &'a String,
-    uses: &'a BTreeSet<(String, String)>,
-    way: &mut Vec<&'a String>,
-    finished: &mut BTreeSet<&'a String>,
-) -> Option<Vec<String>> {
-    if let Some(at) = way.iter().position(|passed| *passed == file) {
-        return Some(way[at..].iter().copied().cloned().collect());
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let words = code.split_inclusive(|c: char| !is_part(c));
+    let mut after_quotation_mark = false;
+    let mut paths = Vec::new();
+    for word in words {
+        let path = word.trim_end_matches(|c: char| !is_part(c));
+        // After a quotation mark it is text, before a list or an asterisk it is part of a declaration.
+        if path.contains("::") && !path.ends_with("::") && !path.starts_with("::") && !after_quotation_mark {
+            paths.push(path.split("::").map(str::to_owned).collect());
+        }
+        after_quotation_mark = word.ends_with('"');
     }
-    if !finished.contains(file) {
-        way.push(file);
-        for (_, next) in uses.iter().filter(|(from, _)| from == file) {
-            if let Some(circle) = visit(next, uses, way, finished) {
-                return Some(circle);
+    paths
+}
+
+/// The cycles in `uses`: groups of files each of which uses all others, directly or through others, with every use
+/// inside the group.
+pub(super) fn cycles(uses: &BTreeSet<(String, String)>) -> Vec<BTreeSet<(String, String)>> {
+    let files: BTreeSet<&String> = uses.iter().map(|(user, _)| user).collect();
+    let reachable: BTreeMap<_, _> = files.iter().map(|file| (*file, reachable_from(file, uses))).collect();
+    let reaches = |user: &String, used: &String| reachable.get(user).is_some_and(|set| set.contains(used));
+    let mut cycles = BTreeMap::<_, BTreeSet<_>>::new();
+    for (user, used) in uses {
+        if reaches(used, user) {
+            // All files of a cycle reach the same ones among those that reach them.
+            let group: Vec<_> =
+                files.iter().filter(|file| reaches(user, file) && reaches(file, user)).collect();
+            cycles.entry(group).or_default().insert((user.clone(), used.clone()));
+        }
+    }
+    cycles.into_values().collect()
+}
+
+/// Every file that `start` uses, directly or through others.
+fn reachable_from<'a>(start: &String, uses: &'a BTreeSet<(String, String)>) -> BTreeSet<&'a String> {
+    let mut found = BTreeSet::new();
+    let mut pending = vec![start];
+    while let Some(file) = pending.pop() {
+        for (_, used) in uses.iter().filter(|(user, _)| user == file) {
+            if found.insert(used) {
+                pending.push(used);
             }
         }
-        way.pop();
-        finished.insert(file);
     }
-    None
+    found
 }

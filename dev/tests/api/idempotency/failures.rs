@@ -1,8 +1,10 @@
-//! Crashes in the middle, owners that come back late, and a `DynamoDB` that forgets, falls silent or has enough.
+//! Idempotent writes despite failures: processes that are killed or frozen, and a `DynamoDB` that is stopped,
+//! unresponsive, throttled, emptied or holds invalid records.
 
 use std::time::Duration;
 
 use stack::environment::ExecutionEnvironment;
+use testkit::proxy::{Mode, Proxy};
 use testkit::records::Records;
 use testkit::{Client, TestContext};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,30 +13,30 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{
-    appears, assert_in_progress, assert_replayed, assert_reused, begin, book, context, count, create,
-    records, somebody_waits, the_record,
+    assert_in_progress, assert_replayed, assert_reused, begin, book, context, count, create, records,
+    the_record, until_books_are_awaited, until_exists,
 };
-use crate::users::{TestUser, assert_problem, books, sign_up};
-use testkit::proxy::{Mode, Proxy};
+use crate::responses::assert_problem;
+use crate::users::{TestUser, books, sign_up};
 
 #[tokio::test]
-async fn a_process_killed_after_its_commit_has_done_it_and_the_retry_gets_its_answer() {
+async fn a_retry_gets_the_response_of_a_process_that_was_killed_after_its_commit() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let other = books(&context);
     let mut database = context.database().await;
     let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
-    let doomed = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
+    let killed = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
-    let request = begin(&Client::of(doomed.clone()), &ada);
-    somebody_waits(&context).await;
-    // The claim is through; of what comes after the commit, nothing shall reach the table.
+    let request = begin(&Client::of(killed.clone()), &ada);
+    until_books_are_awaited(&context).await;
+    // The claim is stored. From here on nothing reaches the table.
     proxy.set(Mode::Swallowing);
     lock.commit().await.unwrap();
-    appears(&context, "books").await;
-    doomed.kill().await;
-    assert!(request.await.is_err(), "who asked has no answer");
+    until_exists(&context, "books").await;
+    killed.kill().await;
+    assert!(request.await.is_err(), "the caller gets no response");
 
     assert_in_progress(&create(&other, &ada, "k", &book("T")).await);
     records.set_number("in_progress_expiration", 1).await.unwrap();
@@ -48,37 +50,37 @@ async fn a_process_killed_after_its_commit_has_done_it_and_the_retry_gets_its_an
 }
 
 #[tokio::test]
-async fn an_owner_that_comes_back_late_changes_nothing_any_more() {
+async fn an_owner_that_lost_its_claim_changes_nothing() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let other = books(&context);
     let mut database = context.database().await;
-    let zombie = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
+    let frozen = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
-    let request = begin(&Client::of(zombie.clone()), &ada);
-    somebody_waits(&context).await;
-    zombie.freeze();
+    let request = begin(&Client::of(frozen.clone()), &ada);
+    until_books_are_awaited(&context).await;
+    frozen.freeze();
     let first = the_record(&records).await;
     lock.commit().await.unwrap();
-    appears(&context, "books").await;
+    until_exists(&context, "books").await;
     records.set_number("in_progress_expiration", 1).await.unwrap();
     let second = create(&other, &ada, "k", &book("T")).await;
     assert_eq!((second.status, second.header("idempotency-replayed")), (201, Some("true")));
     let completed = the_record(&records).await;
     assert!(completed["owner"] != first["owner"] && completed["status"] == "COMPLETED", "{completed:?}");
 
-    zombie.thaw();
-    // By its own clock it has waited for Postgres in vain, or it has not; either way it has lost the record.
+    frozen.thaw();
+    // Its statement timed out while it was frozen, or it did not; in both cases the record has another owner.
     let late = request.await.unwrap();
     assert!([201, 503].contains(&late.status), "{}", late.text());
-    assert!(zombie.log().contains("another owner"), "{}", zombie.log());
+    assert!(frozen.log().contains("another owner"), "{}", frozen.log());
     assert_eq!(the_record(&records).await, completed);
     assert_eq!(count(&context, "books").await, 1);
 }
 
 #[tokio::test]
-async fn a_failure_of_ours_is_not_kept() {
+async fn a_server_error_is_not_stored() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let database = context.database().await;
@@ -96,7 +98,7 @@ async fn a_failure_of_ours_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_write_that_was_answered_503_and_happened_all_the_same_is_not_done_twice() {
+async fn a_write_that_happened_despite_a_503_is_not_executed_again() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let mut database = context.database().await;
@@ -107,10 +109,10 @@ async fn a_write_that_was_answered_503_and_happened_all_the_same_is_not_done_twi
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
     let request = begin(&books, &ada);
-    somebody_waits(&context).await;
+    until_books_are_awaited(&context).await;
     proxy.set(Mode::Swallowing);
     lock.commit().await.unwrap();
-    appears(&context, "books").await;
+    until_exists(&context, "books").await;
     assert_problem(&request.await.unwrap(), 503);
     assert_eq!(records.all().await.unwrap().len(), 0);
     proxy.set(Mode::Open);
@@ -120,26 +122,32 @@ async fn a_write_that_was_answered_503_and_happened_all_the_same_is_not_done_twi
     assert_eq!(count(&context, "books").await, 1);
 }
 
-/// Creates one book again and again while `DynamoDB` is of no use; `key` is fresh.
-async fn holds_without_dynamodb(context: &TestContext, books: &[Client; 2], who: &TestUser, key: &str) {
+/// Creates a book under the unused `key` and retries it while `DynamoDB` is unusable: it is created once.
+async fn assert_idempotent_without_dynamodb(
+    context: &TestContext,
+    books: &[Client; 2],
+    user: &TestUser,
+    key: &str,
+) {
     let before = count(context, "books").await;
-    let patiently = |request| timeout(Duration::from_secs(10), request);
-    let first = patiently(create(&books[0], who, key, &book(key))).await.expect("an answer in time");
+    let book_of_key = book(key);
+    let creating = create(&books[0], user, key, &book_of_key);
+    let first = timeout(Duration::from_secs(10), creating).await.expect("a response in time");
     assert_eq!(first.status, 201, "{key}: {}", first.text());
-    assert_replayed(&create(&books[1], who, key, &book(key)).await, &first);
-    assert_reused(&create(&books[0], who, key, &book("other")).await);
+    assert_replayed(&create(&books[1], user, key, &book(key)).await, &first);
+    assert_reused(&create(&books[0], user, key, &book("other")).await);
     assert_eq!(count(context, "books").await, before + 1, "{key}");
 }
 
 #[tokio::test]
-async fn a_stopped_or_silent_dynamodb_is_gone_without_and_used_again_at_once() {
+async fn writes_work_without_a_stopped_or_unresponsive_dynamodb_and_use_it_again_at_once() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
     let books = [books(&context), books(&context)];
-    for (key, state) in [("stopped", Mode::Closed), ("silent", Mode::Swallowing)] {
+    for (key, state) in [("stopped", Mode::Closed), ("unresponsive", Mode::Swallowing)] {
         proxy.set(state);
-        holds_without_dynamodb(&context, &books, &ada, key).await;
+        assert_idempotent_without_dynamodb(&context, &books, &ada, key).await;
         proxy.set(Mode::Open);
         assert_eq!(
             create(&books[0], &ada, key, &book(key)).await.header("idempotency-replayed"),
@@ -151,14 +159,15 @@ async fn a_stopped_or_silent_dynamodb_is_gone_without_and_used_again_at_once() {
 }
 
 #[tokio::test]
-async fn a_throttled_dynamodb_is_gone_without() {
-    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", &throttled().await);
+async fn writes_work_while_dynamodb_throttles() {
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", &throttling_dynamodb().await);
     let ada = sign_up(&context, "ada").await;
-    holds_without_dynamodb(&context, &[books(&context), books(&context)], &ada, "throttled").await;
+    assert_idempotent_without_dynamodb(&context, &[books(&context), books(&context)], &ada, "throttled")
+        .await;
 }
 
-/// The address of a `DynamoDB` that refuses every request.
-async fn throttled() -> String {
+/// The address of a `DynamoDB` that throttles every request.
+async fn throttling_dynamodb() -> String {
     const BODY: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"Too much."}"#;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -177,7 +186,7 @@ async fn throttled() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_at_once_without_dynamodb_one_is_done_and_all_get_its_answer() {
+async fn without_dynamodb_one_of_ten_concurrent_requests_is_executed_and_all_get_its_response() {
     let context = TestContext::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9");
     let ada = sign_up(&context, "ada").await;
     let environments: Vec<_> = (0..4).map(|_| books(&context)).collect();
@@ -186,24 +195,24 @@ async fn of_ten_at_once_without_dynamodb_one_is_done_and_all_get_its_answer() {
         let (client, token) = (environments[n % 4].elsewhere(), ada.access.clone());
         requests.spawn(async move {
             let request = client.post("/books").bearer(&token).header("idempotency-key", "k");
-            let answer = request.json(&book("T")).send().await;
-            (answer.status, answer.text().to_owned())
+            let response = request.json(&book("T")).send().await;
+            (response.status, response.text().to_owned())
         });
     }
-    let answers = requests.join_all().await;
-    assert!(answers.iter().all(|answer| answer.0 == 201 && answer == &answers[0]), "{answers:?}");
+    let responses = requests.join_all().await;
+    assert!(responses.iter().all(|response| response.0 == 201 && response == &responses[0]), "{responses:?}");
     assert_eq!(count(&context, "books").await, 1);
 }
 
 #[tokio::test]
-async fn a_dynamodb_that_forgot_or_holds_nonsense_is_put_right_by_the_database() {
+async fn lost_or_invalid_records_are_restored_from_the_database() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let books = books(&context);
     let first = create(&books, &ada, "k", &book("T")).await;
     records.delete_all().await.unwrap();
     assert_reused(&create(&books, &ada, "k", &book("other")).await);
-    assert_eq!(records.all().await.unwrap().len(), 0, "the key is not the other body's");
+    assert_eq!(records.all().await.unwrap().len(), 0, "the other body does not get the key");
     assert_replayed(&create(&books, &ada, "k", &book("T")).await, &first);
     for (attribute, nonsense) in [("data", "{"), ("data", r#"{"statusCode":7}"#), ("status", "EXPIRED")] {
         records.set_text(attribute, nonsense).await.unwrap();
@@ -213,10 +222,10 @@ async fn a_dynamodb_that_forgot_or_holds_nonsense_is_put_right_by_the_database()
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_exist_stops_nobody() {
+async fn writes_work_without_the_table() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
-    holds_without_dynamodb(&context, &[books(&context), books(&context)], &ada, "k").await;
-    let made: Records = records(&context).await;
-    assert_eq!(made.all().await.unwrap().len(), 0);
+    assert_idempotent_without_dynamodb(&context, &[books(&context), books(&context)], &ada, "k").await;
+    let created: Records = records(&context).await;
+    assert_eq!(created.all().await.unwrap().len(), 0);
 }

@@ -1,4 +1,5 @@
-//! One table for several languages: records of ours under Powertools for Python, and its records under us.
+//! One table for several languages: Powertools for Python reads and completes records of this API, and this API replays
+//! records of Powertools.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::{assert_in_progress, assert_replayed, book, context, count, create, the_record};
 use crate::users::{books, sign_up};
 
-/// Has Powertools do one step with the record `id`, and returns what it printed.
+/// Lets Powertools do one step with the record `id`, and returns its output.
 async fn powertools(context: &TestContext, step: &str, id: &str) -> Value {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/api/idempotency"));
     let python = stack::tools::python(&folder.join("requirements.txt")).await.unwrap();
@@ -25,7 +26,7 @@ async fn powertools(context: &TestContext, step: &str, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn powertools_reads_what_we_claim_and_complete_and_we_what_it_does() {
+async fn powertools_and_this_api_read_each_others_records() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let books = books(&context);
@@ -40,18 +41,18 @@ async fn powertools_reads_what_we_claim_and_complete_and_we_what_it_does() {
     assert_eq!(read["response"]["body"], first.text());
     let claim = powertools(&context, "claim", id).await;
     assert_eq!(claim, json!({"claimed": false, "status": "COMPLETED"}));
-    // As it is while we are at it.
+    // As the record is while the request is executed.
     records.set_text("status", "INPROGRESS").await.unwrap();
     assert_eq!(powertools(&context, "read", id).await["status"], "INPROGRESS");
     let claim = powertools(&context, "claim", id).await;
     assert_eq!(claim, json!({"claimed": false, "status": "INPROGRESS"}));
     records.set_number("in_progress_expiration", 1).await.unwrap();
-    assert_eq!(powertools(&context, "claim", id).await, json!({"claimed": true}), "our time is over");
+    assert_eq!(powertools(&context, "claim", id).await, json!({"claimed": true}), "the claim has expired");
 
     assert_in_progress(&create(&books, &ada, "k", &book("T")).await);
     assert_eq!(powertools(&context, "complete", id).await, json!({"completed": true}));
-    let answer = create(&books, &ada, "k", &book("T")).await;
-    assert_eq!((answer.status, answer.json()), (201, json!({"by": "powertools"})));
-    assert_replayed(&create(&books, &ada, "k", &book("T")).await, &answer);
+    let response = create(&books, &ada, "k", &book("T")).await;
+    assert_eq!((response.status, response.json()), (201, json!({"by": "powertools"})));
+    assert_replayed(&create(&books, &ada, "k", &book("T")).await, &response);
     assert_eq!(count(&context, "books").await, 1);
 }

@@ -1,4 +1,4 @@
-"""One step of a test: does to a record what Powertools' own persistence layer does, and prints what it reads.
+"""One step of a test: reads, claims or completes a record with the persistence layer of Powertools.
 
     powertools.py URL TABLE read|claim|complete ID
 """
@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyIt
 
 
 class Layer(DynamoDBPersistenceLayer):
-    """Powertools' layer; only the id is given to it, where it would compute one from the event."""
+    """The layer of Powertools, with a given record id instead of one computed from the event."""
 
     def __init__(self, url, table, record_id):
         client = boto3.client(
@@ -52,11 +52,11 @@ def main(url, table, step, record_id):
         try:
             layer.save_inprogress(data={}, remaining_time_in_millis=30_000)
             print(json.dumps({"claimed": True}))
-        except IdempotencyItemAlreadyExistsError as held:
-            print(json.dumps({"claimed": False, "status": held.old_data_record.status}))
+        except IdempotencyItemAlreadyExistsError as existing:
+            print(json.dumps({"claimed": False, "status": existing.old_data_record.status}))
     elif step == "complete":
-        answer = {"statusCode": 201, "headers": {"Content-Type": "application/json"}, "body": '{"by":"powertools"}'}
-        layer.save_success(data={}, result=answer)
+        response = {"statusCode": 201, "headers": {"Content-Type": "application/json"}, "body": '{"by":"powertools"}'}
+        layer.save_success(data={}, result=response)
         print(json.dumps({"completed": True}))
 
 

@@ -1,12 +1,13 @@
-//! Registrations with a key: the caller is a network, and the body holds a password.
+//! Registrations with an idempotency key: the caller is known by its network alone, and the body contains a password.
 
 use serde_json::json;
 use testkit::{Client, Response};
 
 use super::{assert_replayed, assert_reused, context, count, the_record};
-use crate::users::{PASSWORD, assert_problem, auth, log_in};
+use crate::responses::assert_problem;
+use crate::users::{PASSWORD, auth, log_in};
 
-/// 32 bytes, each of them 7.
+/// Another pepper: 32 bytes, each of them 7.
 const OTHER_PEPPER: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 async fn register(auth: &Client, key: &str, name: &str) -> Response {
@@ -15,7 +16,7 @@ async fn register(auth: &Client, key: &str, name: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_registration_is_done_once_and_answered_again_from_either_memory() {
+async fn a_registration_is_executed_once_and_replayed_from_dynamodb_or_postgres() {
     let (context, records) = context().await;
     let (one, other) = (auth(&context).from_ip("192.0.2.1"), auth(&context).from_ip("192.0.2.1"));
     let first = register(&one, "k", "Ada").await;
@@ -28,7 +29,7 @@ async fn a_registration_is_done_once_and_answered_again_from_either_memory() {
         assert_reused(&register(&other, "k", "Bob").await);
         records.delete_all().await.unwrap();
     }
-    // Somebody else, and the same caller with another key, meet a name that is taken.
+    // For another caller, and for the same caller with another key, the name is taken.
     assert_problem(&register(&other.elsewhere(), "k", "Ada").await, 409);
     assert_problem(&register(&other, "l", "Ada").await, 409);
     assert_eq!(count(&context, "users").await, 1);
@@ -36,7 +37,7 @@ async fn a_registration_is_done_once_and_answered_again_from_either_memory() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_a_registration_tells_nothing_of_its_password() {
+async fn the_record_of_a_registration_reveals_nothing_of_its_password() {
     let (context, records) = context().await;
     let auth_here = auth(&context).from_ip("192.0.2.1");
     assert_eq!(register(&auth_here, "k", "ada").await.status, 201);
@@ -50,12 +51,12 @@ async fn what_is_kept_of_a_registration_tells_nothing_of_its_password() {
         let base64 = row.get::<_, &str>(1).trim_end_matches('=');
         let base64url = base64.replace('+', "-").replace('/', "_");
         for form in [secret, row.get(0), base64, &base64url, row.get(2)] {
-            assert!(!text.contains(form), "{form} stands in {text}");
+            assert!(!text.contains(form), "{form} is in {text}");
         }
     }
-    // Who has the key, the body and all code, but not the pepper, computes something else.
-    let kept = database.query_one("select validation from idempotent_writes", &[]).await.unwrap();
-    assert_eq!(kept.get::<_, &str>(0), record["validation"]);
+    // The digest depends on the pepper: without it, key, body and code are not enough to compute it.
+    let stored = database.query_one("select validation from idempotent_writes", &[]).await.unwrap();
+    assert_eq!(stored.get::<_, &str>(0), record["validation"]);
     let elsewhere = super::context().await;
     let context = elsewhere.0.with("PASSWORD_PEPPER", OTHER_PEPPER);
     assert_eq!(register(&auth(&context).from_ip("192.0.2.1"), "k", "ada").await.status, 201);

@@ -1,4 +1,4 @@
-//! What the template watches: no function without its alarms, no alarm that nobody could ring or understand.
+//! Alarms: every function has them, each can occur, notifies the operator and is explained in the runbook.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn prefix(template: &Template, binary: &str) -> String {
 }
 
 #[test]
-fn every_function_has_its_alarms_and_deployments_heed_them() {
+fn every_function_has_its_alarms_and_they_stop_a_deployment() {
     let template = Template::read();
     for function in template.functions() {
         let (binary, prefix) = (function.binary, prefix(&template, function.binary));
@@ -45,36 +45,36 @@ fn every_function_has_its_alarms_and_deployments_heed_them() {
 }
 
 #[test]
-fn every_alarm_is_told_to_somebody_and_stands_in_the_runbook() {
+fn every_alarm_notifies_the_operator_and_is_explained_in_the_runbook() {
     let runbook = include_str!("../../../../docs/RUNBOOK.md");
     let rows: BTreeSet<_> =
         runbook.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let template = Template::read();
     let mut explained = BTreeSet::new();
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-        let told = json!({"Fn::If": ["HasAlarmEmail", [{"Ref": "Alarms"}], {"Ref": "AWS::NoValue"}]});
-        assert_eq!(alarm["AlarmActions"], told, "{name}");
+        let notified = json!({"Fn::If": ["HasAlarmEmail", [{"Ref": "Alarms"}], {"Ref": "AWS::NoValue"}]});
+        assert_eq!(alarm["AlarmActions"], notified, "{name}");
         let fits =
             |row: &&&str| **row == name || row.strip_prefix('…').is_some_and(|end| name.ends_with(end));
         let row = rows.iter().find(fits).unwrap_or_else(|| panic!("the runbook does not know {name}"));
         explained.insert(*row);
     }
-    let gone: Vec<_> = rows.difference(&explained).collect();
-    assert!(gone.is_empty(), "the runbook explains what there is not: {gone:?}");
+    let unknown: Vec<_> = rows.difference(&explained).collect();
+    assert!(unknown.is_empty(), "the runbook explains alarms that do not exist: {unknown:?}");
 }
 
 #[test]
-fn what_is_asked_of_our_own_metrics_is_what_the_code_counts() {
+fn alarms_and_dashboard_use_exactly_the_metrics_of_the_code() {
     let template = Template::read();
     let names = Metric::ALL.map(Metric::name);
     let functions: BTreeSet<_> = template.functions().iter().map(|function| function.binary).collect();
-    let mut asked = BTreeSet::new();
+    let mut used = BTreeSet::new();
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
         if alarm["Namespace"] == "Bookshelf" {
             let metric = alarm["MetricName"].as_str().unwrap();
             assert!(names.contains(&metric), "{name} waits for {metric}");
             assert_eq!(alarm["Dimensions"], json!([{"Name": "function", "Value": "auth"}]), "{name}");
-            asked.insert(metric.to_owned());
+            used.insert(metric.to_owned());
         }
     }
     let dashboard = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().unwrap();
@@ -83,9 +83,9 @@ fn what_is_asked_of_our_own_metrics_is_what_the_code_counts() {
         for metric in widget["properties"]["metrics"].as_array().unwrap() {
             if metric[0] == "Bookshelf" {
                 assert!(functions.contains(metric[3].as_str().unwrap()), "{metric}");
-                asked.insert(metric[1].as_str().unwrap().to_owned());
+                used.insert(metric[1].as_str().unwrap().to_owned());
             }
         }
     }
-    assert_eq!(asked, names.map(str::to_owned).into(), "left: alarms and dashboard; right: the code");
+    assert_eq!(used, names.map(str::to_owned).into(), "left: alarms and dashboard; right: the code");
 }

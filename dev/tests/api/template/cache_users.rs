@@ -1,4 +1,4 @@
-//! The users of the cache, with the rights that the template gives them, on a real server.
+//! The users of the cache: functions work on a real server with exactly the rights that the template gives them.
 
 use bf_demo::App as BfDemo;
 use redis::aio::MultiplexedConnection;
@@ -14,8 +14,9 @@ async fn connection(url: &str) -> MultiplexedConnection {
     redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
-/// Makes the user of a function on the context's server, with a password instead of IAM, for the keys of the context.
-async fn user(context: &TestContext, resource: &str) -> String {
+/// Creates the cache user of a function on the server of `context`, with a password instead of IAM, and with rights to
+/// the keys of the context. Returns the URL for it.
+async fn create_user(context: &TestContext, resource: &str) -> String {
     let template = Template::read();
     let rights = template.resource(resource)["AccessString"].as_str().unwrap();
     let prefix = context.variable("REDIS_KEY_PREFIX");
@@ -34,7 +35,7 @@ async fn user(context: &TestContext, resource: &str) -> String {
 
 async fn under_its_user(resource: &str) -> TestContext {
     let context = TestContext::new().await;
-    let url = user(&context, resource).await;
+    let url = create_user(&context, resource).await;
     context.with("REDIS_URL", &url)
 }
 
@@ -43,7 +44,7 @@ fn start<F: Function>(context: &TestContext) -> Client {
 }
 
 #[tokio::test]
-async fn every_function_may_do_in_the_cache_what_it_does() {
+async fn demos_and_readiness_work_under_their_cache_users() {
     let context = under_its_user("RlDemoCacheUser").await;
     let rl_demo = start::<RlDemo>(&context);
     for expected in [200, 200, 200, 200, 200, 429] {
@@ -64,7 +65,7 @@ async fn every_function_may_do_in_the_cache_what_it_does() {
 }
 
 #[tokio::test]
-async fn sign_in_and_lists_work_under_their_users_of_the_cache() {
+async fn sign_in_and_lists_work_under_their_cache_users() {
     let context = under_its_user("AuthCacheUser").await;
     let auth = auth(&context);
     assert_eq!(register(&auth, "ada").await.status, 201);
@@ -72,16 +73,16 @@ async fn sign_in_and_lists_work_under_their_users_of_the_cache() {
     for _ in 0..5 {
         assert_eq!(log_in(&auth, "ada", "wrong password").await.status, 400);
     }
-    assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 400, "the lock is kept in the cache");
+    assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 400, "the lock is in the cache");
 
     let context = TestContext::new().await;
-    let person = sign_up(&context, "ada").await;
-    let url = user(&context, "BooksCacheUser").await;
+    let ada = sign_up(&context, "ada").await;
+    let url = create_user(&context, "BooksCacheUser").await;
     let context = context.with("REDIS_URL", &url);
     let books = books(&context);
-    let draft = json!({"title": "Kindred", "author": "Octavia E. Butler"});
-    assert_eq!(books.post("/books").bearer(&person.access).json(&draft).send().await.status, 201);
-    // Past the cache: only what is in it is found now.
+    let book = json!({"title": "Kindred", "author": "Octavia E. Butler"});
+    assert_eq!(books.post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
+    // After the rows are deleted, only the cached page still has the book.
     for _ in 0..2 {
         let list = books.get("/books").send().await;
         assert_eq!(list.json()["total"], 1);
@@ -90,7 +91,7 @@ async fn sign_in_and_lists_work_under_their_users_of_the_cache() {
 }
 
 #[tokio::test]
-async fn a_playground_reaches_no_lock_and_no_list_and_nobody_empties_the_cache() {
+async fn no_cache_user_reaches_foreign_keys_or_flushes_the_cache() {
     let context = TestContext::new().await;
     let prefix = context.variable("REDIS_KEY_PREFIX").to_owned();
     for (resource, foreign) in [
@@ -100,7 +101,7 @@ async fn a_playground_reaches_no_lock_and_no_list_and_nobody_empties_the_cache()
         ("AuthCacheUser", "cache:{books}"),
         ("BooksCacheUser", "{lockout}:name:x"),
     ] {
-        let mut redis = connection(&user(&context, resource).await).await;
+        let mut redis = connection(&create_user(&context, resource).await).await;
         let foreign = format!("{prefix}{foreign}");
         for forbidden in [
             vec!["DEL", &foreign],

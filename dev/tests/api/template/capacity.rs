@@ -1,17 +1,17 @@
-//! What the template promises in numbers: connections, times, processors.
+//! The numbers in the template fit one another: connections, concurrency, timeouts, processors.
 
 use serde_json::Value;
 
 use super::document::Template;
 
-/// The gateway gives up after this, in seconds, whatever is set.
+/// The longest that API Gateway waits for a function, in seconds.
 const GATEWAY_TIMEOUT: i64 = 30;
 
-/// What Aurora permits by default at one capacity unit, by its documentation; half of it is for AWS' own.
+/// The connections that Aurora permits by default at one capacity unit, by its documentation; half of them are for AWS.
 const CONNECTIONS_AT_ONE_UNIT: i64 = 189;
 
-/// For AWS' own connections, `maintenance` by hand, and a person with `psql`.
-const CONNECTIONS_KEPT_FREE: i64 = 15;
+/// For AWS' own connections, `maintenance` by hand, and an operator with `psql`.
+const SPARE_CONNECTIONS: i64 = 15;
 
 /// The memory at which Lambda gives a whole processor, in MB.
 const WHOLE_PROCESSOR: i64 = 1769;
@@ -21,22 +21,22 @@ fn the_database_has_a_connection_for_every_execution() {
     let template = Template::read();
     let functions = template.functions();
     let with_database = functions.iter().filter(|function| function.variables().contains("DATABASE_URL"));
-    // One connection an execution, since no environment serves two requests at once.
+    // One connection for each execution, since no environment serves two requests at once.
     assert!(functions.iter().all(|function| !function.variables().contains("AWS_LAMBDA_MAX_CONCURRENCY")));
     let executions: i64 = with_database.map(super::document::Function::reserved).sum();
     let parameters = &template.resource("DatabaseParameters")["Parameters"];
     let permitted: i64 = parameters["max_connections"].as_str().unwrap().parse().unwrap();
-    // Twice: after a deployment the environments of both versions have theirs, until `idle_session_timeout`.
-    assert!(2 * executions + CONNECTIONS_KEPT_FREE <= permitted, "{executions} executions, {permitted}");
+    // Twice, since after a deployment environments of both versions have connections, until `idle_session_timeout`.
+    assert!(2 * executions + SPARE_CONNECTIONS <= permitted, "{executions} executions, {permitted}");
     let smallest = template.part("Parameters")["DatabaseMaxCapacity"]["MinValue"].as_i64().unwrap();
     assert!(permitted <= smallest * CONNECTIONS_AT_ONE_UNIT, "{permitted} at {smallest} capacity units");
 }
 
 #[test]
-fn the_reservations_fit_into_the_quota_that_the_parameter_names() {
+fn the_reserved_concurrency_fits_into_the_quota_that_the_parameter_names() {
     let template = Template::read();
     let reserved: i64 = template.functions().iter().map(super::document::Function::reserved).sum();
-    // Lambda insists on leaving a hundred to nobody in particular.
+    // Lambda requires that a hundred remain unreserved.
     let needed = reserved + 100;
     let description = template.part("Parameters")["ReserveConcurrency"]["Description"].as_str().unwrap();
     let named = description.split("a quota of ").nth(1).unwrap().split(' ').next().unwrap();
@@ -44,14 +44,14 @@ fn the_reservations_fit_into_the_quota_that_the_parameter_names() {
 }
 
 #[test]
-fn every_route_is_throttled_and_some_more_than_the_rest() {
+fn every_route_is_throttled_and_some_below_the_default() {
     let template = Template::read();
     let api = template.resource("Api");
     let limits = |settings: &Value| {
         ["ThrottlingRateLimit", "ThrottlingBurstLimit"].map(|name| settings[name].as_i64().unwrap())
     };
     let [rate, burst] = limits(&api["DefaultRouteSettings"]);
-    assert!(rate > 0 && burst > 0, "nothing at all is let through");
+    assert!(rate > 0 && burst > 0, "no request is let through");
     for (route, settings) in api["RouteSettings"].as_object().unwrap() {
         let [route_rate, route_burst] = limits(settings);
         assert!((1..rate).contains(&route_rate) && (1..burst).contains(&route_burst), "{route}");
@@ -59,7 +59,7 @@ fn every_route_is_throttled_and_some_more_than_the_rest() {
 }
 
 #[test]
-fn every_function_gives_up_before_the_gateway_does() {
+fn every_function_times_out_before_the_gateway() {
     for function in Template::read().functions() {
         let behind_gateway = function.binary != "maintenance";
         let timeout = function.number("Timeout");
@@ -68,7 +68,7 @@ fn every_function_gives_up_before_the_gateway_does() {
 }
 
 #[test]
-fn only_the_function_that_hashes_has_a_whole_processor() {
+fn only_the_function_that_hashes_passwords_has_a_whole_processor() {
     let template = Template::read();
     for function in template.functions() {
         let whole = function.number("MemorySize") >= WHOLE_PROCESSOR;
@@ -93,7 +93,7 @@ fn only_the_function_that_hashes_has_a_whole_processor() {
 }
 
 #[test]
-fn the_alarms_on_duration_ring_at_four_fifths_of_the_timeout() {
+fn the_alarms_on_duration_trigger_at_four_fifths_of_the_timeout() {
     let template = Template::read();
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
         if alarm["MetricName"] == "Duration" {
@@ -107,12 +107,12 @@ fn the_alarms_on_duration_ring_at_four_fifths_of_the_timeout() {
 }
 
 #[test]
-fn a_task_of_maintenance_is_never_repeated_unseen() {
+fn a_maintenance_task_is_never_retried_automatically() {
     let template = Template::read();
     let maintenance = template.function("maintenance");
     assert_eq!(maintenance.properties["EventInvokeConfig"]["MaximumRetryAttempts"], 0);
     for step in ["Migrate", "SigningKeys"] {
-        let patience = template.resource(step)["ServiceTimeout"].as_i64().unwrap();
-        assert!(patience > maintenance.number("Timeout"), "{step} is given up while it runs");
+        let timeout = template.resource(step)["ServiceTimeout"].as_i64().unwrap();
+        assert!(timeout > maintenance.number("Timeout"), "{step} times out while it runs");
     }
 }

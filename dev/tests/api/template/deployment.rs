@@ -1,4 +1,4 @@
-//! The parts of a deployment that must fit one another, and the code, word by word.
+//! The parts of a deployment match one another and the code: tasks, tables, endpoints, users and URLs.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use super::document::{Template, strings};
 
 #[test]
-fn the_schedule_asks_for_a_purge() {
+fn the_schedule_runs_a_purge() {
     let template = Template::read();
     let input = &template.function("maintenance").properties["Events"]["Purge"]["Properties"]["Input"];
     let task = serde_json::from_str(input.as_str().unwrap());
     assert!(matches!(task, Ok(Task::Purge {})), "{input}: {task:?}");
 }
 
-/// What `maintenance` makes of these is shown by the tests of custom resources.
+/// How `maintenance` handles these properties is tested in `deployments`.
 #[test]
-fn the_steps_ask_for_their_tasks_and_again_with_each_new_version() {
+fn the_custom_resources_run_their_tasks_again_with_each_new_version() {
     let template = Template::read();
     for (step, task) in [("Migrate", "migrate"), ("SigningKeys", "keys")] {
         let step = template.resource(step);
@@ -33,18 +33,18 @@ fn the_steps_ask_for_their_tasks_and_again_with_each_new_version() {
     assert!(template.resource("Migrate")["Database"].is_object(), "another database is migrated as well");
 }
 
-/// The table that the local stack makes has these names from the code itself.
+/// The local stack takes these names from the code.
 #[test]
-fn the_table_has_the_key_of_the_records_and_forgets_them_by_their_attribute() {
+fn the_table_has_the_key_and_the_expiry_attribute_of_the_records() {
     let template = Template::read();
     let table = template.resource("IdempotencyTable");
     assert_eq!(table["KeySchema"], json!([{"AttributeName": "id", "KeyType": "HASH"}]));
-    let forgetting = json!({"AttributeName": "expiration", "Enabled": true});
-    assert_eq!(table["TimeToLiveSpecification"], forgetting);
+    let expiry = json!({"AttributeName": "expiration", "Enabled": true});
+    assert_eq!(table["TimeToLiveSpecification"], expiry);
 }
 
 #[test]
-fn the_endpoints_let_through_what_the_functions_may_do_and_no_more() {
+fn the_vpc_endpoints_permit_exactly_the_actions_of_the_roles() {
     let template = Template::read();
     for (endpoint, service) in [("TableEndpoint", "dynamodb:"), ("SecretEndpoint", "secretsmanager:")] {
         let mut permitted = BTreeSet::new();
@@ -64,11 +64,11 @@ fn the_endpoints_let_through_what_the_functions_may_do_and_no_more() {
 }
 
 #[test]
-fn the_database_speaks_tls_alone_and_ends_what_nobody_waits_for() {
+fn the_database_requires_tls_and_encryption_and_has_timeouts() {
     let template = Template::read();
     let parameters = &template.resource("DatabaseParameters")["Parameters"];
     assert_eq!(parameters["rds.force_ssl"], "1");
-    // Environments of a version that is gone give up their connections, and a database that is left alone may pause.
+    // Environments of an old version lose their connections, so that an idle database may pause.
     let millis = |name: &str| parameters[name].as_str().and_then(|text| text.parse::<u64>().ok());
     let pause = template.part("Parameters")["DatabasePauseAfter"]["MinValue"].as_u64().unwrap();
     for name in ["idle_session_timeout", "idle_in_transaction_session_timeout", "statement_timeout"] {
@@ -97,7 +97,7 @@ fn every_store_is_reached_with_tls_and_a_token() {
 }
 
 #[test]
-fn the_proxy_is_for_the_functions_and_maintenance_goes_around_it() {
+fn the_functions_use_the_database_proxy_and_maintenance_does_not() {
     let template = Template::read();
     let by_proxy = |binary: &str| {
         let url =

@@ -1,4 +1,4 @@
-//! `template.yaml`, read into the long form of its functions: `!Ref X` is `{"Ref": "X"}`.
+//! Reads `template.yaml` as JSON, with its short functions in the long form: `!Ref X` becomes `{"Ref": "X"}`.
 
 use std::collections::BTreeSet;
 
@@ -63,12 +63,12 @@ impl Template {
 }
 
 impl<'a> Function<'a> {
-    /// A number, its own or everybody's.
+    /// A numeric property: its own, or else that of `Globals`.
     pub(crate) fn number(&self, name: &str) -> i64 {
         self.properties[name].as_i64().or(self.globals[name].as_i64()).unwrap()
     }
 
-    /// Executions at once, where they are limited.
+    /// Its reserved concurrency, if concurrency is reserved.
     pub(crate) fn reserved(&self) -> i64 {
         let choice = &self.properties["ReservedConcurrentExecutions"]["Fn::If"];
         assert_eq!(choice[0], "Reserve");
@@ -82,7 +82,7 @@ impl<'a> Function<'a> {
         own.keys().chain(global.keys()).map(String::as_str).collect()
     }
 
-    /// What its role permits, conditions aside.
+    /// The statements of its role; a conditional one as if the condition holds.
     pub(crate) fn statements(&self) -> Vec<&'a Value> {
         let policies = self.properties["Policies"].as_array().unwrap();
         let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());

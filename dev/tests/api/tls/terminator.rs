@@ -1,4 +1,4 @@
-//! What stands in front of a store, speaks TLS as AWS's stores do, and hears what is said.
+//! A TLS terminator in front of a store: it speaks TLS as the stores of AWS do, and records what clients send.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 /// What a Postgres client sends to ask whether the server speaks TLS.
 pub(super) const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
-/// An authority of a test's own.
+/// A certificate authority that only one test knows.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -29,7 +29,7 @@ impl Authority {
         self.0.pem().replace("\r\n", "\n").replace('\n', "\\n")
     }
 
-    /// A server with a certificate for `name` that is good until that year.
+    /// The TLS side of a server whose certificate is for `name` and valid until the year `until`.
     pub(super) fn server(&self, name: &str, until: i32) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
@@ -47,44 +47,45 @@ impl Authority {
     }
 }
 
-/// What is done with whoever connects.
+/// How a terminator treats a connection.
 #[derive(Clone)]
-pub(super) enum Manner {
-    /// Speaks TLS and passes what was said on to the store.
-    Encrypted(TlsAcceptor),
+pub(super) enum TlsMode {
+    /// Speaks TLS and forwards to the store.
+    Forwarding(TlsAcceptor),
     /// Speaks TLS, asks for the password in plain text, as RDS does for tokens, and refuses every one.
     Refusing(TlsAcceptor),
-    /// Speaks no TLS and says so, where there is a word for it.
-    Plain,
+    /// Speaks no TLS, and tells a Postgres client so.
+    Unencrypted,
 }
 
-/// The end of TLS before a store.
+/// A TLS terminator before a store.
 pub(super) struct Terminator {
     pub(super) port: u16,
-    /// All that was said without TLS.
-    clear: Arc<Mutex<Vec<u8>>>,
-    /// All that was said within TLS, connection by connection.
-    said: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// All bytes that clients sent without TLS.
+    plaintext: Arc<Mutex<Vec<u8>>>,
+    /// The bytes that clients sent inside TLS, one entry for each connection.
+    decrypted: Arc<Mutex<Vec<Vec<u8>>>>,
     closing: watch::Sender<()>,
 }
 
 impl Terminator {
-    /// Stands before the store at `address`; a Postgres client begins with a question about TLS.
-    pub(super) async fn before(address: &str, postgres: bool, manner: Manner) -> Self {
+    /// Listens in front of the store at `address`. A Postgres client first asks whether the server speaks TLS.
+    pub(super) async fn before(address: &str, postgres: bool, mode: TlsMode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (closing, closed) = watch::channel(());
-        let terminator = Self { port, clear: Arc::default(), said: Arc::default(), closing };
-        let (clear, said, address) = (terminator.clear.clone(), terminator.said.clone(), address.to_owned());
+        let terminator = Self { port, plaintext: Arc::default(), decrypted: Arc::default(), closing };
+        let recorded = (terminator.plaintext.clone(), terminator.decrypted.clone());
+        let address = address.to_owned();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let visit =
-                    Visit { address: address.clone(), postgres, clear: clear.clone(), said: said.clone() };
-                let (manner, mut closed) = (manner.clone(), closed.clone());
+                let (plaintext, decrypted) = recorded.clone();
+                let connection = Connection { address: address.clone(), postgres, plaintext, decrypted };
+                let (mode, mut closed) = (mode.clone(), closed.clone());
                 closed.mark_unchanged();
                 tokio::spawn(async move {
                     tokio::select! {
-                        _ = visit.receive(client, manner) => {}
+                        _ = connection.serve(client, mode) => {}
                         _ = closed.changed() => {}
                     }
                 });
@@ -98,72 +99,74 @@ impl Terminator {
         self.closing.send_replace(());
     }
 
-    pub(super) fn clear(&self) -> Vec<u8> {
-        self.clear.lock().unwrap().clone()
+    /// All bytes that clients sent without TLS.
+    pub(super) fn plaintext(&self) -> Vec<u8> {
+        self.plaintext.lock().unwrap().clone()
     }
 
-    /// What each connection said, as text.
-    pub(super) fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap().iter().map(|said| String::from_utf8_lossy(said).into_owned()).collect()
+    /// What each connection sent inside TLS, as text.
+    pub(super) fn decrypted(&self) -> Vec<String> {
+        self.decrypted.lock().unwrap().iter().map(|sent| String::from_utf8_lossy(sent).into_owned()).collect()
     }
 }
 
-struct Visit {
+/// One connection, with the records of its terminator.
+struct Connection {
     address: String,
     postgres: bool,
-    clear: Arc<Mutex<Vec<u8>>>,
-    said: Arc<Mutex<Vec<Vec<u8>>>>,
+    plaintext: Arc<Mutex<Vec<u8>>>,
+    decrypted: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
-impl Visit {
-    async fn receive(&self, mut client: TcpStream, manner: Manner) -> std::io::Result<()> {
+impl Connection {
+    async fn serve(&self, mut client: TcpStream, mode: TlsMode) -> std::io::Result<()> {
         if self.postgres {
             let mut request = TLS_REQUEST;
             client.read_exact(&mut request).await?;
-            self.clear.lock().unwrap().extend(request);
-            let answer = if matches!(manner, Manner::Plain) { b"N" } else { b"S" };
-            client.write_all(answer).await?;
+            self.plaintext.lock().unwrap().extend(request);
+            let response = if matches!(mode, TlsMode::Unencrypted) { b"N" } else { b"S" };
+            client.write_all(response).await?;
         }
-        match manner {
-            Manner::Plain => self.listen(client).await,
-            Manner::Encrypted(acceptor) => {
+        match mode {
+            TlsMode::Unencrypted => self.record(client).await,
+            TlsMode::Forwarding(acceptor) => {
                 let (mut client, mut client_writes) = split(acceptor.accept(client).await?);
                 let (mut store_reads, mut store) = TcpStream::connect(&self.address).await?.into_split();
                 tokio::select! {
-                    ended = self.overhear(&mut client, &mut store) => ended,
+                    ended = self.forward(&mut client, &mut store) => ended,
                     ended = copy(&mut store_reads, &mut client_writes) => ended.map(drop),
                 }
             }
-            Manner::Refusing(acceptor) => {
-                let password = ask_and_refuse(acceptor.accept(client).await?).await?;
-                self.said.lock().unwrap().push(password);
+            TlsMode::Refusing(acceptor) => {
+                let password = refuse_password(acceptor.accept(client).await?).await?;
+                self.decrypted.lock().unwrap().push(password);
                 Ok(())
             }
         }
     }
 
-    /// Takes everything in and never answers.
-    async fn listen(&self, mut client: TcpStream) -> std::io::Result<()> {
+    /// Records everything and never responds.
+    async fn record(&self, mut client: TcpStream) -> std::io::Result<()> {
         let mut buffer = [0; 4096];
         loop {
             let count = client.read(&mut buffer).await?;
             if count == 0 {
                 return Ok(());
             }
-            self.clear.lock().unwrap().extend(&buffer[..count]);
+            self.plaintext.lock().unwrap().extend(&buffer[..count]);
         }
     }
 
-    /// Passes on what is said, and keeps it.
-    async fn overhear(
+    /// Forwards what the client sends, and records it.
+    async fn forward(
         &self,
         client: &mut (impl AsyncRead + Unpin),
         store: &mut (impl AsyncWrite + Unpin),
     ) -> std::io::Result<()> {
-        let visit = {
-            let mut said = self.said.lock().unwrap();
-            said.push(Vec::new());
-            said.len() - 1
+        let connection = {
+            let mut decrypted = self.decrypted.lock().unwrap();
+            decrypted.push(Vec::new());
+            decrypted.len() - 1
         };
         let mut buffer = [0; 4096];
         loop {
@@ -171,14 +174,14 @@ impl Visit {
             if count == 0 {
                 return Ok(());
             }
-            self.said.lock().unwrap()[visit].extend(&buffer[..count]);
+            self.decrypted.lock().unwrap()[connection].extend(&buffer[..count]);
             store.write_all(&buffer[..count]).await?;
         }
     }
 }
 
-/// Postgres' side of a sign-in with a password, which it refuses and returns.
-async fn ask_and_refuse(mut client: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<Vec<u8>> {
+/// The server's side of a sign-in to Postgres: asks for a password in plain text, refuses it, and returns it.
+async fn refuse_password(mut client: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<Vec<u8>> {
     let startup = client.read_u32().await?;
     client.read_exact(&mut vec![0; startup as usize - 4]).await?;
     client.write_all(b"R\0\0\0\x08\0\0\0\x03").await?;

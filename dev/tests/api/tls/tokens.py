@@ -1,4 +1,4 @@
-"""What botocore makes of the inputs in a file of known answers: one token a line, in the order of the file.
+"""Prints the tokens that botocore makes from the inputs in a file of known answers, one a line, in their order.
 
     tokens.py FILE
 """
@@ -26,13 +26,13 @@ def for_postgres(env, host, port, user):
 
 def for_redis(env, cache, user):
     """As the guide of ElastiCache describes it: botocore has no call of its own for this one."""
-    who = session(env)
+    current = session(env)
     signer = RequestSigner(
-        ServiceId("elasticache"), who.region_name, "elasticache", "v4", who.get_credentials(), who.events
+        ServiceId("elasticache"), current.region_name, "elasticache", "v4", current.get_credentials(), current.events
     )
     query = urlencode({"Action": "connect", "User": user, "ResourceType": "ServerlessCache"})
     request = {"method": "GET", "url": f"https://{cache}/?{query}", "body": {}, "headers": {}, "context": {}}
-    url = signer.generate_presigned_url(request, "connect", expires_in=900, region_name=who.region_name)
+    url = signer.generate_presigned_url(request, "connect", expires_in=900, region_name=current.region_name)
     return url.removeprefix("https://")
 
 

@@ -1,4 +1,4 @@
-"""What the scripts beside this one share: the API seen plainly, its stack's variables, and the tally of cases."""
+"""Shared by the scripts in this folder: a plain client, the variables of the stack, and a counter of cases."""
 
 import http.client
 import json
@@ -15,15 +15,15 @@ PASSWORD = "correct horse battery staple"
 
 
 @dataclass
-class Answer:
-    """An answer, read to its end. Header names are in lower case."""
+class Response:
+    """A complete response. Header names are in lower case."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The body if it is an object, else nothing: a case that expects more fails by itself."""
+        """The body if it is a JSON object, else an empty one, with which a case that expects members fails."""
         try:
             value = json.loads(self.body)
         except ValueError:
@@ -36,48 +36,48 @@ class Answer:
 
 
 class Api:
-    """The API through nothing but Python's own client, so that anything can be sent to it."""
+    """The API through the client of the standard library, which sends any bytes."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
 
-    def call(self, method: str, path: str, headers: dict[str, str | bytes] | None = None, body: str = "") -> Answer:
-        """Sends one request; again if a quota that other cases used up refuses it."""
+    def call(self, method: str, path: str, headers: dict[str, str | bytes] | None = None, body: str = "") -> Response:
+        """Sends a request, up to 50 times while other cases have used up the quota."""
         for _ in range(50):
             self.connection.request(method, path, body.encode(), headers or {})
-            response = self.connection.getresponse()
-            fields = {name.lower(): value for name, value in response.getheaders()}
-            answer = Answer(response.status, fields, response.read())
-            if answer.status != 429:
+            raw = self.connection.getresponse()
+            fields = {name.lower(): value for name, value in raw.getheaders()}
+            response = Response(raw.status, fields, raw.read())
+            if response.status != 429:
                 break
             time.sleep(0.1)
-        return answer
+        return response
 
-    def form(self, path: str, **fields: str | bytes) -> Answer:
+    def form(self, path: str, **fields: str | bytes) -> Response:
         """Posts a form."""
         return self.call("POST", path, {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(fields))
 
-    def with_token(self, method: str, path: str, token: str | bytes, body: str = "") -> Answer:
+    def with_token(self, method: str, path: str, token: str | bytes, body: str = "") -> Response:
         """Sends a request with a bearer token, byte for byte."""
         token = token.encode() if isinstance(token, str) else token
         return self.call(method, path, {"Authorization": b"Bearer " + token, "Content-Type": "application/json"}, body)
 
     def register(self, name: str) -> dict[str, Any]:
-        """A new user with [`PASSWORD`], called `name` and something that no earlier run took."""
+        """Registers a user with [`PASSWORD`], called `name` and a random suffix, and returns it."""
         registration = json.dumps({"username": f"{name}-{token_hex(4)}", "password": PASSWORD})
-        answer = self.call("POST", "/auth/register", {"Content-Type": "application/json"}, registration)
-        assert answer.status == 201, answer
-        return answer.json()
+        response = self.call("POST", "/auth/register", {"Content-Type": "application/json"}, registration)
+        assert response.status == 201, response
+        return response.json()
 
     def sign_in(self, username: str) -> dict[str, Any]:
-        """Tokens for that user."""
-        answer = self.form("/auth/login", username=username, password=PASSWORD)
-        assert answer.status == 200, answer
-        return answer.json()
+        """Signs in as that user and returns its tokens."""
+        response = self.form("/auth/login", username=username, password=PASSWORD)
+        assert response.status == 200, response
+        return response.json()
 
 
-class Tally:
+class CaseCounter:
     """Counts cases and prints a line for each that failed."""
 
     def __init__(self) -> None:
@@ -85,14 +85,14 @@ class Tally:
         self.failed = 0
 
     def check(self, name: str, right: bool, seen: object) -> None:
-        """One case."""
+        """Counts one case, which failed unless `right`."""
         self.cases += 1
         if not right:
             self.failed += 1
             print(f"FAILED {name}: {seen}")
 
     def finish(self, at_least: int) -> None:
-        """Ends the script; a table that became empty is a failure too."""
+        """Ends the script; with an error also if there were fewer cases than `at_least`."""
         print(f"{self.cases} cases, {self.failed} failed")
         sys.exit(0 if self.failed == 0 and self.cases >= at_least else 1)
 

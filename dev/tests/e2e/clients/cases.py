@@ -1,14 +1,14 @@
-"""The hostile tokens, a table for each part of a token. Each is made just before it is sent."""
+"""The hostile tokens, one generator for each part of a token. Each token is made just before it is sent."""
 
 import json
 from collections.abc import Iterator
 from uuid import uuid4
 
-from bookshelf import Answer
+from bookshelf import Response
 from forge import GONE, Forge, OwnKeys, b64, compact, unb64
 
-# What must become of a token: it is refused; or, where no standard minds, it is refused or taken for what its
-# `sub` and `sid` say, and opens nothing more.
+# The expected result. A harmless token, which no standard forbids, is refused or accepted for its own `sub` and `sid`,
+# and grants nothing more.
 REFUSED, HARMLESS = "refused", "harmless"
 
 Case = tuple[str, str | bytes, str]
@@ -16,8 +16,8 @@ Case = tuple[str, str | bytes, str]
 OTHER_KIND = {"at+jwt": "rt+jwt", "rt+jwt": "at+jwt"}
 
 
-def algorithms(forge: Forge, own: OwnKeys, published: Answer) -> Iterator[Case]:
-    """Another algorithm than the key's, with whatever key."""
+def algorithms(forge: Forge, own: OwnKeys, published: Response) -> Iterator[Case]:
+    """Other algorithms than that of the key, with any key."""
     yield "alg none by PyJWT", forge.by_pyjwt({"alg": "none"}, key="", algorithm="none"), REFUSED
     for name in ("none", "None", "NONE", "nOnE", ""):
         yield f"alg {name!r}, no signature", forge.by_hand({"alg": name}, sign=lambda _: b""), REFUSED
@@ -42,7 +42,7 @@ def algorithms(forge: Forge, own: OwnKeys, published: Answer) -> Iterator[Case]:
 
 
 def key_ids(forge: Forge, *_: object) -> Iterator[Case]:
-    """A kid that names no key, in a token that the real key signed."""
+    """Key ids that name no key, in tokens signed with the real key."""
     texts = [
         "unknown", "", str(uuid4()), "../../../../../../dev/null", "/dev/null", "file:///proc/self/environ",
         "' or 1=1 --", "x' union select 'AAAA' --", "$(id)", "`id`", "%00", "*", "http://127.0.0.1:9/jwks.json",
@@ -56,13 +56,13 @@ def key_ids(forge: Forge, *_: object) -> Iterator[Case]:
         yield f"kid {kid!r}", forge.by_hand({"kid": kid}), REFUSED
 
 
-def headers(forge: Forge, own: OwnKeys, _: Answer, lure: str, certificate: str) -> Iterator[Case]:
-    """Names that offer a key, or that a verifier must understand (RFC 7515 §4.1)."""
+def headers(forge: Forge, own: OwnKeys, _: Response, key_server: str, certificate: str) -> Iterator[Case]:
+    """Header parameters that offer a key or that a verifier must understand (RFC 7515 §4.1)."""
     mine = own.jwk(forge.kid)
     yield "jwk: own key, signed with it", forge.by_pyjwt({"jwk": mine}, key=own.ed25519), REFUSED
     yield "jwk: own key, signed with it, no kid", forge.by_pyjwt({"jwk": mine, "kid": GONE}, key=own.ed25519), REFUSED
     yield "jwk: the real key, signed with it", forge.by_pyjwt({"jwk": forge.jwk}), REFUSED
-    for name, value in (("jku", lure), ("x5u", lure), ("x5c", [certificate]), ("x5t", "AAAA"), ("x5t#S256", "AAAA")):
+    for name, value in (("jku", key_server), ("x5u", key_server), ("x5c", [certificate]), ("x5t", "AAAA"), ("x5t#S256", "AAAA")):
         yield f"{name}, signed with the own key", forge.by_pyjwt({name: value}, key=own.ed25519), REFUSED
         yield f"{name}, signed with the real key", forge.by_pyjwt({name: value}), REFUSED
     for crit in (["exp"], ["kid"], ["urn:example:unknown"], [], None, "exp", [""], [1], {"exp": 1}):
@@ -85,13 +85,13 @@ def headers(forge: Forge, own: OwnKeys, _: Answer, lure: str, certificate: str) 
 
 
 def unencoded(forge: Forge) -> str:
-    """RFC 7797 §3, which PyJWT only makes detached."""
+    """A token with an unencoded payload (RFC 7797 §3), which PyJWT makes only detached."""
     header = b64(compact({**forge.header, "b64": False, "crit": ["b64"]}))
     return forge.signed(f"{header}.{compact(forge.claims).decode()}")
 
 
 def header_texts(header: dict[str, str]) -> Iterator[tuple[str, bytes]]:
-    """Headers that are not quite JSON objects, or are them twice."""
+    """Headers that are not exactly one JSON object."""
     text = compact(header)
     yield "empty", b""
     yield "of blanks", b"   "
@@ -121,7 +121,7 @@ def header_texts(header: dict[str, str]) -> Iterator[tuple[str, bytes]]:
 
 
 def shapes(forge: Forge, *_: object) -> Iterator[Case]:
-    """The text of a real token, harmed."""
+    """The text of a real token, damaged."""
     header, claims, signature = forge.parts
     for index, name in enumerate(("header", "claims", "signature")):
         yield from flips(forge.parts, index, name)
@@ -154,13 +154,13 @@ def shapes(forge: Forge, *_: object) -> Iterator[Case]:
 
 
 def flips(parts: list[str], index: int, name: str) -> Iterator[Case]:
-    """One bit of the decoded bytes, at several places."""
+    """Tokens with one bit of the decoded bytes changed, at several positions."""
     data = unb64(parts[index])
-    for place in (0, 1, len(data) // 3, len(data) // 2, len(data) - 2, len(data) - 1):
+    for byte in (0, 1, len(data) // 3, len(data) // 2, len(data) - 2, len(data) - 1):
         for bit in (0, 7):
             flipped = bytearray(data)
-            flipped[place] ^= 1 << bit
-            yield f"bit {bit} of byte {place} of the {name}", replaced(parts, index, b64(bytes(flipped))), REFUSED
+            flipped[byte] ^= 1 << bit
+            yield f"bit {bit} of byte {byte} of the {name}", replaced(parts, index, b64(bytes(flipped))), REFUSED
 
 
 def replaced(parts: list[str], index: int, part: str) -> str:
@@ -168,12 +168,12 @@ def replaced(parts: list[str], index: int, part: str) -> str:
 
 
 def spare_bits(token: str) -> str:
-    """The last letter of 64 bytes in base64 has four bits that say nothing; this sets one (RFC 4648 §3.5)."""
+    """Sets an unused bit: the last letter of 64 bytes in base64 has four of them (RFC 4648 §3.5)."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
 
 
 def oversized(forge: Forge, size: int) -> str:
-    """A good token with a claim that nobody asked for, at least `size` bytes long."""
+    """A valid token with an unknown claim, at least `size` bytes long."""
     missing = size - len(forge.by_pyjwt({}, {"pad": ""}))
     return forge.by_pyjwt({}, {"pad": "x" * (missing * 3 // 4 + 1)})

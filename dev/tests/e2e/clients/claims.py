@@ -1,4 +1,4 @@
-"""Hostile claims, each signed with the real key: what is left to check once the signature is right."""
+"""Hostile claims, each signed with the real key, so that only the check of the claims can refuse them."""
 
 import time
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ def named(forge: Forge, name: str, values: Iterator[Any] | tuple[Any, ...], expe
         yield f"{name} {shown}", forge.by_pyjwt({}, {name: value}), expected
 
 
-def parties(forge: Forge, stranger: Forge) -> Iterator[Case]:
-    """Who issued it, for whom, to whom, in which session."""
+def parties(forge: Forge, other_user: Forge) -> Iterator[Case]:
+    """Issuer, audience, subject, session and token id."""
     iss, aud, sub, sid = (forge.claims[name] for name in ("iss", "aud", "sub", "sid"))
-    other = stranger.claims
+    other = other_user.claims
     odd = (GONE, None, "", "other", 0, True, {}, [])
     alike = (iss + "/", iss.upper(), [iss], [iss, "other"], iss + "\0", " " + iss)
     yield from named(forge, "iss", (*odd, *alike), REFUSED)
@@ -44,7 +44,7 @@ def parties(forge: Forge, stranger: Forge) -> Iterator[Case]:
 
 
 def times(forge: Forge) -> Iterator[Case]:
-    """When it is valid. The API's own tokens count whole seconds, and clocks may be 5 s apart."""
+    """Times of validity. They are whole seconds, and clocks may differ by 5 s."""
     now = int(time.time())
     soon = now + 60
     huge = (2**63, 2**64, 10**400, 1e300)
@@ -62,7 +62,7 @@ def times(forge: Forge) -> Iterator[Case]:
 
 
 def roles(forge: Forge) -> Iterator[Case]:
-    """What it says of power, which the database alone decides."""
+    """Roles and rights, which the database alone decides."""
     yield from named(forge, "role", (GONE, None, 0, True, [], ["admin"], {"admin": True}), REFUSED)
     yield from named(forge, "role", ("admin", "Admin", "admin\0", "", "superuser", "user,admin"), HARMLESS)
     extras = ({"roles": ["admin"]}, {"scope": "admin"}, {"admin": True}, {"permissions": "*"}, {"username": "admin"})
@@ -70,11 +70,11 @@ def roles(forge: Forge) -> Iterator[Case]:
         yield f"also {extra}", forge.by_pyjwt({}, {"role": "admin", **extra}), HARMLESS
 
 
-def texts(forge: Forge, stranger: Forge) -> Iterator[Case]:
-    """Claims that are not quite a JSON object, or are one twice."""
+def texts(forge: Forge, other_user: Forge) -> Iterator[Case]:
+    """Claims that are not exactly one JSON object."""
     text = compact(forge.claims)
     for name, value in forge.claims.items():
-        other = {"role": "admin", "exp": 9_999_999_999, "iat": 1, "nbf": 1}.get(name, stranger.claims[name])
+        other = {"role": "admin", "exp": 9_999_999_999, "iat": 1, "nbf": 1}.get(name, other_user.claims[name])
         for word, value_twice in (("another", other), ("the same", value)):
             again = compact({name: value_twice})[1:-1]
             yield f"{name} and before it {word}", forge.by_hand({}, b"{" + again + b"," + text[1:]), REFUSED

@@ -1,4 +1,4 @@
-"""Makes tokens that pretend to be the API's: with PyJWT where it agrees, by hand where it refuses."""
+"""Makes tokens that imitate those of the API: with PyJWT where it can, by hand where it refuses."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
-# In place of a value: the name is left out.
+# As a value: the name is left out.
 GONE = object()
 
 # The order of Ed25519's base point (RFC 8032 §5.1).
@@ -47,7 +47,7 @@ def private_key(pem: str) -> ed25519.Ed25519PrivateKey:
 
 
 class Forge:
-    """A real token taken apart, and the keys to make others like it."""
+    """The parts of a real token, and the key to make others like it."""
 
     def __init__(self, original: str, variables: dict[str, str]) -> None:
         self.original = original
@@ -68,9 +68,9 @@ class Forge:
         key: Any = None,
         algorithm: str = "EdDSA",
     ) -> str:
-        """The original with changes, signed with the real key unless told otherwise."""
+        """The original with changes, signed with the real key or with `key`."""
         fields = changed({name: self.header[name] for name in ("typ", "kid")}, header or {})
-        # Without a typ PyJWT would add its own; told an empty one it leaves it out.
+        # PyJWT adds its own typ unless there is one, and omits an empty one.
         fields.setdefault("typ", "")
         payload = compact(changed(self.claims, claims or {}))
         return jwt.PyJWS().encode(payload, self.key if key is None else key, algorithm, fields)
@@ -81,14 +81,14 @@ class Forge:
         claims: dict[str, Any] | bytes | None = None,
         sign: Callable[[bytes], bytes] | None = None,
     ) -> str:
-        """The same without anybody's scruples: header and claims may be any bytes."""
+        """The same without the checks of PyJWT: header and claims may be any bytes."""
         parts = []
         for part, original in ((header, self.header), (claims, self.claims)):
             parts.append(b64(part if isinstance(part, bytes) else compact(changed(original, part or {}))))
         return self.signed(".".join(parts), sign)
 
     def signed(self, signing_input: str, sign: Callable[[bytes], bytes] | None = None) -> str:
-        """Adds the signature that belongs to it."""
+        """Adds the signature to its input."""
         return f"{signing_input}.{b64((sign or self.key.sign)(signing_input.encode()))}"
 
     def with_signature(self, signature: bytes) -> str:
@@ -117,12 +117,12 @@ class Forge:
         }
 
     def with_hmac(self, algorithm: str, secret: bytes) -> str:
-        """Signed with a secret. PyJWT makes none with a public key."""
+        """The original signed with a secret. PyJWT refuses a public key as a secret."""
         digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[algorithm]
         return self.by_hand({"alg": algorithm}, sign=lambda text: hmac.new(secret, text, digest).digest())
 
     def malleable(self) -> str:
-        """The same signature with another S, which RFC 8032 §5.1.7 forbids."""
+        """The original with another S in its signature, which RFC 8032 §5.1.7 forbids."""
         point, scalar = self.signature[:32], int.from_bytes(self.signature[32:], "little")
         return self.with_signature(point + (scalar + GROUP_ORDER).to_bytes(32, "little"))
 

@@ -1,7 +1,8 @@
-"""A person at /docs, in Chromium: `browser.py URL CHROMIUM LIBRARIES SCREENSHOT`.
+"""A user at /docs, in Chromium: `browser.py URL CHROMIUM LIBRARIES SCREENSHOT`.
 
 Signs in with the Authorize dialog and creates a book with Try it out; once at the API's own address and once as if
-the API were deployed below a stage, `/prod`. Nothing may be asked for elsewhere or be stopped by the page's policy.
+the API were deployed below a stage, `/prod`. The page may make no request to
+another host, and its policy may block nothing.
 """
 
 import os
@@ -19,18 +20,18 @@ PASSWORD = "correct horse battery staple"
 STAGE = "http://stage.example"
 
 
-class Watch:
-    """What the page complained of, and which hosts it asked."""
+class PageMonitor:
+    """The errors and warnings of a page, and the hosts that it sent requests to."""
 
     def __init__(self, page: Page) -> None:
-        self.complaints: list[str] = []
+        self.messages: list[str] = []
         self.hosts: set[str] = set()
-        page.on("console", lambda message: message.type in ("error", "warning") and self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: message.type in ("error", "warning") and self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
 
-def stand_in_for_a_gateway(page: Page, url: str) -> None:
+def serve_below_a_stage(page: Page, url: str) -> None:
     """Serves the API below `/prod` of another host, as a stage of API Gateway would."""
 
     def forward(route: Route) -> None:
@@ -52,7 +53,7 @@ def sign_in(page: Page, name: str) -> None:
 
 
 def create_a_book(page: Page) -> str:
-    """Sends the example as it stands and answers what the page shows of the outcome."""
+    """Sends the example unchanged and returns the response that the page shows."""
     operation = page.locator("#operations-books-create_book")
     operation.locator(".opblock-summary").click()
     operation.get_by_role("button", name="Execute").click()
@@ -63,18 +64,18 @@ def create_a_book(page: Page) -> str:
 
 def visit(browser: Browser, docs: str, name: str, screenshot: str, url: str) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 1600})
-    watch = Watch(page)
-    stand_in_for_a_gateway(page, url)
+    monitor = PageMonitor(page)
+    serve_below_a_stage(page, url)
     page.goto(docs)
     expect(page.get_by_role("heading", name="Bookshelf")).to_be_visible()
     sign_in(page, name)
     shown = create_a_book(page)
     page.screenshot(path=screenshot)
     assert "The Left Hand of Darkness" in shown and "location: /books/" in shown, shown
-    assert watch.complaints == [], watch.complaints
-    assert watch.hosts == {urlsplit(docs).netloc}, watch.hosts
+    assert monitor.messages == [], monitor.messages
+    assert monitor.hosts == {urlsplit(docs).netloc}, monitor.hosts
     page.close()
-    print(f"{docs}: signed in, a book created, {len(watch.complaints)} complaints")
+    print(f"{docs}: signed in, a book created, {len(monitor.messages)} messages")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Schemathesis against the running API, with every check it has: `conformance.py URL ENV_FILE REPORT`.
+"""Schemathesis against the running API, with all its checks: `conformance.py URL ENV_FILE REPORT`.
 
 Prints what Schemathesis prints; ends with its exit code. `SCHEMATHESIS_EXAMPLES` says how many cases it makes up for
 each operation, beside those that follow from the description itself.
@@ -20,14 +20,15 @@ PASSWORD = "correct horse battery staple"
 
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "25")
 
-# Who is asked for each operation until one is let in; what belongs to one of PEERS must be nothing to the other.
+# The users whom Schemathesis signs in beside the administrator. Neither may reach what belongs to the other.
 PEERS = ["grace", "alan"]
 
-# A request can be right in all that a schema says and still present something that is refused: a token that is none,
-# a password that everybody has, a tag that is old, a cursor of nowhere, a key of another request. `refusals_of_valid_data` holds those answers to their one reason.
+# A request that satisfies its schema may still be refused, for what it presents: an invalid token, a common password,
+# an outdated entity tag, a cursor of another list, an idempotency key of another request. The check
+# `refusals_of_valid_data` allows those reasons alone.
 CONFIGURATION = """
 [auth.wfc]
-path = "{folder}/people.json"
+path = "{folder}/users.json"
 peers = {peers}
 
 [[operations]]
@@ -55,7 +56,7 @@ path = "{report}"
 """
 
 
-# Where a schema can't say which values are right: what each field may be told then.
+# Reasons to refuse a field that no schema can express.
 RULES = {
     "cursor": ["is not a cursor of this list"],
     "page": ["must not be sent with a cursor, which says where the page begins"],
@@ -68,7 +69,7 @@ RULES = {
 
 @schemathesis.check
 def refusals_of_valid_data(context: Any, response: Any, case: Any) -> None:
-    """What is refused although it is well-formed is refused for what it presents, and for nothing else."""
+    """A request that satisfies its schema is refused only for what it presents."""
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in (400, 412, 422):
         return
     problem = response.json()
@@ -89,8 +90,8 @@ def register(url: str, name: str) -> None:
     urllib.request.urlopen(request, timeout=20).close()
 
 
-def person(name: str, password: str) -> dict[str, Any]:
-    """How to sign in, in the form of the Web Fuzzing Commons."""
+def user(name: str, password: str) -> dict[str, Any]:
+    """How to sign in as a user, in the form of the Web Fuzzing Commons."""
     credentials = {"username": name, "usernameField": "username", "password": password, "passwordField": "password"}
     token = {"extractFrom": "body", "extractSelector": "/access_token", "sendIn": "header", "sendName": "Authorization"}
     login = {
@@ -105,14 +106,14 @@ def person(name: str, password: str) -> dict[str, Any]:
 
 def main(url: str, env_file: str, report: str) -> None:
     variables = dict(word.split("=", 1) for word in shlex.split(Path(env_file).read_text()))
-    people = [person(variables["ADMIN_USERNAME"], variables["ADMIN_PASSWORD"])]
+    users = [user(variables["ADMIN_USERNAME"], variables["ADMIN_PASSWORD"])]
     for name in PEERS:
         register(url, name)
-        people.append(person(name, PASSWORD))
+        users.append(user(name, PASSWORD))
     with tempfile.TemporaryDirectory() as folder:
-        # Schemathesis keeps what it found where it stands; each run is to begin with nothing.
+        # Schemathesis stores its findings in the working directory; each run begins without any.
         os.chdir(folder)
-        (Path(folder) / "people.json").write_text(json.dumps({"auth": people}))
+        (Path(folder) / "users.json").write_text(json.dumps({"auth": users}))
         configuration = Path(folder) / "schemathesis.toml"
         configuration.write_text(CONFIGURATION.format(folder=folder, peers=json.dumps(PEERS), report=report))
         run = ["run", f"{url}/openapi.json", "--url", url, "--checks", "all"]

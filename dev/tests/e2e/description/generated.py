@@ -1,6 +1,6 @@
 """A client that openapi-python-client generates from the description: `generated.py URL DESCRIPTION`.
 
-It registers, signs in, creates books, pages through them and is told what it does wrong, all with generated code.
+It registers, signs in, creates books, pages through them and reads problems, all with generated code.
 """
 
 import sys
@@ -45,21 +45,21 @@ def generated(description: str, folder: str) -> SimpleNamespace:
     client = import_module("bookshelf_client.client")
     return SimpleNamespace(
         models=import_module("bookshelf_client.models"),
-        stranger=client.Client,
+        anonymous=client.Client,
         caller=client.AuthenticatedClient,
         **operations,
     )
 
 
 def sign_in(api: SimpleNamespace, url: str) -> Any:
-    stranger, name = api.stranger(base_url=url), f"generated-{token_hex(4)}"
+    anonymous, name = api.anonymous(base_url=url), f"generated-{token_hex(4)}"
     registration = api.models.Registration(username=name, password=PASSWORD)
-    assert api.register(client=stranger, body=registration).parsed.role == "user"
-    taken = api.register(client=stranger, body=registration)
+    assert api.register(client=anonymous, body=registration).parsed.role == "user"
+    taken = api.register(client=anonymous, body=registration)
     assert (taken.status_code, taken.parsed.status) == (409, 409), taken
-    wrong = api.log_in(client=stranger, body=api.models.PasswordGrant(username=name, password="wrong"))
+    wrong = api.log_in(client=anonymous, body=api.models.PasswordGrant(username=name, password="wrong"))
     assert wrong.parsed.error == "invalid_grant", wrong
-    tokens = api.log_in(client=stranger, body=api.models.PasswordGrant(username=name, password=PASSWORD)).parsed
+    tokens = api.log_in(client=anonymous, body=api.models.PasswordGrant(username=name, password=PASSWORD)).parsed
     caller = api.caller(base_url=url, token=tokens.access_token)
     assert api.show_me(client=caller).parsed.username == name
     assert api.greet_admin(client=caller).parsed.type_.endswith(":insufficient-scope")
@@ -70,26 +70,26 @@ def sign_in(api: SimpleNamespace, url: str) -> Any:
 
 def page_through_books(api: SimpleNamespace, caller: Any, count: int) -> None:
     author = f"Author {token_hex(4)}"
-    made = []
+    created_ids = []
     for number in range(count):
-        draft = api.models.Draft(title=f"Volume {number}", author=author, year=2000 + number)
-        created = api.create_book(client=caller, body=draft)
+        book = api.models.Draft(title=f"Volume {number}", author=author, year=2000 + number)
+        created = api.create_book(client=caller, body=book)
         assert created.headers["location"] == f"/books/{created.parsed.id}", created
-        made.append(created.parsed.id)
+        created_ids.append(created.parsed.id)
     seen, page = [], 1
     while items := api.list_books(client=caller, author=author, sort_by="year:desc", page=page, page_size=3).parsed.items:
         seen += [book.id for book in items]
         page += 1
-    assert seen == made[::-1], (seen, made)
+    assert seen == created_ids[::-1], (seen, created_ids)
     refused = api.list_books(client=caller, page=0).parsed
     assert [error.field for error in refused.errors] == ["page"], refused
-    read = api.get_book(made[0], client=caller)
-    again = api.get_book(made[0], client=caller, if_none_match=read.headers["etag"])
+    read = api.get_book(created_ids[0], client=caller)
+    again = api.get_book(created_ids[0], client=caller, if_none_match=read.headers["etag"])
     assert again.status_code == 304, again
     patch = api.models.Patch(year=None)
-    changed = api.update_book(made[0], client=caller, body=patch, if_match=read.headers["etag"])
+    changed = api.update_book(created_ids[0], client=caller, body=patch, if_match=read.headers["etag"])
     assert changed.parsed.year is None and changed.parsed.title == "Volume 0", changed
-    outdated = api.update_book(made[0], client=caller, body=patch, if_match=read.headers["etag"])
+    outdated = api.update_book(created_ids[0], client=caller, body=patch, if_match=read.headers["etag"])
     assert outdated.parsed.status == 412, outdated
     print(f"paged through {len(seen)} books on {page - 1} pages")
 

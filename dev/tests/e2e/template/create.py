@@ -13,7 +13,7 @@ from moto.core.common_models import CloudFormationModel
 
 from translation import ACCOUNT, CHOICES, REGION, Deployment
 
-# A type that moto learns shall be created: then this list is too long, and the test says so.
+# Types that moto does not support. The test fails when it supports one, so that the list gets shorter.
 LEFT_OUT = {
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
@@ -88,7 +88,7 @@ def code():
 
 
 def network():
-    """A network in moto, as somebody might have it."""
+    """Creates a network in moto and returns the parameters that name it."""
     ec2 = boto3.client("ec2", region_name=REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
     zones = {f"{REGION}a": "10.0.0.0/26", f"{REGION}b": "10.0.0.64/26"}

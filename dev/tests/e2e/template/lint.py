@@ -1,4 +1,4 @@
-"""What AWS's own linters say about the template and samconfig.toml: nothing."""
+"""The linters of AWS find nothing in the template and in samconfig.toml."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Every reference of the translated template leads somewhere, whatever is chosen, and steps come in their order."""
+"""Every reference of the translated template resolves for every choice of parameters, and its steps run in order."""
 
 from graphlib import TopologicalSorter
 
@@ -12,7 +12,7 @@ def versions(text, **chosen):
 
 
 def awaited(graph, name):
-    """All that exists before `name` is begun."""
+    """All resources that must exist before `name`."""
     found, open_ends = set(), [name]
     while open_ends:
         new = graph.get(open_ends.pop(), set()) - found
@@ -55,7 +55,7 @@ refused = {
 for what, chosen in refused.items():
     assert Deployment(chosen).violated_rules(), f"{what} is accepted"
 
-# What the comment on `Revision` and the runbook say.
+# As the comment on `Revision` and the runbook say.
 text = TEMPLATE.read_text()
 assert versions(text) == versions(text, JwtPublicKeys='{"keys":[]}'), "a parameter makes a version: simplify the runbook"
 assert not versions(text) & versions(text.replace("Revision: '1'", "Revision: '2'")), "a new revision starts everything anew"

@@ -1,4 +1,4 @@
-"""The template as CloudFormation sees it: translated by SAM, with parameters and conditions worked out."""
+"""The template as CloudFormation sees it: translated by SAM, with parameters and conditions evaluated."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from sources import TEMPLATE
 
-# What SAM finds is in its answer; beside that it remarks on features of its own.
+# SAM returns its findings; its log has nothing more than remarks on its own features.
 logging.disable(logging.WARNING)
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
@@ -23,7 +23,7 @@ PSEUDO = {
     "AWS::StackName": "Shelf",
     "AWS::URLSuffix": "amazonaws.com",
 }
-# What a person may choose, each a deployment of its own.
+# Choices of parameters, each of which is one deployment.
 CHOICES = {
     "as it comes": {},
     "with everything on": {
@@ -115,7 +115,7 @@ class Deployment:
         return expression
 
     def violated_rules(self):
-        """What CloudFormation would refuse before it begins."""
+        """The rules for which CloudFormation refuses the parameters."""
         return [
             assertion["AssertDescription"]
             for rule in self.template["Rules"].values()
@@ -129,11 +129,11 @@ class Deployment:
             case {"Fn::If": [condition, then, otherwise]}:
                 return self.without_conditions(then if self.holds({"Condition": condition}) else otherwise)
             case dict():
-                kept = {key: self.without_conditions(of) for key, of in value.items()}
-                return {key: of for key, of in kept.items() if of != {"Ref": "AWS::NoValue"}}
+                values = {key: self.without_conditions(of) for key, of in value.items()}
+                return {key: of for key, of in values.items() if of != {"Ref": "AWS::NoValue"}}
             case list():
-                kept = [self.without_conditions(of) for of in value]
-                return [of for of in kept if of != {"Ref": "AWS::NoValue"}]
+                values = [self.without_conditions(of) for of in value]
+                return [of for of in values if of != {"Ref": "AWS::NoValue"}]
         return value
 
 

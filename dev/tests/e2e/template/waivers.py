@@ -1,4 +1,4 @@
-"""What checkov finds in the template is what the template waives, with reasons; no more, and no less."""
+"""Checkov finds in the template exactly what the template waives, with reasons."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-//! Rate limits: exact, told in headers, by network.
+//! Rate limits: exact under concurrency, reported in headers, counted per network.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use shared::protection::quota::{Quota, SECOND};
 use shared::stores::redis::Redis;
 use testkit::{Client, TestContext};
 
-use crate::cache::{connection, delete_keys, keys};
-use crate::users::assert_problem;
+use crate::redis_keys::{connection, delete_keys, keys};
+use crate::responses::assert_problem;
 
-const SOMEBODY: Identity<'static> = Identity::Of("somebody");
+const CALLER: Identity<'static> = Identity::Of("somebody");
 
 fn demo(context: &TestContext) -> Client {
     Client::start::<rl_demo::App>(context.env()).unwrap()
@@ -27,10 +27,10 @@ async fn a_quota_counts_down_and_then_refuses() {
     let context = TestContext::new().await;
     let demo = demo(&context);
     for remaining in (0..5).rev() {
-        let answer = demo.get("/rl-demo/ping").send().await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("ratelimit-policy"), Some("\"ping\";q=5;w=10"));
-        let limit = answer.header("ratelimit").unwrap();
+        let response = demo.get("/rl-demo/ping").send().await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("ratelimit-policy"), Some("\"ping\";q=5;w=10"));
+        let limit = response.header("ratelimit").unwrap();
         assert!(limit.starts_with(&format!("\"ping\";r={remaining};t=")), "{limit}");
     }
     let refused = demo.get("/rl-demo/ping").send().await;
@@ -41,7 +41,7 @@ async fn a_quota_counts_down_and_then_refuses() {
 }
 
 #[tokio::test]
-async fn each_route_has_its_own_count() {
+async fn each_route_is_counted_separately() {
     let context = TestContext::new().await;
     let demo = demo(&context);
     for _ in 0..3 {
@@ -55,8 +55,8 @@ async fn each_route_has_its_own_count() {
 async fn a_variable_changes_a_quota() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/3600");
     let demo = demo(&context);
-    let answer = demo.get("/rl-demo/ping").send().await;
-    assert_eq!(answer.header("ratelimit-policy"), Some("\"ping\";q=1;w=3600"));
+    let response = demo.get("/rl-demo/ping").send().await;
+    assert_eq!(response.header("ratelimit-policy"), Some("\"ping\";q=1;w=3600"));
     assert_problem(&demo.get("/rl-demo/ping").send().await, 429);
 }
 
@@ -65,13 +65,13 @@ async fn a_caller_can_not_choose_an_identity_by_header() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
     let demo = demo(&context);
     for (header, status) in [("192.0.2.1", 200), ("192.0.2.2", 429)] {
-        let answer = demo.get("/rl-demo/ping").header("x-forwarded-for", header).send().await;
-        assert_eq!(answer.status, status);
+        let response = demo.get("/rl-demo/ping").header("x-forwarded-for", header).send().await;
+        assert_eq!(response.status, status);
     }
 }
 
 #[tokio::test]
-async fn one_subscriber_is_one_identity() {
+async fn one_ipv4_address_or_ipv6_network_is_one_identity() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
     let demo = demo(&context);
     for (ip, status) in [
@@ -88,7 +88,7 @@ async fn one_subscriber_is_one_identity() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_parallel_requests_exactly_the_quota_is_admitted() {
+async fn exactly_the_quota_of_parallel_requests_is_admitted() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "20/60");
     let environments: Vec<_> = (0..4).map(|_| demo(&context).from_ip("192.0.2.1")).collect();
     let requests = (0..80).map(|n| {
@@ -103,36 +103,36 @@ async fn of_many_parallel_requests_exactly_the_quota_is_admitted() {
 }
 
 #[tokio::test]
-async fn after_exactly_the_announced_wait_the_next_request_passes() {
+async fn after_exactly_the_announced_wait_the_next_request_is_admitted() {
     const QUOTA: Quota = Quota::new("test", 3).per(SECOND);
     let context = TestContext::new().await;
     let limiter = limiter(&context);
     for round in 0..3 {
-        let mut decision = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+        let mut decision = limiter.admit(QUOTA, CALLER).await.unwrap();
         while decision.admitted {
-            decision = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+            decision = limiter.admit(QUOTA, CALLER).await.unwrap();
         }
         assert!(decision.reset <= QUOTA.window && decision.reset > Duration::ZERO, "{round}: {decision:?}");
         tokio::time::sleep(decision.reset).await;
-        assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted, "{round}");
+        assert!(limiter.admit(QUOTA, CALLER).await.unwrap().admitted, "{round}");
     }
 }
 
 #[tokio::test]
-async fn a_damaged_key_heals_itself() {
+async fn a_damaged_key_is_replaced() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
-    // A new environment each time: one that refused somebody remembers it.
+    // A new environment each time, since an environment remembers a refusal.
     let ping = async || demo(&context).from_ip("192.0.2.1").get("/rl-demo/ping").send().await;
     ping().await;
     let key = keys(&context).await.pop().unwrap();
     let mut redis = connection(&context).await;
-    for spoil in [
+    for damage in [
         redis::pipe().del(&key).set(&key, "text"),
         redis::pipe().del(&key).rpush(&key, "not a time"),
         redis::pipe().del(&key).hset(&key, "a", "b"),
         redis::pipe().del(&key).rpush(&key, "99999999999999999"),
     ] {
-        spoil.exec_async(&mut redis).await.unwrap();
+        damage.exec_async(&mut redis).await.unwrap();
         assert_eq!(ping().await.status, 200);
         assert_problem(&ping().await, 429);
     }
@@ -147,23 +147,23 @@ async fn a_damaged_key_heals_itself() {
 }
 
 #[tokio::test]
-async fn a_lowered_quota_announces_a_wait_that_is_enough() {
+async fn the_wait_announced_for_a_lowered_quota_is_long_enough() {
     const BEFORE: Quota = Quota::new("test", 5).per(SECOND);
     const AFTER: Quota = Quota::new("test", 2).per(SECOND);
     let context = TestContext::new().await;
     let limiter = || limiter(&context);
     for _ in 0..5 {
-        assert!(limiter().admit(BEFORE, SOMEBODY).await.unwrap().admitted);
+        assert!(limiter().admit(BEFORE, CALLER).await.unwrap().admitted);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let refused = limiter().admit(AFTER, SOMEBODY).await.unwrap();
+    let refused = limiter().admit(AFTER, CALLER).await.unwrap();
     assert!(!refused.admitted);
     tokio::time::sleep(refused.reset).await;
-    assert!(limiter().admit(AFTER, SOMEBODY).await.unwrap().admitted);
+    assert!(limiter().admit(AFTER, CALLER).await.unwrap().admitted);
 }
 
 #[tokio::test]
-async fn callers_without_an_address_share_a_tenth() {
+async fn callers_without_an_address_share_a_tenth_of_the_quota() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "20/60");
     let demo = demo(&context).from_ip("");
     for status in [200, 200, 429] {
@@ -172,15 +172,16 @@ async fn callers_without_an_address_share_a_tenth() {
 }
 
 #[tokio::test]
-async fn every_route_but_health_tells_its_quota_and_reads_its_variable() {
+async fn every_route_except_health_reports_its_quota_and_reads_its_variable() {
     let context = TestContext::new().await;
     for function in testkit::functions::describe_all(|| context.env()).unwrap() {
         for (path, item) in &function.openapi.paths.paths {
-            let client = crate::bad_input::client(&context, function.name);
+            let client = crate::users::client(&context, function.name);
             let methods = serde_json::to_value(item).unwrap();
             for method in methods.as_object().unwrap().keys() {
-                let answer = client.request(&method.to_uppercase(), &path.replace("{id}", "1")).send().await;
-                let policy = answer.header("ratelimit-policy");
+                let response =
+                    client.request(&method.to_uppercase(), &path.replace("{id}", "1")).send().await;
+                let policy = response.header("ratelimit-policy");
                 assert_eq!(policy.is_none(), path == "/health", "{method} {path}");
                 if let Some(name) = policy.and_then(|policy| policy.split('"').nth(1)) {
                     let variable = format!("RATE_LIMIT_{}", name.to_uppercase());
@@ -192,7 +193,7 @@ async fn every_route_but_health_tells_its_quota_and_reads_its_variable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred() {
+async fn a_quota_of_a_hundred_admits_a_hundred_of_two_thousand_parallel_requests() {
     const QUOTA: Quota = Quota::new("test", 100);
     let context = TestContext::new().await;
     let limiters: Vec<_> = (0..4).map(|_| limiter(&context)).collect();
@@ -201,8 +202,8 @@ async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred
         let limiter = limiters[n % 4].clone();
         requests.spawn(async move {
             loop {
-                // Two thousand at once on a busy machine: one that got no answer in time asks again.
-                if let Ok(decision) = limiter.admit(QUOTA, SOMEBODY).await {
+                // On a busy machine some of two thousand concurrent requests time out; they are repeated.
+                if let Ok(decision) = limiter.admit(QUOTA, CALLER).await {
                     return decision.admitted;
                 }
             }
@@ -213,22 +214,22 @@ async fn of_two_thousand_parallel_requests_a_quota_of_a_hundred_admits_a_hundred
 }
 
 #[tokio::test]
-async fn somebody_refused_is_refused_from_memory_until_the_wait_is_over() {
+async fn a_refused_caller_is_refused_from_memory_until_the_wait_is_over() {
     const QUOTA: Quota = Quota::new("test", 1).per(SECOND);
     let context = TestContext::new().await;
     let limiter = limiter(&context);
-    assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted);
-    let first = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
-    // Redis forgets: only the environment's own memory can refuse now.
+    assert!(limiter.admit(QUOTA, CALLER).await.unwrap().admitted);
+    let first = limiter.admit(QUOTA, CALLER).await.unwrap();
+    // Redis has lost the count, so only the memory of the environment can refuse.
     delete_keys(&context).await;
-    let second = limiter.admit(QUOTA, SOMEBODY).await.unwrap();
+    let second = limiter.admit(QUOTA, CALLER).await.unwrap();
     assert!(!second.admitted && second.reset <= first.reset);
     tokio::time::sleep(second.reset).await;
-    assert!(limiter.admit(QUOTA, SOMEBODY).await.unwrap().admitted);
+    assert!(limiter.admit(QUOTA, CALLER).await.unwrap().admitted);
 }
 
 #[tokio::test]
-async fn losing_every_script_and_key_in_the_middle_is_not_noticed() {
+async fn losing_every_script_and_key_causes_no_failure() {
     let context = TestContext::new().await;
     let demo = demo(&context);
     for _ in 0..3 {
@@ -241,9 +242,9 @@ async fn losing_every_script_and_key_in_the_middle_is_not_noticed() {
 #[tokio::test]
 async fn the_headers_are_structured_fields() {
     let context = TestContext::new().await;
-    let answer = demo(&context).get("/rl-demo/ping").send().await;
+    let response = demo(&context).get("/rl-demo/ping").send().await;
     for (header, parameters) in [("ratelimit-policy", ["q", "w"]), ("ratelimit", ["r", "t"])] {
-        let list = sfv::Parser::new(answer.header(header).unwrap()).parse::<sfv::List>().unwrap();
+        let list = sfv::Parser::new(response.header(header).unwrap()).parse::<sfv::List>().unwrap();
         let [sfv::ListEntry::Item(item)] = &list[..] else { panic!("one policy: {list:?}") };
         assert_eq!(item.bare_item.as_string().map(sfv::StringRef::as_str), Some("ping"));
         let names: Vec<_> = item.params.keys().map(|key| key.as_str()).collect();
@@ -252,19 +253,21 @@ async fn the_headers_are_structured_fields() {
     }
 }
 
-/// Requests at random moments, and what the limiter said: the moments between which it must have decided.
+/// Sends requests with these pauses, in milliseconds. Returns for each the times before and after the decision, and
+/// whether it was admitted.
 async fn trace(limiter: &Limiter, quota: Quota, pauses: &[u64]) -> Vec<(Instant, Instant, bool)> {
     let mut trace = Vec::new();
     for pause in pauses {
         tokio::time::sleep(Duration::from_millis(*pause)).await;
         let before = Instant::now();
-        let decision = limiter.admit(quota, SOMEBODY).await.unwrap();
+        let decision = limiter.admit(quota, CALLER).await.unwrap();
         trace.push((before, Instant::now(), decision.admitted));
     }
     trace
 }
 
-/// The model: no window holds more than n admitted requests, and nobody is refused while fewer than n are in it.
+/// Checks the sliding window: none contains more than n admitted requests, and no request is refused while fewer than n
+/// are in its window.
 fn assert_exact(trace: &[(Instant, Instant, bool)], n: usize, window: Duration) {
     let admitted: Vec<_> = trace.iter().filter(|(.., admitted)| *admitted).collect();
     for crowd in admitted.windows(n + 1) {
@@ -287,7 +290,7 @@ fn no_window_of_any_trace_holds_more_than_the_quota() {
         let window = Duration::from_millis(200);
         let quota = Quota::new("trace", n).per(window);
         let limiter = limiter(&context);
-        // The cases share the context, and so the log.
+        // The cases share the context and its keys.
         runtime.block_on(async { tokio::time::sleep(window).await });
         let trace = runtime.block_on(trace(&limiter, quota, &pauses));
         assert_exact(&trace, n as usize, window);

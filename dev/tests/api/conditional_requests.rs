@@ -4,18 +4,19 @@ use serde_json::{Value, json};
 use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
-use crate::users::{TestUser, assert_invalid, assert_problem, books, sign_up, sign_up_admin};
+use crate::responses::{assert_invalid, assert_problem};
+use crate::users::{TestUser, books, sign_up, sign_up_admin};
 
-async fn create(books: &Client, who: &TestUser) -> (String, String) {
+async fn create(books: &Client, user: &TestUser) -> (String, String) {
     let book = json!({"title": "T", "author": "A"});
-    let created = books.elsewhere().post("/books").bearer(&who.access).json(&book).send().await;
+    let created = books.elsewhere().post("/books").bearer(&user.access).json(&book).send().await;
     let path = created.header("location").unwrap().to_owned();
     (path, created.header("etag").unwrap().to_owned())
 }
 
-async fn put(books: &Client, who: &TestUser, path: &str, if_match: Option<&str>, change: Value) -> Response {
+async fn put(books: &Client, user: &TestUser, path: &str, if_match: Option<&str>, change: Value) -> Response {
     let books = books.elsewhere();
-    let mut request = books.put(path).bearer(&who.access).json(&change);
+    let mut request = books.put(path).bearer(&user.access).json(&change);
     if let Some(tag) = if_match {
         request = request.header("if-match", tag);
     }
@@ -23,7 +24,7 @@ async fn put(books: &Client, who: &TestUser, path: &str, if_match: Option<&str>,
 }
 
 #[tokio::test]
-async fn a_tag_names_a_version_of_a_book_and_changes_with_it() {
+async fn an_entity_tag_identifies_a_version_of_a_book_and_changes_with_it() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let (path, first) = create(&books, &ada).await;
@@ -38,21 +39,21 @@ async fn a_tag_names_a_version_of_a_book_and_changes_with_it() {
 }
 
 #[tokio::test]
-async fn what_the_caller_has_already_is_not_sent_again() {
+async fn an_unchanged_resource_is_not_sent_again() {
     let context = TestContext::new().await;
     let (ada, books) = (sign_up(&context, "ada").await, books(&context));
     let (path, _) = create(&books, &ada).await;
     for target in [path.as_str(), "/books", "/books?sort_by=title"] {
-        // Twice: the second list comes from the cache.
+        // The second list comes from the cache.
         for _ in 0..2 {
             let tag = books.get(target).send().await.header("etag").unwrap().to_owned();
             for condition in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
-                let answer = books.get(target).header("if-none-match", &condition).send().await;
-                assert_eq!((answer.status, answer.text()), (304, ""), "{target} {condition}");
-                assert_eq!(answer.header("etag"), Some(&*tag));
+                let response = books.get(target).header("if-none-match", &condition).send().await;
+                assert_eq!((response.status, response.text()), (304, ""), "{target} {condition}");
+                assert_eq!(response.header("etag"), Some(&*tag));
             }
-            let answer = books.get(target).header("if-none-match", "\"other\"").send().await;
-            assert_eq!(answer.status, 200);
+            let response = books.get(target).header("if-none-match", "\"other\"").send().await;
+            assert_eq!(response.status, 200);
         }
     }
     let tag = books.get("/books").send().await.header("etag").unwrap().to_owned();
@@ -62,7 +63,7 @@ async fn what_the_caller_has_already_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_write_under_another_tag_is_refused_and_changes_nothing() {
+async fn a_write_with_another_entity_tag_is_refused_and_changes_nothing() {
     let context = TestContext::new().await;
     let (root, books) = (sign_up_admin(&context, "root").await, books(&context));
     let (path, tag) = create(&books, &root).await;
@@ -85,7 +86,7 @@ async fn a_write_under_another_tag_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_parallel_changes_under_one_tag_one_happens() {
+async fn exactly_one_of_parallel_updates_with_one_entity_tag_succeeds() {
     let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
     let (ada, books) = (sign_up(&context, "ada").await, [books(&context), books(&context)]);
     let (path, tag) = create(&books[0], &ada).await;
@@ -106,7 +107,7 @@ async fn of_parallel_changes_under_one_tag_one_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_and_two_deletes_at_once_never_fail_and_never_delete_twice() {
+async fn concurrent_updates_and_deletes_never_fail_and_delete_once() {
     let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
     let (root, books) = (sign_up_admin(&context, "root").await, books(&context));
     for round in 0..200 {

@@ -1,15 +1,15 @@
-//! A database that sleeps when a deployment comes to migrate it.
+//! A paused database that has to start before a deployment can migrate it.
 
 use serde_json::json;
 use testkit::TestContext;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{answer, start};
+use super::{handle, start};
 
-/// A server before the database that hangs up on the first two who come, and tells the next two that the database is
-/// starting, as one does that has yet to wake up.
-async fn sleepy(database: &str) -> String {
+/// Returns the address of a server in front of `database`. It closes the first two connections, tells the next two
+/// that the database is starting, and forwards all later ones.
+async fn starting_database(database: &str) -> String {
     const STARTING: &[u8] = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, database) = (listener.local_addr().unwrap().to_string(), database.to_owned());
@@ -30,14 +30,14 @@ async fn sleepy(database: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_deployment_waits_until_the_database_is_awake_and_who_asks_directly_hears_that_it_is_not() {
+async fn a_deployment_waits_for_a_starting_database_and_a_direct_task_fails_at_once() {
     let context = TestContext::new().await;
     let url = context.variable("DATABASE_URL").to_owned();
     let database = url.split(['@', '/']).nth(3).unwrap();
-    let asleep = url.replace(database, &sleepy(database).await);
-    let maintenance = start(&context.with("DATABASE_URL", &asleep)).await;
+    let starting = url.replace(database, &starting_database(database).await);
+    let maintenance = start(&context.with("DATABASE_URL", &starting)).await;
     let refused = maintenance.invoke(r#"{"task":"migrate"}"#).await.unwrap_err();
     assert!(refused.error_message.starts_with("postgres: "), "{refused}");
-    let migrated = answer(&maintenance, "Create", json!({"Task": "migrate"})).await;
+    let migrated = handle(&maintenance, "Create", json!({"Task": "migrate"})).await;
     assert_eq!((&migrated["Status"], &migrated["Data"]), (&json!("SUCCESS"), &json!({"Applied": ""})));
 }

@@ -1,20 +1,22 @@
-//! How often a request goes to a store: what a round trip costs depends on the network, how many there are does not.
+//! The number of round trips that a request makes to each store. How long one takes depends on the network; how many
+//! there are depends on the code alone.
 
 use serde_json::json;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, RequestBuilder, TestContext};
 
-use crate::users::{assert_problem, books, sign_up};
+use crate::responses::assert_problem;
+use crate::users::{books, sign_up};
 
-/// A context whose stores are behind proxies that count.
-async fn counted(context: TestContext) -> (TestContext, [Proxy; 2]) {
+/// A context whose stores are behind counting proxies.
+async fn with_counting_proxies(context: TestContext) -> (TestContext, [Proxy; 2]) {
     let [redis, postgres] = ["REDIS_URL", "DATABASE_URL"].map(|name| context.variable(name).to_owned());
     let proxies = [Proxy::counting(&redis).await.unwrap(), Proxy::counting(&postgres).await.unwrap()];
     let context = context.with("REDIS_URL", proxies[0].url()).with("DATABASE_URL", proxies[1].url());
     (context, proxies)
 }
 
-/// Sends a request and tells its status and how many round trips it made, to Redis and to Postgres.
+/// Sends a request and returns its status and the numbers of round trips to Redis and to Postgres.
 async fn trips(proxies: &[Proxy; 2], request: RequestBuilder<'_>) -> (u16, [usize; 2]) {
     for proxy in proxies {
         let _ = proxy.trips();
@@ -23,15 +25,15 @@ async fn trips(proxies: &[Proxy; 2], request: RequestBuilder<'_>) -> (u16, [usiz
 }
 
 #[tokio::test]
-async fn a_request_makes_so_many_round_trips() {
+async fn each_request_makes_a_fixed_number_of_round_trips() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
-    let (context, proxies) = counted(context).await;
+    let (context, proxies) = with_counting_proxies(context).await;
     let books = books(&context);
     let book = json!({"title": "T", "author": "A"});
     let create = |books| Client::post(books, "/books").bearer(&ada.access).json(&book);
     let update = |books| Client::put(books, "/books/1").bearer(&ada.access).json(&book);
-    // What is done once: connections, scripts, the key of cursors.
+    // These two do what is done once: open connections, load scripts, read the key of cursors.
     assert_eq!(books.get("/books").send().await.status, 200);
     assert_eq!(create(&books).send().await.status, 201);
     assert_eq!(
@@ -45,7 +47,7 @@ async fn a_request_makes_so_many_round_trips() {
         ("/books", 1, 0, "a cached list: quota with look-up"),
         ("/books?page=2", 2, 1, "another list"),
         ("/books/1", 1, 1, "an item: quota; the book"),
-        ("/books/x", 1, 0, "no item: quota"),
+        ("/books/x", 1, 0, "an invalid id: quota"),
     ] {
         let (_, counted) = trips(&proxies, books.get(target)).await;
         assert_eq!(counted, [redis, postgres], "{what}");
@@ -54,8 +56,9 @@ async fn a_request_makes_so_many_round_trips() {
 }
 
 #[tokio::test]
-async fn whoever_was_refused_is_refused_again_without_a_round_trip() {
-    let (context, proxies) = counted(TestContext::new().await.with("RATE_LIMIT_PING", "1/60")).await;
+async fn a_refused_caller_is_refused_again_without_a_round_trip() {
+    let (context, proxies) =
+        with_counting_proxies(TestContext::new().await.with("RATE_LIMIT_PING", "1/60")).await;
     let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
     assert_eq!(demo.elsewhere().get("/rl-demo/ping").send().await.status, 200);
     let ping = || demo.get("/rl-demo/ping");
@@ -65,7 +68,7 @@ async fn whoever_was_refused_is_refused_again_without_a_round_trip() {
 }
 
 #[tokio::test]
-async fn what_changes_nothing_is_worked_on_while_it_is_counted() {
+async fn a_read_runs_while_the_limiter_counts_it() {
     let context = TestContext::new().await.with("REDIS_PATIENCE_MS", "1000");
     let (context, redis) = Proxy::within(context, "REDIS_URL").await;
     let (context, postgres) = Proxy::within(context, "DATABASE_URL").await;
@@ -74,25 +77,25 @@ async fn what_changes_nothing_is_worked_on_while_it_is_counted() {
     for proxy in [&redis, &postgres] {
         proxy.set(Mode::Holding);
     }
-    let both_asked = async {
+    let both_queried = async {
         redis.until_holding().await;
         postgres.until_holding().await;
         redis.set(Mode::Open);
         postgres.set(Mode::Open);
     };
-    let (answer, ()) = tokio::join!(books.get("/books/1").send(), both_asked);
-    // Had Redis been waited for first, its patience would have ended, and the request would not be counted.
-    assert_eq!((answer.status, answer.header("ratelimit").is_some()), (404, true));
+    let (response, ()) = tokio::join!(books.get("/books/1").send(), both_queried);
+    // Had the function waited for Redis first, Redis would have timed out, and the request would not be counted.
+    assert_eq!((response.status, response.header("ratelimit").is_some()), (404, true));
 }
 
 #[tokio::test]
-async fn who_is_refused_gets_nothing_of_what_was_worked_on_meanwhile() {
+async fn a_refused_request_gets_nothing_of_the_work_done_meanwhile() {
     let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
     let ada = sign_up(&context, "ada").await;
-    let draft = json!({"title": "T", "author": "A"});
-    let create = async |books: &Client| books.post("/books").bearer(&ada.access).json(&draft).send().await;
+    let book = json!({"title": "T", "author": "A"});
+    let create = async |books: &Client| books.post("/books").bearer(&ada.access).json(&book).send().await;
     assert_eq!(create(&books(&context).elsewhere()).await.status, 201);
-    // Each in an environment that remembers nobody.
+    // Each in a new environment, which remembers no refusal.
     let [first, second, third] = [(); 3].map(|()| books(&context).from_ip("192.0.2.77"));
     assert_eq!(first.get("/books/1").send().await.status, 200);
     let refused = second.get("/books/1").send().await;

@@ -1,4 +1,4 @@
-//! Events with pieces replaced at random: whatever comes in, a proper answer or a clean error goes out.
+//! Events with parts replaced at random: each gets a well-formed response or a runtime error, and no process ends.
 
 use std::cell::Cell;
 
@@ -13,10 +13,10 @@ use testkit::replay::cases;
 use testkit::{Client, Failure, TestContext, flaw};
 use tokio::runtime::Runtime;
 
-use crate::events::{v1, v2};
+use crate::gateway_events::{http_api_event, rest_api_event};
 
-/// Where there is a value in `event`, as JSON pointers.
-fn places(event: &Value, prefix: &str) -> Vec<String> {
+/// JSON pointers to all values in `event`.
+fn pointers(event: &Value, prefix: &str) -> Vec<String> {
     let children: Vec<(String, &Value)> = match event {
         Value::Object(members) => {
             members.iter().map(|(name, value)| (format!("{prefix}/{name}"), value)).collect()
@@ -28,12 +28,12 @@ fn places(event: &Value, prefix: &str) -> Vec<String> {
     };
     children
         .into_iter()
-        .flat_map(|(place, value)| [vec![place.clone()], places(value, &place)].concat())
+        .flat_map(|(pointer, value)| [vec![pointer.clone()], pointers(value, &pointer)].concat())
         .collect()
 }
 
-/// Values that are not what one expects.
-fn oddity() -> impl Strategy<Value = Value> {
+/// Values that the functions do not expect.
+fn unexpected() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         any::<String>(),
         "[ -~]{0,40}",
@@ -55,21 +55,21 @@ fn oddity() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// `event` with values replaced.
+/// `event` with some of its values replaced.
 fn changed(event: &Value, changes: Vec<(usize, Value)>) -> Value {
     let mut event = event.clone();
-    let places = places(&event, "");
-    for (place, oddity) in changes.into_iter().filter(|_| !places.is_empty()) {
-        if let Some(value) = event.pointer_mut(&places[place % places.len()]) {
-            *value = oddity;
+    let pointers = pointers(&event, "");
+    for (pointer, unexpected) in changes.into_iter().filter(|_| !pointers.is_empty()) {
+        if let Some(value) = event.pointer_mut(&pointers[pointer % pointers.len()]) {
+            *value = unexpected;
         }
     }
     event
 }
 
 #[test]
-fn no_event_however_mutated_panics_or_is_answered_outside_200_to_499() {
-    // Nothing behind the boundary: a store that is refused at once.
+fn no_mutated_event_panics_or_gets_a_status_outside_200_to_499() {
+    // Stores that refuse every connection at once.
     let env =
         || Env::of([("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")]);
     let functions =
@@ -77,9 +77,15 @@ fn no_event_however_mutated_panics_or_is_answered_outside_200_to_499() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let bases: Vec<Value> = ["/health", "/rl-demo/ping", "/openapi.json"]
         .into_iter()
-        .flat_map(|path| [v1("GET", path, "a=b"), v2("GET", path, "a=b"), v2("POST", path, "")])
+        .flat_map(|path| {
+            [
+                rest_api_event("GET", path, "a=b"),
+                http_api_event("GET", path, "a=b"),
+                http_api_event("POST", path, ""),
+            ]
+        })
         .collect();
-    let mutations = (0..bases.len(), vec((any::<usize>(), oddity()), 1..4));
+    let mutations = (0..bases.len(), vec((any::<usize>(), unexpected()), 1..4));
     // 3,072 cases; the variable PROPTEST_CASES, 256 unless set, makes them more.
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let config = ProptestConfig { cases: config.cases * 12, ..config };
@@ -87,37 +93,37 @@ fn no_event_however_mutated_panics_or_is_answered_outside_200_to_499() {
         let event = changed(&bases[base], changes);
         for function in &functions {
             let outcome = runtime.block_on(function.send_event(&event.to_string()));
-            assert_eq!(flaw(&outcome.map(|answer| answer.raw)), None, "{event}");
+            assert_eq!(flaw(&outcome.map(|response| response.raw)), None, "{event}");
         }
         Ok(())
     });
     outcome.unwrap();
 }
 
-/// What a mutated event is: one of the recorded ones, with other values, and other bytes in its text.
+/// A mutation: the index of a recorded event, replaced values, and replaced bytes of its text.
 type Mutated = (usize, Vec<(usize, Value)>, Vec<(usize, u8)>);
 
 fn mutated(events: usize) -> impl Strategy<Value = Mutated> {
     let bytes = prop_oneof![3 => Just(Vec::new()), 1 => vec((any::<usize>(), any::<u8>()), 1..4)];
-    (0..events, vec((any::<usize>(), oddity()), 0..4), bytes)
+    (0..events, vec((any::<usize>(), unexpected()), 0..4), bytes)
 }
 
 fn bytes_of(events: &[Value], (event, changes, replaced): Mutated) -> Vec<u8> {
     let mut bytes = changed(&events[event], changes).to_string().into_bytes();
     let length = bytes.len();
-    for (place, byte) in replaced {
-        bytes[place % length] = byte;
+    for (pointer, byte) in replaced {
+        bytes[pointer % length] = byte;
     }
     bytes
 }
 
-/// Hands the built binary of `function` mutated events, as many as `PROPTEST_CASES` says.
-fn bombard(runtime: &Runtime, function: &str) {
+/// Sends mutated events to the built binary of `function`, as many as `PROPTEST_CASES` says.
+fn send_mutated_events(runtime: &Runtime, function: &str) {
     let recorded = cases().unwrap().into_iter().filter(|case| case.function() == function);
     let events = recorded.map(|case| case.event().clone()).filter(|event| event.to_string().len() < 16_384);
     let events: Vec<_> = events.collect();
     let process = runtime.block_on(async {
-        // Passwords keep their quotas: each costs a hash.
+        // Routes with passwords keep their quotas, since each request costs a hash.
         let context =
             ["DEFAULT", "PING", "LOGIN_SIM"].into_iter().fold(TestContext::new().await, |context, quota| {
                 context.with(&format!("RATE_LIMIT_{quota}"), "10000/1").with("LOG_LEVEL", "error")
@@ -140,14 +146,14 @@ fn bombard(runtime: &Runtime, function: &str) {
     });
     outcome.unwrap();
     assert!(!process.log().contains("panicked"), "{}", process.log());
-    eprintln!("{function}: {} answered, {} refused as no event of theirs", answered.get(), refused.get());
+    eprintln!("{function}: {} answered, {} refused as no HTTP event", answered.get(), refused.get());
 }
 
-/// Once more where a store is too busy on this machine to answer, which is the one 503 that no input leads to.
+/// Sends the event again after a 503, up to four times: a store is too busy on this machine, whatever the event is.
 async fn invoke(process: &ExecutionEnvironment, event: &[u8]) -> Result<Value, Failure> {
     for _ in 0..4 {
         match process.invoke_bytes(event).await {
-            Ok(answer) if answer["statusCode"] == 503 => {}
+            Ok(response) if response["statusCode"] == 503 => {}
             outcome => return outcome,
         }
     }
@@ -155,10 +161,10 @@ async fn invoke(process: &ExecutionEnvironment, event: &[u8]) -> Result<Value, F
 }
 
 #[test]
-fn no_bytes_end_a_process_or_are_answered_outside_200_to_499() {
-    // The runtime API needs a thread of its own: proptest is not asynchronous.
+fn no_bytes_end_a_process_or_get_a_status_outside_200_to_499() {
+    // The runtime API needs its own thread, since proptest is not asynchronous.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     for function in &FUNCTIONS {
-        bombard(&runtime, function.name);
+        send_mutated_events(&runtime, function.name);
     }
 }

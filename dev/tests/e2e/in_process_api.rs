@@ -1,7 +1,9 @@
-//! HTTP in front of functions in this process, for a client that sends what `cargo lambda watch` can't pass on: that
-//! one answers a body that is not UTF-8 with a 500 of its own. Here it arrives in base64, as API Gateway sends it.
+//! An HTTP server that passes requests to functions in this process.
+//!
+//! `cargo lambda watch` answers a body that is not UTF-8 with a 500 of its own. This server turns it into base64, as
+//! API Gateway does, so that a client may send any bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
@@ -9,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderMap};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -18,58 +20,58 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use shared::config::Env;
 use testkit::Client;
-use testkit::functions::describe_all;
+use testkit::functions::{Description, describe_all};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The functions that serve HTTP, behind one address. Dropping it ends it.
-pub(crate) struct Front {
+/// All functions that serve HTTP, behind one address. Dropping it ends the server.
+pub(crate) struct InProcessApi {
     address: SocketAddr,
-    serving: JoinHandle<()>,
+    server: JoinHandle<()>,
 }
 
-/// Which function answers a path: templates and names, as the functions' own documentation has them.
+/// The functions, and the path templates of each as its own `OpenAPI` description has them.
 #[derive(Clone)]
 struct Functions {
     routes: Vec<(String, &'static str)>,
     clients: BTreeMap<&'static str, Client>,
 }
 
-impl Front {
-    /// Starts every function with `variables` and listens.
+impl InProcessApi {
+    /// Starts every function with `variables` and listens on a free port.
     pub(crate) async fn start(variables: &BTreeMap<String, String>) -> Self {
         let functions = Functions::start(&|| Env::of(variables.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(async move {
+        let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let functions = functions.clone();
                 let service = service_fn(move |request| {
                     let functions = functions.clone();
-                    async move { Ok::<_, Infallible>(functions.answer(request).await) }
+                    async move { Ok::<_, Infallible>(functions.handle(request).await) }
                 });
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { address, serving }
+        Self { address, server }
     }
 
-    /// Where it answers, without a slash at the end.
+    /// The URL of the server, without a slash at the end.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
 
-impl Drop for Front {
+impl Drop for InProcessApi {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.server.abort();
     }
 }
 
 impl Functions {
     fn start(env: &dyn Fn() -> Env) -> Self {
         let descriptions = describe_all(env).unwrap();
-        let paths = |function: &testkit::functions::Description| {
+        let paths = |function: &Description| {
             let name = function.name;
             function.openapi.paths.paths.keys().map(move |path| (path.clone(), name)).collect::<Vec<_>>()
         };
@@ -86,9 +88,9 @@ impl Functions {
         }
     }
 
-    /// As the local router decides: what nobody serves goes to `system`.
+    /// The function that serves `path`. As in the local router, an unknown path goes to `system`.
     fn client(&self, path: &str) -> &Client {
-        let fits = |template: &str| {
+        let matches = |template: &str| {
             let (template, path) = (template.split('/'), path.split('/'));
             template.clone().count() == path.clone().count()
                 && template
@@ -96,11 +98,11 @@ impl Functions {
                     .all(|(expected, segment)| expected.starts_with('{') || expected == segment)
         };
         let exact = self.routes.iter().find(|(template, _)| template == path);
-        let name = exact.or_else(|| self.routes.iter().find(|(template, _)| fits(template)));
+        let name = exact.or_else(|| self.routes.iter().find(|(template, _)| matches(template)));
         &self.clients[name.map_or("system", |(_, name)| name)]
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
         let body = body.collect().await.unwrap().to_bytes();
@@ -110,10 +112,10 @@ impl Functions {
     }
 }
 
-/// An event of an HTTP API (payload version 2.0). Each is from another network, so that no quota and no lock of an
-/// address ends what the client has begun.
+/// An event of an HTTP API (payload format 2.0). Each comes from another network, so that no quota and no lock of an
+/// address stops the client.
 fn event(method: &str, path: &str, query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Value {
-    let names: std::collections::BTreeSet<_> = headers.keys().map(|name| name.as_str()).collect();
+    let names: BTreeSet<_> = headers.keys().map(HeaderName::as_str).collect();
     let joined = |name: &str| {
         let values =
             headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());

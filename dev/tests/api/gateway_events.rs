@@ -1,0 +1,37 @@
+//! Events as API Gateway sends them, of an HTTP API and of a REST API, for tests that change them.
+
+use serde_json::{Map, Value, json};
+
+/// A request to an HTTP API, in payload format 2.0. `path` is decoded, `query` is not.
+pub(crate) fn http_api_event(method: &str, path: &str, query: &str) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+        "headers": {"host": "api.example"},
+        "requestContext": {
+            "accountId": "123456789012", "apiId": "id", "stage": "$default", "requestId": "r", "timeEpoch": 1,
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "t"},
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+/// A request to a REST API, in payload format 1.0. `path` is decoded, and so are the names and values in `query`.
+pub(crate) fn rest_api_event(method: &str, path: &str, query: &str) -> Value {
+    let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let single: Value =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>().into();
+    let multiple: Value =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect::<Map<_, _>>().into();
+    json!({
+        "resource": "/{proxy+}", "path": path, "httpMethod": method,
+        "headers": {"Host": "api.example"}, "multiValueHeaders": {"Host": ["api.example"]},
+        "queryStringParameters": single, "multiValueQueryStringParameters": multiple,
+        "pathParameters": null, "stageVariables": null,
+        "requestContext": {
+            "accountId": "123456789012", "apiId": "id", "stage": "prod", "requestId": "r", "httpMethod": method,
+            "path": format!("/prod{path}"), "protocol": "HTTP/1.1", "resourcePath": "/{proxy+}", "requestTimeEpoch": 1,
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "t"},
+        },
+        "body": null, "isBase64Encoded": false,
+    })
+}

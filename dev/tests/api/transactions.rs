@@ -1,0 +1,16 @@
+//! Transactions of [`Postgres`] never return a connection to the pool while they are open.
+
+use shared::stores::postgres::Postgres;
+use testkit::TestContext;
+
+#[tokio::test]
+async fn a_transaction_dropped_before_its_first_statement_leaves_none_open_in_the_pool() {
+    let context = TestContext::new().await;
+    // The pool has one connection, which the write would get if the transaction had returned it.
+    let postgres = Postgres::from_env(&context.env()).unwrap();
+    drop(postgres.begin().await.unwrap());
+    postgres.write("insert into books (title, author) values ('T', 'A')", &[]).await.unwrap();
+    let database = context.database().await;
+    let committed = database.query_one("select count(*) from books", &[]).await.unwrap();
+    assert_eq!(committed.get::<_, i64>(0), 1, "another connection sees the row");
+}
