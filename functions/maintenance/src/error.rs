@@ -16,7 +16,7 @@ pub enum Error {
     ConnectTimeout,
     /// A migration failed; those before it stand.
     #[error("migration: {0}")]
-    Migration(#[from] refinery::Error),
+    Migration(#[from] refinery_core::Error),
     /// Nobody has this name.
     #[error("there is no such user")]
     UnknownUser,

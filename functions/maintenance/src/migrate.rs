@@ -3,7 +3,7 @@
 //! refinery takes no lock, so an advisory lock lets one migration run at a time; others wait for it, and then find
 //! nothing to do. The migrations are compiled into the function.
 
-use refinery::{Runner, Target};
+use refinery_core::{Runner, Target};
 use serde::Serialize;
 use shared::stores::postgres::ConnectionSettings;
 use tokio_postgres::Client;
@@ -11,9 +11,8 @@ use tokio_postgres::Client;
 use crate::Error;
 use crate::connection::{connect, with_advisory_lock};
 
-mod embedded {
-    refinery::embed_migrations!("../../migrations");
-}
+/// The files of `migrations/` by name, such as `V1__users`, with their SQL. The build script lists them.
+const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 /// The migrations that were applied or are missing.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -30,7 +29,7 @@ pub struct Migration {
 /// Refuses, and names the migration, if one that was applied is not the one that is known here.
 pub async fn migrate(database: &ConnectionSettings) -> Result<Migration, Error> {
     with_advisory_lock(database, async |client| {
-        let runner = runner_after(&applied(client).await?);
+        let runner = runner_after(&applied(client).await?)?;
         let report = runner.run_async(client).await?;
         let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
         Ok(Migration { applied, pending: Vec::new() })
@@ -42,7 +41,7 @@ pub async fn migrate(database: &ConnectionSettings) -> Result<Migration, Error> 
 pub(crate) async fn dry_run(database: &ConnectionSettings) -> Result<Migration, Error> {
     let mut client = connect(database).await?;
     let applied = applied(&mut client).await?;
-    let runner = runner_after(&applied);
+    let runner = runner_after(&applied)?;
     let is_pending = |version| applied.iter().all(|migration| migration.version() != version);
     let mut pending: Vec<_> =
         runner.get_migrations().iter().filter(|migration| is_pending(migration.version())).collect();
@@ -56,24 +55,30 @@ pub(crate) async fn dry_run(database: &ConnectionSettings) -> Result<Migration, 
 }
 
 /// The migrations that were applied, in order of version.
-async fn applied(client: &mut Client) -> Result<Vec<refinery::Migration>, Error> {
+async fn applied(client: &mut Client) -> Result<Vec<refinery_core::Migration>, Error> {
     // refinery would make its table to look into it.
     const HAS_HISTORY: &str = "select to_regclass('refinery_schema_history') is not null";
     if !client.query_one(HAS_HISTORY, &[]).await?.get::<_, bool>(0) {
         return Ok(Vec::new());
     }
-    Ok(embedded::migrations::runner().get_applied_migrations_async(client).await?)
+    Ok(runner()?.get_applied_migrations_async(client).await?)
 }
 
 /// The runner that compares the database with the migrations known here, and applies those that are missing.
 ///
 /// A database that is ahead, with all of ours and later ones, is left as it is: a deployment that is rolled back leaves
 /// such a database, and an older commit that is deployed again finds it.
-fn runner_after(applied: &[refinery::Migration]) -> Runner {
-    let runner = embedded::migrations::runner();
-    let mut known: Vec<_> = runner.get_migrations().iter().map(refinery::Migration::version).collect();
+fn runner_after(applied: &[refinery_core::Migration]) -> Result<Runner, Error> {
+    let runner = runner()?;
+    let mut known: Vec<_> = runner.get_migrations().iter().map(refinery_core::Migration::version).collect();
     known.sort_unstable();
-    let applied: Vec<_> = applied.iter().map(refinery::Migration::version).collect();
+    let applied: Vec<_> = applied.iter().map(refinery_core::Migration::version).collect();
     let is_ahead = applied.len() > known.len() && applied.starts_with(&known);
-    runner.set_abort_missing(!is_ahead)
+    Ok(runner.set_abort_missing(!is_ahead))
+}
+
+/// All migrations that are known here.
+fn runner() -> Result<Runner, Error> {
+    let migrations = EMBEDDED.iter().map(|(name, sql)| refinery_core::Migration::unapplied(name, sql));
+    Ok(Runner::new(&migrations.collect::<Result<Vec<_>, _>>()?))
 }
