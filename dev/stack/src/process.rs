@@ -80,6 +80,7 @@ impl Process {
     }
 
     /// The process id, as long as the program has not ended.
+    #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
