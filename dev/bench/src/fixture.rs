@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use stack::stack::{Lifetime, Stack};
+use stack::stack::{Persistence, Stack};
 use stack::{Context as _, Error, Result, release, settings, workspace};
 use testkit::{connect, template_database, with_database};
 
@@ -51,7 +51,7 @@ impl Fixture {
             release::build(&["floor", "primitives"].map(str::to_owned)).await?;
         }
         let peer = Peer::prepare(&dir).await?;
-        let stack = Stack::start("bench-stack", Lifetime::Temporary).await?;
+        let stack = Stack::start("bench-stack", Persistence::Temporary).await?;
         let programs = workspace::target()?.join("lambda");
         let fixture = Self {
             primitives: Primitives::start(&programs.join("primitives/bootstrap"))?,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-use stack::launch::Launch;
+use stack::process_spec::ProcessSpec;
 use stack::workspace::{self, execute};
 use stack::{Context as _, Result, tools};
 
@@ -27,8 +27,8 @@ impl Peer {
 
     /// Creates the tables by its `init_db.py`.
     pub(super) async fn create_tables(&self, variables: &BTreeMap<String, String>) -> Result<()> {
-        let launch = Launch::new("python3", &self.python).args(["init_db.py"]);
-        execute(&launch.dir(&self.dir).envs(variables)).await
+        let spec = ProcessSpec::new("python3", &self.python).args(["init_db.py"]);
+        execute(&spec.dir(&self.dir).envs(variables)).await
     }
 
     pub(super) fn command(&self) -> Vec<PathBuf> {

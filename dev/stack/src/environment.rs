@@ -4,9 +4,9 @@
 //! Here this program is that API: it queues events, measures no time, and can kill, stop and continue the process as
 //! Lambda does with a sandbox.
 
-mod emulator;
 mod failure;
 mod runtime_api;
+mod runtime_interface_emulator;
 
 use std::{
     collections::BTreeMap,
@@ -25,11 +25,11 @@ use tokio::{
 };
 
 use self::runtime_api::RuntimeApi;
-pub use self::{emulator::Emulator, failure::Failure};
+pub use self::{failure::Failure, runtime_interface_emulator::RuntimeInterfaceEmulator};
 use crate::{
     Error, Result,
-    launch::Launch,
     process::Process,
+    process_spec::ProcessSpec,
     random,
     workspace::{self, MAINTENANCE},
 };
@@ -82,7 +82,7 @@ struct Inner {
     api: RuntimeApi,
     signals: mpsc::UnboundedSender<Signal>,
     ended: watch::Receiver<Option<ExitStatus>>,
-    keeper: AbortHandle,
+    supervisor: AbortHandle,
     log: Log,
 }
 
@@ -108,7 +108,7 @@ impl ExecutionEnvironment {
     ) -> Result<Self> {
         let api = RuntimeApi::start(function).await?;
         let log = Log(std::env::temp_dir().join(format!("{function}-{}.log", random::token()?)));
-        let launch = Launch::new(function, binary)
+        let spec = ProcessSpec::new(function, binary)
             .bare()
             .args(args)
             .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
@@ -116,13 +116,13 @@ impl ExecutionEnvironment {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .log(&log.0);
-        let launch = variables.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value));
-        let process = Process::spawn(&launch).await?;
+        let spec = variables.into_iter().fold(spec, |spec, (name, value)| spec.env(name, value));
+        let process = Process::spawn(&spec).await?;
         let pid = process.id().ok_or_else(|| Error::new(format!("{function} ended at once")))?;
         let (signals, orders) = mpsc::unbounded_channel();
         let (end, ended) = watch::channel(None);
-        let keeper = tokio::spawn(keep(process, orders, end, api.clone())).abort_handle();
-        Ok(Self(Arc::new(Inner { pid, api, signals, ended, keeper, log })))
+        let supervisor = tokio::spawn(supervise(process, orders, end, api.clone())).abort_handle();
+        Ok(Self(Arc::new(Inner { pid, api, signals, ended, supervisor, log })))
     }
 
     /// Hands the process an event, a JSON text.
@@ -175,7 +175,7 @@ impl ExecutionEnvironment {
         self.ended().await
     }
 
-    /// Stops the process in its tracks (SIGSTOP), as Lambda freezes a sandbox between two events.
+    /// Stops the process (SIGSTOP), as Lambda freezes a sandbox between two events.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }
@@ -198,14 +198,14 @@ impl ExecutionEnvironment {
 }
 
 impl Drop for Inner {
-    /// The keeper has the process, which is killed when it is dropped.
+    /// The supervisor owns the process, which is killed when it is dropped.
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.supervisor.abort();
     }
 }
 
 /// Passes signals on until the process ends, and tells of it when everything that it sent has been read.
-async fn keep(
+async fn supervise(
     mut process: Process,
     mut orders: mpsc::UnboundedReceiver<Signal>,
     end: watch::Sender<Option<ExitStatus>>,

@@ -1,4 +1,4 @@
-//! One error for the whole program: a sentence for the person at the terminal.
+//! The error type of this crate and of the commands: a sentence for the person at the terminal, and an exit code.
 
 use std::{error::Error as StdError, fmt};
 

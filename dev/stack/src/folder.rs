@@ -1,7 +1,7 @@
-//! The folder of one stack: held by a lock while its owner lives.
+//! The folder of one stack, locked while its owner lives.
 //!
-//! A temporary one is removed at the end, or by the next owner if this one was killed. A kept one stays with its data;
-//! it counts as complete once its owner has put a [`STATE`] file into it, and is made anew otherwise.
+//! A temporary one is removed at the end, or by the next owner if this one was killed. A persistent one stays with its
+//! data; it counts as complete once its owner has put a [`STATE`] file into it, and is made anew otherwise.
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
@@ -12,16 +12,16 @@ use std::{
 
 use crate::{Error, Result, error::Context, random, user::User};
 
-/// The file that a kept folder is complete with.
-pub(crate) const STATE: &str = "kept.env";
+/// The name of the file that completes a persistent folder.
+pub(crate) const STATE: &str = "state.env";
 
 /// How long the data of a stack lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lifetime {
+pub enum Persistence {
     /// As long as the stack runs.
     Temporary,
     /// Until it is reset: the next stack of this name finds it.
-    Kept,
+    Persistent,
     /// The same, but it starts empty now.
     Reset,
 }
@@ -34,7 +34,7 @@ const OUTSIDE: &str = "bookshelf-";
 pub(crate) struct Folder {
     path: PathBuf,
     servers: PathBuf,
-    lifetime: Lifetime,
+    persistence: Persistence,
     /// Kept open for its lock, which the kernel releases however we end. Lies beside the folder, not
     /// in it, and is never removed: two could otherwise hold "the" lock on two different files.
     _lock: File,
@@ -42,17 +42,22 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// The first folder below `parent` that no living process holds.
-    pub(crate) fn claim(parent: &Path, name: &str, user: Option<User>, lifetime: Lifetime) -> Result<Self> {
+    pub(crate) fn claim(
+        parent: &Path,
+        name: &str,
+        user: Option<User>,
+        persistence: Persistence,
+    ) -> Result<Self> {
         fs::create_dir_all(parent).context(format!("create {}", parent.display()))?;
         for candidate in names(name).take(100) {
             let path = parent.join(&candidate);
             if let Some(lock) = try_lock(&parent.join(format!(".{candidate}.lock")))? {
-                let kept = if lifetime == Lifetime::Kept { servers_of(&path) } else { None };
-                let servers = match kept {
+                let saved = if persistence == Persistence::Persistent { servers_of(&path) } else { None };
+                let servers = match saved {
                     Some(servers) => servers,
                     None => create(&path, user).context(format!("create {}", path.display()))?,
                 };
-                return Ok(Self { path, servers, lifetime, _lock: lock });
+                return Ok(Self { path, servers, persistence, _lock: lock });
             }
         }
         Err(Error::new(format!("a hundred stacks called {name} are running in {}", parent.display())))
@@ -63,7 +68,7 @@ impl Folder {
         &self.path
     }
 
-    /// The file that tells the next owner of a kept folder what it needs to know of the data.
+    /// The file that tells the next owner of a persistent folder what it needs to know of the data.
     pub(crate) fn state(&self) -> PathBuf {
         self.path.join(STATE)
     }
@@ -76,7 +81,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.lifetime == Lifetime::Temporary || !self.state().exists() {
+        if self.persistence == Persistence::Temporary || !self.state().exists() {
             remove(&self.path);
         }
     }
@@ -91,12 +96,12 @@ fn servers_of(path: &Path) -> Option<PathBuf> {
 
 /// Takes an exclusive lock, or tells that another process has it.
 pub(crate) fn try_lock(path: &Path) -> Result<Option<File>> {
-    let locking = || format!("lock {}", path.display());
-    let file = File::options().write(true).create(true).truncate(false).open(path).context(locking())?;
+    let context = || format!("lock {}", path.display());
+    let file = File::options().write(true).create(true).truncate(false).open(path).context(context())?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error).context(locking()),
+        Err(TryLockError::Error(error)) => Err(error).context(context()),
     }
 }
 
@@ -168,14 +173,14 @@ mod tests {
     #[test]
     fn the_second_stack_gets_the_second_folder() {
         let dir = scratch("second");
-        let first = Folder::claim(&dir, "stack", None, Lifetime::Temporary).unwrap();
-        let second = Folder::claim(&dir, "stack", None, Lifetime::Temporary).unwrap();
+        let first = Folder::claim(&dir, "stack", None, Persistence::Temporary).unwrap();
+        let second = Folder::claim(&dir, "stack", None, Persistence::Temporary).unwrap();
         assert_eq!(
             (first.path(), second.path()),
             (dir.join("stack").as_path(), dir.join("stack-2").as_path())
         );
         drop(first);
-        let third = Folder::claim(&dir, "stack", None, Lifetime::Temporary).unwrap();
+        let third = Folder::claim(&dir, "stack", None, Persistence::Temporary).unwrap();
         assert_eq!(third.path(), dir.join("stack"));
         drop((second, third));
         fs::remove_dir_all(&dir).unwrap();
@@ -188,7 +193,7 @@ mod tests {
         fs::create_dir_all(dir.join("stack")).unwrap();
         fs::write(dir.join("stack/env"), "OLD=1").unwrap();
         symlink(&outside, dir.join("stack/servers")).unwrap();
-        let folder = Folder::claim(&dir, "stack", None, Lifetime::Temporary).unwrap();
+        let folder = Folder::claim(&dir, "stack", None, Persistence::Temporary).unwrap();
         assert!(!folder.path().join("env").exists());
         assert!(!outside.exists());
         drop(folder);

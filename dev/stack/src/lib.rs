@@ -5,15 +5,15 @@
 //!
 //! | module | purpose |
 //! |---|---|
-//! | [`error`] | one error for everything here: a sentence for the person at the terminal |
+//! | [`error`] | the error type: a sentence for the person at the terminal, and an exit code |
 //! | [`settings`] | reads the environment variables |
 //! | `random` | makes passwords and keys |
 //! | [`env_file`] | writes and reads the `env` file of a stack |
 //! | [`http`] | sends HTTP requests |
 //! | [`signals`] | waits for Ctrl-C |
 //! | `programs` | finds programs on the machine |
-//! | `user` | steps down from root to `nobody` |
-//! | [`launch`] | describes how to start a program |
+//! | `user` | the user that servers run as |
+//! | [`process_spec`] | describes a process before it is started |
 //! | [`process`] | starts and ends programs |
 //! | [`workspace`] | finds the project's folders and calls cargo |
 //! | `folder` | holds the folder of a stack |
@@ -33,10 +33,10 @@ pub mod environment;
 pub mod error;
 mod folder;
 pub mod http;
-pub mod launch;
 pub mod local_api;
 pub mod ports;
 pub mod process;
+pub mod process_spec;
 mod programs;
 mod random;
 pub mod release;

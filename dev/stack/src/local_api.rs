@@ -1,10 +1,10 @@
 //! The whole API on this machine, rebuilt whenever a source file changes.
 //!
-//! `cargo lambda watch` plays API Gateway and Lambda: it listens on one port, finds the function of a path in the
+//! `cargo lambda watch` stands in for API Gateway and Lambda: it listens on one port, finds the function of a path in the
 //! router of `Cargo.toml`, and hands events to whoever asks for them. The functions ask: each is a process that is
 //! started, watched and started again here.
 
-mod emulator;
+mod cargo_lambda;
 mod functions;
 mod log_view;
 mod sources;
@@ -16,10 +16,10 @@ use self::{functions::Functions, log_view::LogView, sources::Sources};
 use crate::{
     Error, Result,
     error::Context,
-    launch::Launch,
     ports::PortLock,
+    process_spec::ProcessSpec,
     settings,
-    stack::{Lifetime, Stack},
+    stack::{Persistence, Stack},
     tools::{Tool, Tools},
     workspace,
 };
@@ -34,7 +34,7 @@ pub struct Options {
     /// How the functions' log is shown.
     pub log: LogStyle,
     /// How long its data lives.
-    pub lifetime: Lifetime,
+    pub persistence: Persistence,
     /// Variables for the functions beside those of the stack: quotas for a test that asks more than a person.
     pub variables: Vec<(String, String)>,
 }
@@ -62,15 +62,15 @@ impl LocalApi {
         let (binaries, cargo_lambda, mut stack) = tokio::try_join!(
             workspace::build_functions(&[]),
             tools.cargo_lambda(),
-            Stack::start("stack", options.lifetime),
+            Stack::start("stack", options.persistence),
         )?;
         tools.link(&cargo_lambda, "cargo-lambda")?;
         println!("Preparing the database …");
         stack.seed().await?;
         println!("Starting the functions …");
         let log = Arc::new(LogView::new(options.log, &stack.dir().join("functions.log"))?);
-        let launches = launches(&cargo_lambda, port.port, &stack, &options.variables, &binaries)?;
-        let functions = Functions::start(port.port, launches, log.clone()).await?;
+        let specs = specs(&cargo_lambda, port.port, &stack, &options.variables, &binaries)?;
+        let functions = Functions::start(port.port, specs, log.clone()).await?;
         Ok(Self { options, cargo_lambda, functions, log, port, stack })
     }
 
@@ -111,12 +111,12 @@ impl LocalApi {
 
     /// Starts servers and functions again that end by themselves, and functions whose sources change; returns if that
     /// does not succeed.
-    pub async fn keep_running(&mut self) -> Result<()> {
+    pub async fn supervise(&mut self) -> Result<()> {
         let mut sources = Sources::of(&workspace::root()?);
         loop {
             tokio::select! {
-                outcome = self.stack.keep_running() => return outcome,
-                outcome = self.functions.keep_running() => return outcome,
+                outcome = self.stack.supervise() => return outcome,
+                outcome = self.functions.supervise() => return outcome,
                 () = sources.changed() => self.rebuild().await?,
             }
         }
@@ -133,28 +133,28 @@ impl LocalApi {
             return Ok(());
         }
         let variables = &self.options.variables;
-        let launches = launches(&self.cargo_lambda, self.port.port, &self.stack, variables, &binaries)?;
-        self.functions.start_again(launches).await
+        let specs = specs(&self.cargo_lambda, self.port.port, &self.stack, variables, &binaries)?;
+        self.functions.start_again(specs).await
     }
 }
 
-/// How to start the emulator and each function behind it.
-fn launches(
+/// The processes to start: cargo-lambda, and each function behind it.
+fn specs(
     cargo_lambda: &Tool,
     port: u16,
     stack: &Stack,
     variables: &[(String, String)],
     binaries: &BTreeMap<String, PathBuf>,
-) -> Result<Vec<Launch>> {
+) -> Result<Vec<ProcessSpec>> {
     let root = workspace::root()?;
-    let emulator = emulator::launch(cargo_lambda, port, stack.dir())?;
+    let gateway = cargo_lambda::spec(cargo_lambda, port, stack.dir())?;
     let functions = workspace::functions()?;
     let functions =
         functions.iter().map(|name| function(name, &binaries[name], port, stack, variables).dir(&root));
-    Ok(std::iter::once(emulator).chain(functions).collect())
+    Ok(std::iter::once(gateway).chain(functions).collect())
 }
 
-/// A function that asks the emulator for its events, as it would ask Lambda. At the debug level it logs the paths of
+/// A function that asks cargo-lambda for its events, as it would ask Lambda. At the debug level it logs the paths of
 /// requests.
 fn function(
     name: &str,
@@ -162,15 +162,15 @@ fn function(
     port: u16,
     stack: &Stack,
     variables: &[(String, String)],
-) -> Launch {
-    let launch = Launch::new(name, binary)
+) -> ProcessSpec {
+    let spec = ProcessSpec::new(name, binary)
         .env("LOG_LEVEL", settings::var("LOG_LEVEL").unwrap_or_else(|| "debug".into()))
         .envs(&stack.env_of(name))
         .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{name}"))
         .env("AWS_LAMBDA_FUNCTION_NAME", name)
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
-    variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
+    variables.iter().fold(spec, |spec, (name, value)| spec.env(name, value))
 }
 
 fn lock_port(port: Option<u16>) -> Result<PortLock> {

@@ -1,7 +1,7 @@
 //! Programs that we start: they end when we do, even when we are killed.
 //!
 //! Each has a process group of its own, so that the terminal's Ctrl-C reaches only us and everything
-//! ends in order, and (on Linux) the wish to be killed by the kernel should its parent disappear.
+//! ends in order. On Linux the kernel also kills each one when its parent ends.
 
 use std::{
     process::ExitStatus,
@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Result, error::Context, launch::Launch};
+use crate::{Result, error::Context, process_spec::ProcessSpec};
 
 /// A program that was started and is ended at the latest when this is dropped.
 #[derive(Debug)]
@@ -30,19 +30,19 @@ pub struct Process {
 
 impl Process {
     /// Starts the program.
-    pub async fn spawn(launch: &Launch) -> Result<Self> {
+    pub async fn spawn(spec: &ProcessSpec) -> Result<Self> {
         let (answer, child) = oneshot::channel();
-        let job = Job { command: launch.command()?, runtime: Handle::current(), answer };
-        let starting = format!("start {} ({})", launch.name, launch.program.display());
-        spawner().send(job).context(&starting)?;
-        let child = child.await.context(&starting)?.context(&starting)?;
-        Ok(Self { name: launch.name.clone(), child })
+        let job = Job { command: spec.command()?, runtime: Handle::current(), answer };
+        let context = format!("start {} ({})", spec.name, spec.program.display());
+        spawner().send(job).context(&context)?;
+        let child = child.await.context(&context)?.context(&context)?;
+        Ok(Self { name: spec.name.clone(), child })
     }
 
     /// Starts the program and returns its output line by line. The lines end when the program does.
-    pub async fn read(launch: &Launch) -> Result<(Self, mpsc::UnboundedReceiver<String>)> {
+    pub async fn read(spec: &ProcessSpec) -> Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let (sender, lines) = mpsc::unbounded_channel();
-        let process = Self::observe(launch, move |line| {
+        let process = Self::observe(spec, move |line| {
             // The reader may have given up.
             let _ = sender.send(line);
         });
@@ -51,10 +51,10 @@ impl Process {
 
     /// Starts the program and hands each line that it prints to `take`.
     pub(crate) async fn observe(
-        launch: &Launch,
+        spec: &ProcessSpec,
         take: impl Fn(String) + Clone + Send + 'static,
     ) -> Result<Self> {
-        let mut process = Self::spawn(&launch.clone().piped()).await?;
+        let mut process = Self::spawn(&spec.clone().piped()).await?;
         process.lines(take);
         Ok(process)
     }

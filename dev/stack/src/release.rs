@@ -16,7 +16,7 @@ pub async fn build(programs: &[String]) -> Result<()> {
     for program in programs {
         // The compiler of this machine: no cross-compiler is needed for its own architecture. The defaults of
         // cargo-lambda would override what the workspace's profile says about panics.
-        let build = cargo_lambda.launch("cargo-lambda").args([
+        let build = cargo_lambda.spec("cargo-lambda").args([
             "lambda",
             "build",
             "--release",

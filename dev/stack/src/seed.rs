@@ -24,13 +24,17 @@ const ATTEMPTS: u32 = 8;
 /// If a migration fails, or one that is applied already has been edited since.
 pub async fn migrate(variables: &BTreeMap<String, String>) -> Result<Vec<Value>> {
     let report = run_task(variables, &json!({"task": "migrate"})).await.map_err(|failure| {
-        Error::new(format!("cannot migrate the database: {}{}", failure.error_message, way_out(&failure)))
+        Error::new(format!(
+            "cannot migrate the database: {}{}",
+            failure.error_message,
+            migration_hint(&failure)
+        ))
     })?;
     Ok(report["applied"].as_array().cloned().unwrap_or_default())
 }
 
-/// The way out of a database that was migrated with other files than those that are here now.
-fn way_out(failure: &Failure) -> &'static str {
+/// The next step if the database was migrated with other files than those that are here now; empty for other failures.
+fn migration_hint(failure: &Failure) -> &'static str {
     if ["is different", "is missing"].iter().any(|words| failure.error_message.contains(words)) {
         "\nThe files in migrations/ are not those that this database was made with. Undo the edit, or begin with an \
          empty database: `cargo xtask up --fresh`."
@@ -42,7 +46,7 @@ fn way_out(failure: &Failure) -> &'static str {
 /// Registers `ADMIN_USERNAME` with `ADMIN_PASSWORD`, unless that user exists, and makes it an administrator.
 ///
 /// # Errors
-/// If the user exists with another password: a stranger to this stack is not given the role.
+/// If the user exists with another password: whoever registered it may not know the one of this stack, and does not get the role.
 pub async fn create_admin(variables: &BTreeMap<String, String>) -> Result<()> {
     let [username, password] = ["ADMIN_USERNAME", "ADMIN_PASSWORD"].map(|name| &variables[name]);
     let auth = ExecutionEnvironment::start("auth", variables).await?;

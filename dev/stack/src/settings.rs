@@ -1,6 +1,9 @@
 //! The environment variables. Nothing else in this crate reads them.
 
-#![expect(clippy::disallowed_methods, reason = "this is xtask's counterpart of `shared::config`")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one module of this crate that may read them, as `shared::config` in the functions"
+)]
 
 use std::{env, ffi::OsString, path::PathBuf};
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     fs::{self, File, Permissions},
     io::Write,
     os::unix::fs::PermissionsExt,
@@ -9,17 +10,18 @@ use std::{
     time::Instant,
 };
 
+use futures_util::future::try_join_all;
 use signing_keys::generate;
 use tokio_postgres::NoTls;
 
-pub use crate::folder::Lifetime;
+pub use crate::folder::Persistence;
 use crate::{
     Result, env_file,
     environment::{role_of, under_role},
     error::Context,
     folder::Folder,
     random, seed,
-    servers::{self, Home, Postgres, Server},
+    servers::{self, Postgres, Server, ServerContext},
     settings,
     tools::Tools,
     user::User,
@@ -37,7 +39,7 @@ pub struct Stack {
     /// The functions' roles in a database of ours.
     roles: BTreeSet<String>,
     /// Whether the data is that of an earlier run.
-    is_kept: bool,
+    is_restored: bool,
     // After the servers: they must be gone before their folder goes.
     folder: Folder,
 }
@@ -47,21 +49,21 @@ impl Stack {
     /// The database is empty, unless an earlier stack has left it: see [`Stack::seed`].
     ///
     /// A server whose variable is set in the environment is taken from there and not started.
-    pub async fn start(name: &str, lifetime: Lifetime) -> Result<Self> {
+    pub async fn start(name: &str, persistence: Persistence) -> Result<Self> {
         let started = Instant::now();
         let user = User::for_servers()?;
-        let folder = Folder::claim(&workspace::target()?, name, user, lifetime)?;
-        let kept = fs::read_to_string(folder.state()).map(|text| env_file::parse(&text)).unwrap_or_default();
-        let home = Home { folder: &folder, user };
-        let servers = Box::pin(start_servers(&home, &kept)).await.map_err(|error| {
-            if kept.is_empty() {
+        let folder = Folder::claim(&workspace::target()?, name, user, persistence)?;
+        let saved = fs::read_to_string(folder.state()).map(|text| env_file::parse(&text)).unwrap_or_default();
+        let context = ServerContext { folder: &folder, user };
+        let servers = Box::pin(start_servers(&context, &saved)).await.map_err(|error| {
+            if saved.is_empty() {
                 error
             } else {
                 error.hint("`cargo xtask up --fresh` begins with empty stores")
             }
         })?;
-        let env = variables(&servers, &kept)?;
-        let stack = Self { env, servers, roles: BTreeSet::new(), is_kept: !kept.is_empty(), folder };
+        let env = variables(&servers, &saved)?;
+        let stack = Self { env, servers, roles: BTreeSet::new(), is_restored: !saved.is_empty(), folder };
         stack.write_env().context("write the env file")?;
         println!("Servers ready in {:.1} s: {}", started.elapsed().as_secs_f32(), stack.env_file().display());
         Ok(stack)
@@ -77,7 +79,7 @@ impl Stack {
             servers::create_table(self.var("AWS_ENDPOINT_URL_DYNAMODB"), self.var("IDEMPOTENCY_TABLE"))
                 .await?;
         }
-        if !self.is_kept {
+        if !self.is_restored {
             seed::create_admin(&self.env).await?;
         }
         if self.server("postgres").is_some() {
@@ -117,8 +119,8 @@ impl Stack {
 
     /// Whether the data is that of an earlier run.
     #[must_use]
-    pub fn is_kept(&self) -> bool {
-        self.is_kept
+    pub fn is_restored(&self) -> bool {
+        self.is_restored
     }
 
     /// The folder with the `env` file and the logs.
@@ -132,7 +134,7 @@ impl Stack {
         self.servers.iter_mut().find(|server| server.name() == name)
     }
 
-    /// Ends the servers, and removes the folder if it is not kept.
+    /// Ends the servers, and removes the folder if it is temporary.
     pub async fn stop(mut self) {
         let _ = fs::remove_file(self.env_file());
         for server in &mut self.servers {
@@ -140,11 +142,12 @@ impl Stack {
         }
     }
 
-    /// Starts servers again that end by themselves. Never returns; may be dropped at any time.
-    pub async fn keep_running(&mut self) -> Result<()> {
-        let mut keepers = self.servers.iter_mut().map(keep_running);
-        let [first, second, third] = [keepers.next(), keepers.next(), keepers.next()];
-        tokio::try_join!(or_pending(first), or_pending(second), or_pending(third)).map(|_| ())
+    /// Starts servers again that end by themselves. Returns only if one cannot be started again; may be dropped at any
+    /// time.
+    pub async fn supervise(&mut self) -> Result<()> {
+        try_join_all(self.servers.iter_mut().map(supervise)).await?;
+        // There is no server of ours, so nothing can fail.
+        std::future::pending().await
     }
 
     /// The file with the variables, `KEY=value` a line, as a POSIX shell reads it.
@@ -170,14 +173,7 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-async fn or_pending(keeper: Option<impl Future<Output = Result<()>>>) -> Result<()> {
-    match keeper {
-        Some(keeper) => keeper.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn keep_running(server: &mut Server) -> Result<()> {
+async fn supervise(server: &mut Server) -> Result<Infallible> {
     loop {
         let how = server.ended().await;
         println!("{} ended ({how}); starting it again …", server.name());
@@ -187,38 +183,41 @@ async fn keep_running(server: &mut Server) -> Result<()> {
 }
 
 /// Starts those servers that the user does not have, all at once.
-async fn start_servers(home: &Home<'_>, kept: &BTreeMap<String, String>) -> Result<Vec<Server>> {
+async fn start_servers(context: &ServerContext<'_>, saved: &BTreeMap<String, String>) -> Result<Vec<Server>> {
     let (postgres, redis, dynamodb) =
-        tokio::try_join!(start_postgres(home, kept), start_redis(home), start_dynamodb(home))?;
+        tokio::try_join!(start_postgres(context, saved), start_redis(context), start_dynamodb(context))?;
     Ok([postgres, redis, dynamodb].into_iter().flatten().collect())
 }
 
-async fn start_postgres(home: &Home<'_>, kept: &BTreeMap<String, String>) -> Result<Option<Server>> {
+async fn start_postgres(
+    context: &ServerContext<'_>,
+    saved: &BTreeMap<String, String>,
+) -> Result<Option<Server>> {
     if is_given("DATABASE_URL") {
         return Ok(None);
     }
-    let initdb = home.reachable(Tools::new()?.initdb().await?)?;
-    let cluster = kept.get("DATABASE_URL").map_or(Postgres::New, |url| Postgres::Kept { url });
-    servers::postgres(&initdb, home, cluster).await.map(Some)
+    let initdb = context.reachable(Tools::new()?.initdb().await?)?;
+    let cluster = saved.get("DATABASE_URL").map_or(Postgres::New, |url| Postgres::Existing { url });
+    servers::postgres(&initdb, context, cluster).await.map(Some)
 }
 
-async fn start_redis(home: &Home<'_>) -> Result<Option<Server>> {
+async fn start_redis(context: &ServerContext<'_>) -> Result<Option<Server>> {
     if is_given("REDIS_URL") {
         return Ok(None);
     }
-    let valkey = home.reachable(Tools::new()?.valkey().await?)?;
-    let mut server = servers::redis(&valkey, home)?;
+    let valkey = context.reachable(Tools::new()?.valkey().await?)?;
+    let mut server = servers::redis(&valkey, context)?;
     server.start().await?;
     Ok(Some(server))
 }
 
-async fn start_dynamodb(home: &Home<'_>) -> Result<Option<Server>> {
+async fn start_dynamodb(context: &ServerContext<'_>) -> Result<Option<Server>> {
     if is_given("AWS_ENDPOINT_URL_DYNAMODB") {
         return Ok(None);
     }
     let python = Tools::new()?.dynamodb().await?;
     let table = settings::var("IDEMPOTENCY_TABLE").unwrap_or_else(|| TABLE.to_owned());
-    let mut server = servers::dynamodb(&python, home, &table)?;
+    let mut server = servers::dynamodb(&python, context, &table)?;
     server.start().await?;
     Ok(Some(server))
 }
@@ -234,15 +233,15 @@ fn is_given(variable: &str) -> bool {
 /// The functions' roles, which the migrations have made.
 async fn roles(database_url: &str) -> Result<BTreeSet<String>> {
     const SQL: &str = r"select rolname::text from pg_roles where rolname like 'bookshelf\_%'";
-    let connecting = || "connect to the database";
-    let (client, connection) = tokio_postgres::connect(database_url, NoTls).await.context(connecting())?;
+    let connected = tokio_postgres::connect(database_url, NoTls).await;
+    let (client, connection) = connected.context("connect to the database")?;
     tokio::spawn(connection);
     let rows = client.query(SQL, &[]).await.context("list the functions' roles")?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// A variable that the person has set wins over one that an earlier stack has kept, and that over a new one.
-fn variables(servers: &[Server], kept: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+/// A variable that the person has set wins over one that an earlier stack has saved, and that over a new one.
+fn variables(servers: &[Server], saved: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     let url = |name: &str| {
         servers.iter().find(|server| server.name() == name).map(|server| server.url().to_owned())
     };
@@ -273,7 +272,7 @@ fn variables(servers: &[Server], kept: &BTreeMap<String, String>) -> Result<BTre
     let own_dynamodb = settings::var("AWS_ENDPOINT_URL_DYNAMODB").is_some();
     for (name, default) in defaults {
         let set = settings::var(name).filter(|_| own_dynamodb || !name.starts_with("AWS_"));
-        env.insert(name.to_owned(), set.or_else(|| kept.get(name).cloned()).unwrap_or(default));
+        env.insert(name.to_owned(), set.or_else(|| saved.get(name).cloned()).unwrap_or(default));
     }
     Ok(env)
 }

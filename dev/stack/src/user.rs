@@ -1,4 +1,5 @@
-//! As root, servers step down to `nobody`: Postgres refuses to run as root, the others need not.
+//! The user that servers run as. Postgres refuses to run as root, and the other servers need no rights of root; so if
+//! this program runs as root, it starts all of them as the user `nobody`.
 
 use std::{
     fs,
@@ -9,7 +10,7 @@ use std::{
 
 use crate::{Error, Result, error::Context};
 
-/// Somebody who owns nothing.
+/// A user by numbers; always `nobody`, who owns no files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) uid: u32,

@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use crate::{Error, Result, error::Context, launch::Launch, process::Process, random, settings};
+use crate::{Error, Result, error::Context, process::Process, process_spec::ProcessSpec, random, settings};
 
 /// The function that migrates the database and serves no HTTP.
 pub const MAINTENANCE: &str = "maintenance";
@@ -39,7 +39,7 @@ pub fn target() -> Result<PathBuf> {
     Ok(root()?.join("target"))
 }
 
-/// The functions of the bundle by their names: each folder of `functions/` is one.
+/// The names of the functions in order: each folder of `functions/` is one.
 pub fn functions() -> Result<Vec<String>> {
     let folder = root()?.join("functions");
     let entries = fs::read_dir(&folder).context(format!("look into {}", folder.display()))?;
@@ -50,18 +50,18 @@ pub fn functions() -> Result<Vec<String>> {
 }
 
 /// A call of cargo in the workspace's root.
-pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<str>>(args: I) -> Result<Launch> {
-    Ok(Launch::new("cargo", settings::cargo()).args(args).dir(root()?))
+pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<str>>(args: I) -> Result<ProcessSpec> {
+    Ok(ProcessSpec::new("cargo", settings::cargo()).args(args).dir(root()?))
 }
 
-/// Runs `launch` with its output on the terminal.
+/// Runs `spec` with its output on the terminal.
 ///
 /// # Errors
 /// If it can't be started, or ends with another status than 0.
-pub async fn execute(launch: &Launch) -> Result<()> {
-    println!("+ {}", launch.line());
-    let status = Process::spawn(launch).await?.wait().await?;
-    if status.success() { Ok(()) } else { Err(Error::new(format!("`{}` failed: {status}", launch.line()))) }
+pub async fn execute(spec: &ProcessSpec) -> Result<()> {
+    println!("+ {}", spec.line());
+    let status = Process::spawn(spec).await?.wait().await?;
+    if status.success() { Ok(()) } else { Err(Error::new(format!("`{}` failed: {status}", spec.line()))) }
 }
 
 /// A program that cargo has built.
@@ -116,7 +116,7 @@ pub async fn build_functions(options: &[&str]) -> Result<BTreeMap<String, PathBu
 }
 
 /// Runs a build and returns the programs that it made or found made already. Its progress is on the terminal.
-pub async fn executables(build: Launch) -> Result<Vec<Executable>> {
+pub async fn executables(build: ProcessSpec) -> Result<Vec<Executable>> {
     let messages = env::temp_dir().join(format!("cargo-{}.json", random::token()?));
     let build = build.args(["--message-format=json-render-diagnostics"]).stdout(&messages);
     let status = Process::spawn(&build).await?.wait().await?;

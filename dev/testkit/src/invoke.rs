@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use shared::lambda::{Gateway, ReportedError, diagnose};
-use stack::environment::{Emulator, ExecutionEnvironment, Failure};
+use stack::environment::{ExecutionEnvironment, Failure, RuntimeInterfaceEmulator};
 
 /// A function that can be invoked with an event.
 pub trait Invoke: Send + Sync {
@@ -71,7 +71,7 @@ impl Invoke for ExecutionEnvironment {
     }
 }
 
-impl Invoke for Emulator {
+impl Invoke for RuntimeInterfaceEmulator {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(self.invoke(event))
     }

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::Instant;
 
 use serde_json::Value;
-use stack::stack::{Lifetime, Stack};
+use stack::stack::{Persistence, Stack};
 use stack::{Context as _, Error, Result, settings, signals};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -40,13 +40,13 @@ pub struct Options {
     pub pattern: String,
     /// Writes the answers as the expected ones instead of comparing them.
     pub record: bool,
-    /// Adds [`Transport::Emulator`].
+    /// Adds [`Transport::RuntimeInterfaceEmulator`].
     pub rie: bool,
 }
 
 const TRANSPORTS: [Transport; 2] = [Transport::InProcess, Transport::Process];
 const TRANSPORTS_AND_EMULATOR: [Transport; 3] =
-    [Transport::InProcess, Transport::Process, Transport::Emulator];
+    [Transport::InProcess, Transport::Process, Transport::RuntimeInterfaceEmulator];
 
 /// How often a case is tried before it fails.
 const ATTEMPTS: usize = 3;
@@ -72,7 +72,7 @@ pub async fn run(options: &Options) -> Result<()> {
     let outcomes = if settings::var("BOOKSHELF_STACK_ENV").is_some() {
         signals::unless_interrupted(replay(options, None)).await?
     } else {
-        let stack = signals::unless_interrupted(Stack::start("replay-stack", Lifetime::Temporary)).await?;
+        let stack = signals::unless_interrupted(Stack::start("replay-stack", Persistence::Temporary)).await?;
         let outcomes = signals::unless_interrupted(replay(options, Some(stack.env()))).await;
         stack.stop().await;
         outcomes?

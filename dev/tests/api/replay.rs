@@ -52,7 +52,7 @@ async fn built_binaries_respond_as_expected_under_the_runtime_interface_emulator
     let chosen = cases().unwrap().into_iter().filter(|case| UNDER_THE_EMULATOR.contains(&&*case.name()));
     let chosen: Vec<_> = chosen.collect();
     assert_eq!(chosen.len(), UNDER_THE_EMULATOR.len());
-    assert_as_expected(replay_all(chosen, &[Transport::Emulator], None).await.unwrap());
+    assert_as_expected(replay_all(chosen, &[Transport::RuntimeInterfaceEmulator], None).await.unwrap());
 }
 
 /// The functions that have a folder in `events/`.

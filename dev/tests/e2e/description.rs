@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use stack::local_api::LocalApi;
-use stack::stack::{Lifetime, Stack};
+use stack::stack::{Persistence, Stack};
 use stack::tools::Browser;
 
 use crate::in_process_api::InProcessApi;
@@ -16,7 +16,7 @@ const LARGE_QUOTA: &str = "10000/1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_violation_of_the_description() {
-    let mut stack = Stack::start("e2e-stack", Lifetime::Temporary).await.unwrap();
+    let mut stack = Stack::start("e2e-stack", Persistence::Temporary).await.unwrap();
     stack.seed().await.unwrap();
     let mut variables: BTreeMap<String, String> = stack.env().clone();
     for quota in ["DEFAULT", "LOGIN", "REGISTER", "PASSWORD", "PING", "LOGIN_SIM"] {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use stack::http::{Response, send};
 use stack::local_api::{LocalApi, LogStyle, Options};
-use stack::stack::Lifetime;
+use stack::stack::Persistence;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::NoTls;
 
@@ -25,7 +25,8 @@ use tokio_postgres::NoTls;
 async fn start_api() -> LocalApi {
     // Tests share two cores with each other and with compilers; a stall of theirs is not an outage.
     let variables = [("REDIS_PATIENCE_MS".to_owned(), "1000".to_owned())].into();
-    let options = Options { port: None, log: LogStyle::Hidden, lifetime: Lifetime::Temporary, variables };
+    let options =
+        Options { port: None, log: LogStyle::Hidden, persistence: Persistence::Temporary, variables };
     LocalApi::start(options).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -87,13 +88,13 @@ async fn a_killed_function_is_started_again() {
         }
     };
     let outcome = tokio::select! {
-        outcome = api.keep_running() => format!("{outcome:?}"),
+        outcome = api.supervise() => format!("{outcome:?}"),
         recovered = timeout(Duration::from_secs(20), recovered) => format!("{recovered:?}"),
     };
     let after = api.processes();
     api.stop().await;
     assert_eq!(outcome, "Ok(())");
-    assert_eq!(after[0], before[0], "the emulator keeps running");
+    assert_eq!(after[0], before[0], "cargo-lambda keeps running");
 }
 
 /// Repeats the request until the response has this status. Fails after 20 seconds.

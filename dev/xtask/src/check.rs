@@ -19,6 +19,6 @@ async fn without_servers() -> Result<()> {
     execute(&cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?).await?;
     let doc = cargo(["doc", "--workspace", "--no-deps", "--document-private-items"])?;
     execute(&doc.env("RUSTDOCFLAGS", "-D warnings")).await?;
-    let deny = Tools::new()?.cargo_deny().await?.launch("cargo-deny");
+    let deny = Tools::new()?.cargo_deny().await?.spec("cargo-deny");
     execute(&deny.args(["check", "bans", "licenses", "sources"]).dir(workspace::root()?)).await
 }

@@ -9,8 +9,8 @@ use stack::{Context as _, Result, env_file, settings};
 /// set, so that tokens signed with the old key live on while the new one takes over.
 pub(crate) fn run() -> Result<()> {
     let fresh = generate();
-    let kept = settings::var("JWT_PUBLIC_KEYS").unwrap_or_else(|| r#"{"keys":[]}"#.to_owned());
-    let public_jwks = merge(&fresh.public_jwks, &kept)?;
+    let current = settings::var("JWT_PUBLIC_KEYS").unwrap_or_else(|| r#"{"keys":[]}"#.to_owned());
+    let public_jwks = merge(&fresh.public_jwks, &current)?;
     let variables = [
         ("JWT_PRIVATE_KEY".to_owned(), fresh.private_pem.trim_end().replace('\n', "\\n")),
         ("JWT_PUBLIC_KEYS".to_owned(), public_jwks),
@@ -20,12 +20,12 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// One JWK set with the keys of both, those of `fresh` first.
-fn merge(fresh: &str, kept: &str) -> Result<String> {
+fn merge(fresh: &str, current: &str) -> Result<String> {
     let keys = |set: &str| -> Result<Vec<Value>> {
         let set: Value = serde_json::from_str(set).context("read JWT_PUBLIC_KEYS")?;
         Ok(set["keys"].as_array().cloned().unwrap_or_default())
     };
-    let keys = [keys(fresh)?, keys(kept)?].concat();
+    let keys = [keys(fresh)?, keys(current)?].concat();
     Ok(json!({ "keys": keys }).to_string())
 }
 

@@ -1,16 +1,16 @@
 //! `cargo xtask stack`: the servers alone, for functions and tests that are started by hand.
 
-use stack::stack::{Lifetime, Stack};
+use stack::stack::{Persistence, Stack};
 use stack::{Result, signals};
 
 /// Keeps a stack until Ctrl-C.
 pub(crate) async fn run(fresh: bool) -> Result<()> {
-    let lifetime = if fresh { Lifetime::Reset } else { Lifetime::Kept };
-    let mut stack = signals::unless_interrupted(start(lifetime)).await?;
+    let persistence = if fresh { Persistence::Reset } else { Persistence::Persistent };
+    let mut stack = signals::unless_interrupted(start(persistence)).await?;
     println!("Variables: set -a; . {}", stack.env_file().display());
     println!("Ctrl-C ends everything and keeps the data.");
     let outcome = tokio::select! {
-        outcome = stack.keep_running() => outcome,
+        outcome = stack.supervise() => outcome,
         asked = signals::interrupted() => asked,
     };
     println!("\nStopping …");
@@ -18,8 +18,8 @@ pub(crate) async fn run(fresh: bool) -> Result<()> {
     outcome
 }
 
-async fn start(lifetime: Lifetime) -> Result<Stack> {
-    let mut stack = Stack::start("stack", lifetime).await?;
+async fn start(persistence: Persistence) -> Result<Stack> {
+    let mut stack = Stack::start("stack", persistence).await?;
     stack.seed().await?;
     Ok(stack)
 }

@@ -6,9 +6,9 @@
 
 mod report;
 
-use stack::stack::{Lifetime, Stack};
+use stack::stack::{Persistence, Stack};
 use stack::workspace::{self, Executable, cargo, executables};
-use stack::{Error, Result, launch::Launch, process::Process, signals};
+use stack::{Error, Result, process::Process, process_spec::ProcessSpec, signals};
 
 use report::Report;
 
@@ -18,7 +18,7 @@ const END_TO_END: &str = "e2e";
 /// What can be chosen.
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
-    /// Only tests whose names hold one of these, as in `limits` or `sign_in::a_locked`.
+    /// Only tests whose names hold one of these, as in `limits` or `lockout::a_right_guess`.
     filters: Vec<String>,
     /// Only the test programs of these packages.
     #[arg(long, short)]
@@ -36,7 +36,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 async fn build_and_run(options: &Options) -> Result<()> {
     println!("Building the tests; meanwhile Postgres, Redis and DynamoDB are installed and started …");
     let (programs, stack) =
-        tokio::try_join!(build(&options.package), Stack::start("test-stack", Lifetime::Temporary))?;
+        tokio::try_join!(build(&options.package), Stack::start("test-stack", Persistence::Temporary))?;
     let mut report = Report::new(workspace::target()?.join("test.log"))?;
     for program in &programs {
         run_program(program, options, &stack, &mut report).await?;
@@ -66,18 +66,18 @@ async fn run_program(
 ) -> Result<()> {
     // A test waits more than it computes. Of whole APIs two at a time are enough for a machine.
     let threads = if target.name == END_TO_END { 2 } else { 2 * cores() };
-    let launch = Launch::new(&target.name, file)
+    let spec = ProcessSpec::new(&target.name, file)
         .args([format!("--test-threads={threads}")])
         .args(&options.filters)
         .args(&options.args)
         .dir(folder_of(target.src_path.as_ref())?);
-    let launch = if target.name == END_TO_END {
-        launch
+    let spec = if target.name == END_TO_END {
+        spec
     } else {
-        launch.envs(stack.env()).env("BOOKSHELF_STACK_ENV", stack.env_file())
+        spec.envs(stack.env()).env("BOOKSHELF_STACK_ENV", stack.env_file())
     };
     report.begin(&target.name);
-    let (mut process, mut lines) = Process::read(&launch).await?;
+    let (mut process, mut lines) = Process::read(&spec).await?;
     while let Some(line) = lines.recv().await {
         report.take(&line)?;
     }

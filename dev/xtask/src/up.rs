@@ -1,7 +1,7 @@
 //! `cargo xtask up`: the whole API on this machine, rebuilt whenever a file changes.
 
 use stack::local_api::{self, LocalApi, LogStyle};
-use stack::stack::Lifetime;
+use stack::stack::Persistence;
 use stack::{Result, signals};
 
 /// What can be chosen.
@@ -17,12 +17,13 @@ pub(crate) struct Options {
 
 /// Runs the API until Ctrl-C.
 pub(crate) async fn run(Options { port, fresh }: Options) -> Result<()> {
-    let lifetime = if fresh { Lifetime::Reset } else { Lifetime::Kept };
-    let options = local_api::Options { port, log: LogStyle::of_terminal(), lifetime, variables: Vec::new() };
+    let persistence = if fresh { Persistence::Reset } else { Persistence::Persistent };
+    let options =
+        local_api::Options { port, log: LogStyle::of_terminal(), persistence, variables: Vec::new() };
     let mut api = signals::unless_interrupted(LocalApi::start(options)).await?;
-    greet(&api);
+    print_banner(&api);
     let outcome = tokio::select! {
-        outcome = api.keep_running() => outcome,
+        outcome = api.supervise() => outcome,
         asked = signals::interrupted() => asked,
     };
     println!("\nStopping …");
@@ -30,7 +31,7 @@ pub(crate) async fn run(Options { port, fresh }: Options) -> Result<()> {
     outcome
 }
 
-fn greet(api: &LocalApi) {
+fn print_banner(api: &LocalApi) {
     let (url, stack) = (api.url(), api.stack());
     let port = url.rsplit(':').next().unwrap_or_default();
     println!("\nThe API is at {url}, and its documentation to try it out at {url}/docs");
@@ -42,7 +43,7 @@ fn greet(api: &LocalApi) {
          --invoke-port {port} --data-ascii '{{\"task\":\"migrate\"}}'"
     );
     println!("Log:           {}", api.log_file().display());
-    if stack.is_kept() {
+    if stack.is_restored() {
         println!("Data:          that of the last run; --fresh begins with none");
     }
     println!("Ctrl-C ends everything and keeps the data.\n");

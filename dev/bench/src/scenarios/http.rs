@@ -27,7 +27,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results) -> Result<()> {
     let port = ports::free()?;
-    let gateway = Tools::new()?.cargo_lambda().await?.launch("cargo-lambda");
+    let gateway = Tools::new()?.cargo_lambda().await?.spec("cargo-lambda");
     let gateway = gateway.args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1"]);
     let gateway = gateway.args(["--invoke-port".to_owned(), port.to_string()]).env("RUST_LOG", "error");
     let log = fixture.dir.join("logs/cargo-lambda.log");

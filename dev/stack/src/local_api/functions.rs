@@ -9,53 +9,53 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{emulator, log_view::LogView};
-use crate::{Error, Result, environment::http_event, http, launch::Launch, process::Process};
+use super::{cargo_lambda, log_view::LogView};
+use crate::{Error, Result, environment::http_event, http, process::Process, process_spec::ProcessSpec};
 
 const START: Duration = Duration::from_mins(1);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The emulator and the functions behind it. Dropping it ends them all.
+/// cargo-lambda and the functions behind it. Dropping it ends them all.
 #[derive(Debug)]
 pub(super) struct Functions {
     port: u16,
     log: Arc<LogView>,
-    running: Vec<(Launch, Process)>,
+    running: Vec<(ProcessSpec, Process)>,
 }
 
 impl Functions {
-    /// Starts the emulator, which listens on `port`, and then the functions. Returns when each function has answered.
-    pub(super) async fn start(port: u16, launches: Vec<Launch>, log: Arc<LogView>) -> Result<Self> {
+    /// Starts cargo-lambda, which listens on `port`, and then the functions. Returns when each function has answered.
+    pub(super) async fn start(port: u16, specs: Vec<ProcessSpec>, log: Arc<LogView>) -> Result<Self> {
         let mut functions = Self { port, log, running: Vec::new() };
-        functions.begin(launches).await?;
+        functions.begin(specs).await?;
         Ok(functions)
     }
 
     /// Ends everything and starts it anew.
-    pub(super) async fn start_again(&mut self, launches: Vec<Launch>) -> Result<()> {
+    pub(super) async fn start_again(&mut self, specs: Vec<ProcessSpec>) -> Result<()> {
         self.end().await;
-        self.begin(launches).await
+        self.begin(specs).await
     }
 
-    /// Starts functions again that end by themselves; returns if the emulator ends, or a function does not come back.
+    /// Starts functions again that end by themselves; returns if cargo-lambda ends, or a function does not come back.
     /// May be dropped at any time.
-    pub(super) async fn keep_running(&mut self) -> Result<()> {
+    pub(super) async fn supervise(&mut self) -> Result<()> {
         loop {
             let (nth, how) = self.ended(|_| true).await?;
-            let launch = self.running[nth].0.clone();
-            if launch.name == emulator::NAME {
-                return Err(Error::new(format!("{} ended by itself ({how})", emulator::NAME)));
+            let spec = self.running[nth].0.clone();
+            if spec.name == cargo_lambda::NAME {
+                return Err(Error::new(format!("{} ended by itself ({how})", cargo_lambda::NAME)));
             }
-            println!("{} ended ({how}); starting it again …", launch.name);
+            println!("{} ended ({how}); starting it again …", spec.name);
             self.log.show(false);
-            self.running[nth].1 = self.spawn(&launch).await?;
+            self.running[nth].1 = self.spawn(&spec).await?;
             self.until_ready(nth).await?;
             self.log.show(true);
         }
     }
 
-    /// The processes that run, by their ids, the emulator first.
+    /// The processes that run, by their ids, cargo-lambda first.
     pub(super) fn ids(&self) -> Vec<u32> {
         self.running.iter().filter_map(|(_, process)| process.id()).collect()
     }
@@ -65,13 +65,13 @@ impl Functions {
         self.end().await;
     }
 
-    async fn begin(&mut self, launches: Vec<Launch>) -> Result<()> {
+    async fn begin(&mut self, specs: Vec<ProcessSpec>) -> Result<()> {
         self.log.show(false);
-        for launch in launches {
-            let process = self.spawn(&launch).await?;
-            self.running.push((launch, process));
+        for spec in specs {
+            let process = self.spawn(&spec).await?;
+            self.running.push((spec, process));
             if self.running.len() == 1 {
-                // The functions would end at once without the emulator.
+                // The functions would end at once without cargo-lambda.
                 self.until_ready(0).await?;
             }
         }
@@ -82,9 +82,9 @@ impl Functions {
         Ok(())
     }
 
-    async fn spawn(&self, launch: &Launch) -> Result<Process> {
-        let (log, name) = (self.log.clone(), launch.name.clone());
-        Process::observe(launch, move |line| log.take(&name, &line)).await
+    async fn spawn(&self, spec: &ProcessSpec) -> Result<Process> {
+        let (log, name) = (self.log.clone(), spec.name.clone());
+        Process::observe(spec, move |line| log.take(&name, &line)).await
     }
 
     /// Returns when this one has answered.
@@ -96,7 +96,7 @@ impl Functions {
                 let silent = || format!("{name} did not answer within {} s{}", START.as_secs(), see());
                 in_time.map_err(|_| Error::new(silent()))?;
             }
-            // Others that end are started again after this one; without the emulator nobody is.
+            // Others that end are started again after this one; without cargo-lambda nobody is.
             ended = self.ended(|other| other == nth || other == 0) => {
                 let (nth, how) = ended?;
                 let name = &self.running[nth].0.name;
@@ -120,7 +120,7 @@ impl Functions {
         .await
     }
 
-    /// The emulator last: functions that lose it print errors.
+    /// cargo-lambda last: functions that lose it print errors.
     async fn end(&mut self) {
         while let Some((_, mut process)) = self.running.pop() {
             process.kill().await;
@@ -134,9 +134,9 @@ impl Drop for Functions {
     }
 }
 
-/// Returns when the emulator listens, or when the function behind it has answered.
+/// Returns when cargo-lambda listens, or when the function behind it has answered.
 async fn answered(name: &str, port: u16) {
-    if name == emulator::NAME {
+    if name == cargo_lambda::NAME {
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             sleep(PAUSE).await;
         }
@@ -150,7 +150,7 @@ async fn answered(name: &str, port: u16) {
     }
 }
 
-/// A function answers HTTP events with a `statusCode` and others with an `errorType`, the emulator with neither.
+/// A function answers HTTP events with a `statusCode` and others with an `errorType`, cargo-lambda with neither.
 fn is_from_a_function(response: &http::Response) -> bool {
     let body: Value = serde_json::from_str(&response.body).unwrap_or_default();
     body.get("statusCode").is_some() || body.get("errorType").is_some()

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{home::Home, server::Server};
-use crate::{Error, Result, http, launch::Launch, ports};
+use super::{server::Server, server_context::ServerContext};
+use crate::{Error, Result, http, ports, process_spec::ProcessSpec};
 
 /// A server on a free port. It is ready when it has an empty table called `table`, so after each start.
-pub(crate) fn prepare(python: &Path, home: &Home<'_>, table: &str) -> Result<Server> {
+pub(crate) fn prepare(python: &Path, context: &ServerContext<'_>, table: &str) -> Result<Server> {
     let port = ports::free()?;
-    let launch = home.run(Launch::new("dynamodb", python), "dynamodb");
-    let launch = launch
+    let spec = context.run(ProcessSpec::new("dynamodb", python), "dynamodb");
+    let spec = spec
         // Without workers it is this one process, which ends when we end it.
         .args(["-B", "-m", "hypercorn", "--workers", "0", "--log-level", "warning", "--bind"])
         .args([&format!("127.0.0.1:{port}"), "ministack.app:app"])
@@ -26,10 +26,10 @@ pub(crate) fn prepare(python: &Path, home: &Home<'_>, table: &str) -> Result<Ser
         .without("USE_SSL")
         .env("SFTP_ENABLED", "0")
         .env("IOT_MTLS_ENABLED", "0")
-        .dir(home.data("dynamodb")?);
+        .dir(context.data("dynamodb")?);
     let url = format!("http://127.0.0.1:{port}");
     let (address, table) = (url.clone(), table.to_owned());
-    Ok(Server::new("dynamodb", url, launch, move || {
+    Ok(Server::new("dynamodb", url, spec, move || {
         let (address, table) = (address.clone(), table.clone());
         async move { create_table(&address, &table).await.is_ok() }
     }))

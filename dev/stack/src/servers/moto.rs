@@ -3,19 +3,19 @@
 use std::path::Path;
 
 use super::server::Server;
-use crate::{Result, http, launch::Launch, ports, tools};
+use crate::{Result, http, ports, process_spec::ProcessSpec, tools};
 
 impl Server {
     /// A moto that remembers nothing, with just the packages that the file `requirements` names. Not started yet.
     pub async fn moto(requirements: &Path) -> Result<Self> {
         let port = ports::free()?;
-        let launch = Launch::new("moto", tools::python(requirements).await?)
+        let spec = ProcessSpec::new("moto", tools::python(requirements).await?)
             .args(["-B", "-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
             // It tells of each request.
             .log("/dev/null");
         let url = format!("http://127.0.0.1:{port}");
         let address = url.clone();
-        Ok(Self::new("moto", url, launch, move || {
+        Ok(Self::new("moto", url, spec, move || {
             let address = address.clone();
             async move { http::send("GET", &address, "").await.is_ok() }
         }))

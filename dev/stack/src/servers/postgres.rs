@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::{home::Home, server::Server};
+use super::{server::Server, server_context::ServerContext};
 use crate::{Error, Result, error::Context, ports, process::Process, random, tools::Tool};
 
 /// The role that migrates and that the functions sign in as, and the name of its database.
@@ -27,29 +27,33 @@ pub(crate) enum Postgres<'a> {
     /// There is none yet.
     New,
     /// An earlier stack has made it, and connected to it with this URL.
-    Kept { url: &'a str },
+    Existing { url: &'a str },
 }
 
-/// Starts the cluster, with the role and the database in it. A kept one gets the port that it had, if that is free.
-pub(crate) async fn prepare(initdb: &Tool, home: &Home<'_>, cluster: Postgres<'_>) -> Result<Server> {
+/// Starts the cluster, with the role and the database in it. A saved one gets the port that it had, if that is free.
+pub(crate) async fn prepare(
+    initdb: &Tool,
+    context: &ServerContext<'_>,
+    cluster: Postgres<'_>,
+) -> Result<Server> {
     match cluster {
-        Postgres::Kept { url } => {
-            let mut config: Config = url.parse().context("read the URL of the kept database")?;
+        Postgres::Existing { url } => {
+            let mut config: Config = url.parse().context("read the saved URL of the database")?;
             let port = ports::free_as(config.get_ports().first().copied())?;
             let password = String::from_utf8_lossy(config.get_password().unwrap_or_default()).into_owned();
             let address = address(port, &password);
-            config = address.parse().context("read the URL of the kept database")?;
-            let mut server = server(initdb, home, port, address, config)?;
+            config = address.parse().context("read the saved URL of the database")?;
+            let mut server = server(initdb, context, port, address, config)?;
             server.start().await?;
             Ok(server)
         }
         Postgres::New => {
             let admin_password = random::token()?;
-            create_cluster(initdb, home, &admin_password).await?;
+            create_cluster(initdb, context, &admin_password).await?;
             let (port, password) = (ports::free()?, random::token()?);
             let mut admin = Config::new();
             admin.host("127.0.0.1").port(port).user("postgres").password(&admin_password).dbname("postgres");
-            let mut server = server(initdb, home, port, address(port, &password), admin.clone())?;
+            let mut server = server(initdb, context, port, address(port, &password), admin.clone())?;
             server.start().await?;
             create_database(&admin, &password).await?;
             Ok(server)
@@ -62,15 +66,21 @@ fn address(port: u16, password: &str) -> String {
 }
 
 /// The server of the cluster, ready when it answers whoever `config` describes.
-fn server(initdb: &Tool, home: &Home<'_>, port: u16, url: String, config: Config) -> Result<Server> {
+fn server(
+    initdb: &Tool,
+    context: &ServerContext<'_>,
+    port: u16,
+    url: String,
+    config: Config,
+) -> Result<Server> {
     let settings = SETTINGS.iter().flat_map(|setting| ["-c", setting]);
-    let launch = home
-        .launch("postgres", &initdb.beside("postgres"))
+    let spec = context
+        .spec("postgres", &initdb.beside("postgres"))
         .args(["-p", &port.to_string()])
         .args(settings)
         .args(["-D"])
-        .path(home.data("postgres")?.join("cluster"));
-    let server = Server::new("postgres", url, launch, move || {
+        .path(context.data("postgres")?.join("cluster"));
+    let server = Server::new("postgres", url, spec, move || {
         let config = config.clone();
         async move { answers(&config).await }
     });
@@ -84,16 +94,16 @@ async fn answers(config: &Config) -> bool {
     client.simple_query("select 1").await.is_ok()
 }
 
-async fn create_cluster(initdb: &Tool, home: &Home<'_>, password: &str) -> Result<()> {
-    let data = home.data("postgres")?;
+async fn create_cluster(initdb: &Tool, context: &ServerContext<'_>, password: &str) -> Result<()> {
+    let data = context.data("postgres")?;
     let password_file = data.join("password");
     fs::write(&password_file, password).context(format!("write {}", password_file.display()))?;
-    home.make_readable(&password_file)?;
+    context.make_readable(&password_file)?;
     let mut outcome = Ok(());
     // macOS and older systems have no C.UTF-8.
     for locale in ["C.UTF-8", "C"] {
-        let launch = home
-            .launch("initdb", initdb)
+        let spec = context
+            .spec("initdb", initdb)
             .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"])
             .args([
                 format!("--locale={locale}"),
@@ -101,12 +111,12 @@ async fn create_cluster(initdb: &Tool, home: &Home<'_>, password: &str) -> Resul
                 "-D".into(),
             ])
             .path(data.join("cluster"));
-        let status = Process::spawn(&launch).await?.wait().await?;
+        let status = Process::spawn(&spec).await?.wait().await?;
         if status.success() {
             outcome = Ok(());
             break;
         }
-        outcome = Err(Error::new(format!("initdb failed: {status}{}", launch.log_tail())));
+        outcome = Err(Error::new(format!("initdb failed: {status}{}", spec.log_tail())));
     }
     let _ = fs::remove_file(&password_file);
     outcome

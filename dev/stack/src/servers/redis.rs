@@ -7,18 +7,18 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{home::Home, server::Server};
+use super::{server::Server, server_context::ServerContext};
 use crate::{Result, error::Context, ports, random, tools::Tool};
 
 /// A server on a free port.
-pub(crate) fn prepare(valkey: &Tool, home: &Home<'_>) -> Result<Server> {
+pub(crate) fn prepare(valkey: &Tool, context: &ServerContext<'_>) -> Result<Server> {
     let (port, password) = (ports::free()?, random::token()?);
     // In a file that only the server can read: everybody on the machine sees arguments.
-    let file = home.data("redis")?.join("redis.conf");
+    let file = context.data("redis")?.join("redis.conf");
     fs::write(&file, settings(port, &password)).context(format!("write {}", file.display()))?;
-    home.make_readable(&file)?;
+    context.make_readable(&file)?;
     let url = format!("redis://:{password}@127.0.0.1:{port}/0");
-    Ok(Server::new("redis", url, home.launch("redis", valkey).path(&file), move || {
+    Ok(Server::new("redis", url, context.spec("redis", valkey).path(&file), move || {
         let password = password.clone();
         async move { answers(port, &password).await }
     }))

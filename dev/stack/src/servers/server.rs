@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin, time::Duration};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{Error, Result, launch::Launch, process::Process};
+use crate::{Error, Result, process::Process, process_spec::ProcessSpec};
 
 const START: Duration = Duration::from_secs(30);
 /// How long a server that answers may take to do so.
@@ -19,7 +19,7 @@ type Ready = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send +
 pub struct Server {
     name: &'static str,
     url: String,
-    launch: Launch,
+    spec: ProcessSpec,
     ready: Ready,
     stop_with: Signal,
     process: Option<Process>,
@@ -39,11 +39,11 @@ impl Server {
     pub(super) fn new<F: Future<Output = bool> + Send + 'static>(
         name: &'static str,
         url: String,
-        launch: Launch,
+        spec: ProcessSpec,
         ready: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
         let ready = Box::new(move || -> Pin<Box<dyn Future<Output = bool> + Send>> { Box::pin(ready()) });
-        Self { name, url, launch, ready, stop_with: Signal::TERM, process: None }
+        Self { name, url, spec, ready, stop_with: Signal::TERM, process: None }
     }
 
     /// The same, asked to end by another signal than SIGTERM.
@@ -71,7 +71,7 @@ impl Server {
 
     /// Starts the server and returns when it answers.
     pub async fn start(&mut self) -> Result<()> {
-        let mut process = Process::spawn(&self.launch).await?;
+        let mut process = Process::spawn(&self.spec).await?;
         let deadline = Instant::now() + START;
         while !self.answers().await {
             if let Some(status) = process.ended() {
@@ -131,6 +131,6 @@ impl Server {
     }
 
     fn failed(&self, how: &str) -> Error {
-        Error::new(format!("{} {how}{}", self.name, self.launch.log_tail()))
+        Error::new(format!("{} {how}{}", self.name, self.spec.log_tail()))
     }
 }

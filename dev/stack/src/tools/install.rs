@@ -13,7 +13,7 @@ use crate::{
     Result,
     error::Context,
     folder::{remove_tree, try_lock},
-    launch::Launch,
+    process_spec::ProcessSpec,
 };
 
 /// The program from an earlier installation, or installed now.
@@ -39,7 +39,7 @@ async fn install(source: &Source, done: &Path) -> Result<()> {
     fs::create_dir(&partial).context(format!("create {}", partial.display()))?;
     source.install(&partial).await?;
     // Whatever our umask says, `nobody` may have to run this.
-    run(Launch::new("chmod", "chmod").args(["-R", "a+rX"]).path(&partial), &partial).await?;
+    run(ProcessSpec::new("chmod", "chmod").args(["-R", "a+rX"]).path(&partial), &partial).await?;
     fs::rename(&partial, done).context(format!("create {}", done.display()))?;
     println!("Installed {source} in {:.0} s", started.elapsed().as_secs_f32());
     Ok(())

@@ -9,7 +9,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
 use super::step::run;
-use crate::{Error, Result, error::Context, launch::Launch, programs::on_path, settings, workspace};
+use crate::{
+    Error, Result, error::Context, process_spec::ProcessSpec, programs::on_path, settings, workspace,
+};
 
 /// A registry and what to ask it for.
 pub(super) enum Source {
@@ -94,13 +96,13 @@ async fn wheel(requirements: &Path, dir: &Path) -> Result<()> {
 /// Makes `dir` a Python environment. It gets no pip, since Debian's Python cannot provide one, and so it may be
 /// moved: only the scripts that pip would add know where they are.
 async fn environment(requirements: &Path, dir: &Path) -> Result<()> {
-    let launch = Launch::new("python3", python()?).args(["-m", "venv", "--without-pip"]);
-    run(launch.path(dir), dir).await?;
+    let spec = ProcessSpec::new("python3", python()?).args(["-m", "venv", "--without-pip"]);
+    run(spec.path(dir), dir).await?;
     install_packages(requirements, dir, &site_packages(dir)?).await
 }
 
 async fn install_packages(requirements: &Path, dir: &Path, target: &Path) -> Result<()> {
-    let installer = OVERRULED.into_iter().fold(installer(dir).await?, Launch::without);
+    let installer = OVERRULED.into_iter().fold(installer(dir).await?, ProcessSpec::without);
     let install = installer.args(&WHEELS_ALONE[..5]).path(target);
     run(install.args(&WHEELS_ALONE[5..]).path(requirements), dir).await?;
     let _ = fs::remove_dir_all(dir.join("environment"));
@@ -142,24 +144,30 @@ const OVERRULED: [&str; 12] = [
     "UV_OVERRIDE",
 ];
 
-fn pip(python: &Path) -> Launch {
+fn pip(python: &Path) -> ProcessSpec {
     // The one setting that no option of the command line can take back.
-    Launch::new("python3", python).args(["-m", "pip"]).env("PIP_REQUIRE_VIRTUALENV", "0").env("PIP_USER", "0")
+    ProcessSpec::new("python3", python)
+        .args(["-m", "pip"])
+        .env("PIP_REQUIRE_VIRTUALENV", "0")
+        .env("PIP_USER", "0")
 }
 
 /// `pip install`, with what a configuration file says of the place overruled.
-fn pip_install(python: &Path) -> Launch {
+fn pip_install(python: &Path) -> ProcessSpec {
     pip(python).args(["install", "--disable-pip-version-check", "--no-user", "--prefix=", "--root=/"])
 }
 
 /// The first of these that is there: Python's pip, a pip in a new environment, uv.
-async fn installer(dir: &Path) -> Result<Launch> {
+async fn installer(dir: &Path) -> Result<ProcessSpec> {
     if let Some(python) = on_path("python3") {
         if run(pip(&python).args(["--version"]), dir).await.is_ok() {
             return Ok(pip_install(&python));
         }
         let environment = dir.join("environment");
-        if run(Launch::new("python3", &python).args(["-m", "venv"]).path(&environment), dir).await.is_ok() {
+        if run(ProcessSpec::new("python3", &python).args(["-m", "venv"]).path(&environment), dir)
+            .await
+            .is_ok()
+        {
             let python = environment.join("bin/python3");
             return Ok(pip_install(&python));
         }
@@ -167,13 +175,13 @@ async fn installer(dir: &Path) -> Result<Launch> {
     let uv = on_path("uv").ok_or_else(|| {
         Error::new("there is neither a python3 with pip nor uv (on Debian: apt-get install python3-venv)")
     })?;
-    Ok(Launch::new("uv", uv).args(["pip", "install", "--python"]).path(python()?))
+    Ok(ProcessSpec::new("uv", uv).args(["pip", "install", "--python"]).path(python()?))
 }
 
 /// In a build folder of its own, so that our lock on `target` is not in the way, removed afterwards.
 async fn compile(package: &str, flags: &[&str], dir: &Path) -> Result<()> {
     let build = dir.join("build");
-    let install = Launch::new("cargo", settings::cargo())
+    let install = ProcessSpec::new("cargo", settings::cargo())
         .args(["install", package, "--locked"])
         .args(flags)
         .args(["--root"])
@@ -188,9 +196,10 @@ async fn compile(package: &str, flags: &[&str], dir: &Path) -> Result<()> {
 async fn unpack(package: &str, dir: &Path) -> Result<()> {
     let apt = on_path("apt-get").ok_or_else(|| Error::new("there is no apt-get"))?;
     if rustix::process::geteuid().is_root() {
-        run(Launch::new("apt-get", &apt).args(["update", "--quiet"]), dir).await?;
+        run(ProcessSpec::new("apt-get", &apt).args(["update", "--quiet"]), dir).await?;
     }
-    run(Launch::new("sh", "sh").args(["-c", include_str!("unpack.sh"), "sh", package]).dir(dir), dir).await
+    run(ProcessSpec::new("sh", "sh").args(["-c", include_str!("unpack.sh"), "sh", package]).dir(dir), dir)
+        .await
 }
 
 #[cfg(test)]

@@ -2,16 +2,16 @@
 
 use std::{fs, path::Path};
 
-use crate::{Error, Result, launch::Launch, process::Process};
+use crate::{Error, Result, process::Process, process_spec::ProcessSpec};
 
 /// Runs a step of the installation into `partial`. Its output is shown only if it fails.
-pub(super) async fn run(launch: Launch, partial: &Path) -> Result<()> {
+pub(super) async fn run(spec: ProcessSpec, partial: &Path) -> Result<()> {
     let log = partial.with_extension("log");
     let _ = fs::remove_file(&log);
-    let launch = launch.log(&log);
-    let status = Process::spawn(&launch).await?.wait().await?;
+    let spec = spec.log(&log);
+    let status = Process::spawn(&spec).await?.wait().await?;
     if status.success() {
         return Ok(());
     }
-    Err(Error::new(format!("`{}` failed: {status}{}", launch.line(), launch.log_tail())))
+    Err(Error::new(format!("`{}` failed: {status}{}", spec.line(), spec.log_tail())))
 }

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use crate::{Error, Result, error::Context, launch::Launch, programs};
+use crate::{Error, Result, error::Context, process_spec::ProcessSpec, programs};
 
 /// A program, of the machine or in a folder of ours.
 #[derive(Clone, Debug)]
@@ -45,13 +45,13 @@ impl Tool {
         Self { program: self.program.with_file_name(name), tree: self.tree.clone() }
     }
 
-    /// A start of this program. What was unpacked from Debian's packages brings its libraries along.
+    /// A process of this program, called `name` in messages. What was unpacked from Debian's packages brings its libraries along.
     #[must_use]
-    pub fn launch(&self, name: &str) -> Launch {
-        let launch = Launch::new(name, &self.program);
+    pub fn spec(&self, name: &str) -> ProcessSpec {
+        let spec = ProcessSpec::new(name, &self.program);
         match self.libraries() {
-            Some(folders) => launch.env("LD_LIBRARY_PATH", folders),
-            None => launch,
+            Some(folders) => spec.env("LD_LIBRARY_PATH", folders),
+            None => spec,
         }
     }
 

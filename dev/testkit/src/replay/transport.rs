@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use stack::environment::{Emulator, ExecutionEnvironment};
+use stack::environment::{ExecutionEnvironment, RuntimeInterfaceEmulator};
 use stack::{Context as _, Error, Result};
 
 use crate::{Invoke, TestContext, functions};
@@ -16,7 +16,7 @@ pub enum Transport {
     /// The built binary runs behind the runtime API of the local stack.
     Process,
     /// The built binary runs under AWS's Runtime Interface Emulator.
-    Emulator,
+    RuntimeInterfaceEmulator,
 }
 
 impl Transport {
@@ -25,10 +25,12 @@ impl Transport {
         match self {
             Self::InProcess => start_in_process(function, context),
             Self::Process => Ok(Arc::new(ExecutionEnvironment::start(function, context.variables()).await?)),
-            Self::Emulator => match Emulator::start(function, context.variables()).await? {
-                Some(emulator) => Ok(Arc::new(emulator)),
-                None => Err(Error::new("there is no Runtime Interface Emulator for this machine")),
-            },
+            Self::RuntimeInterfaceEmulator => {
+                match RuntimeInterfaceEmulator::start(function, context.variables()).await? {
+                    Some(emulator) => Ok(Arc::new(emulator)),
+                    None => Err(Error::new("there is no Runtime Interface Emulator for this machine")),
+                }
+            }
         }
     }
 }
@@ -45,7 +47,7 @@ impl fmt::Display for Transport {
         f.pad(match self {
             Self::InProcess => "in process",
             Self::Process => "process",
-            Self::Emulator => "emulator",
+            Self::RuntimeInterfaceEmulator => "emulator",
         })
     }
 }

@@ -1,4 +1,6 @@
-//! A function under AWS's own Runtime Interface Emulator.
+//! A function under AWS's own Runtime Interface Emulator, the program in Lambda's images that stands in for Lambda.
+//!
+//! The emulator starts the binary and is its runtime API. It takes events on a port for HTTP.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,26 +11,28 @@ use tokio::{
 };
 
 use super::failure::Failure;
-use crate::{Error, Result, http, launch::Launch, ports, process::Process, tools::Tools, workspace};
+use crate::{
+    Error, Result, http, ports, process::Process, process_spec::ProcessSpec, tools::Tools, workspace,
+};
 
 /// How long the emulator may take to listen.
 const START: Duration = Duration::from_secs(20);
 
 /// The emulator with one function under it. Both end with this.
 #[derive(Debug)]
-pub struct Emulator {
+pub struct RuntimeInterfaceEmulator {
     url: String,
     _process: Process,
 }
 
-impl Emulator {
+impl RuntimeInterfaceEmulator {
     /// Starts the binary of `function`, built from the sources as they are, with these variables and no others.
     ///
     /// `None` on machines that there is no emulator for: it is a program for Linux, on x86-64 and arm64.
     pub async fn start(function: &str, variables: &BTreeMap<String, String>) -> Result<Option<Self>> {
-        let Some(emulator) = Tools::new()?.emulator().await? else { return Ok(None) };
+        let Some(emulator) = Tools::new()?.runtime_interface_emulator().await? else { return Ok(None) };
         let (port, runtime_api) = (ports::free()?, ports::free()?);
-        let launch = Launch::new("aws-lambda-rie", emulator.program())
+        let spec = ProcessSpec::new("aws-lambda-rie", emulator.program())
             .bare()
             .args(["--log-level", "error", "--runtime-interface-emulator-address"])
             .args([format!("127.0.0.1:{port}"), "--runtime-api-address".to_owned()])
@@ -36,7 +40,7 @@ impl Emulator {
             .path(workspace::binary(function).await?)
             .envs(variables)
             .env("AWS_LAMBDA_FUNCTION_NAME", function);
-        let mut process = Process::spawn(&launch).await?;
+        let mut process = Process::spawn(&spec).await?;
         let listening = async {
             while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 sleep(Duration::from_millis(5)).await;

@@ -1,4 +1,4 @@
-//! The folder that a server keeps its data in, and the user that it runs as.
+//! The folder of a stack and the user of its servers: the two facts that every server of the stack is started with.
 
 use std::{
     fs,
@@ -6,15 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Result, error::Context, folder::Folder, launch::Launch, tools::Tool, user::User};
+use crate::{Result, error::Context, folder::Folder, process_spec::ProcessSpec, tools::Tool, user::User};
 
 /// The folder of a stack together with the user of its servers.
-pub(crate) struct Home<'a> {
+pub(crate) struct ServerContext<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) user: Option<User>,
 }
 
-impl Home<'_> {
+impl ServerContext<'_> {
     /// A folder that only the server called `name` can read. Created at the first call.
     pub(crate) fn data(&self, name: &str) -> Result<PathBuf> {
         let dir = self.folder.servers().join(name);
@@ -29,17 +29,17 @@ impl Home<'_> {
     }
 
     /// `tool`, run as the servers' user, its output in a log in the stack's folder.
-    pub(crate) fn launch(&self, name: &str, tool: &Tool) -> Launch {
-        self.log(tool.launch(name).user(self.user), name)
+    pub(crate) fn spec(&self, name: &str, tool: &Tool) -> ProcessSpec {
+        self.log(tool.spec(name).user(self.user), name)
     }
 
     /// `program`, run as the servers' user if that one can run it, and its output in a log in the stack's folder.
-    pub(crate) fn run(&self, program: Launch, name: &str) -> Launch {
+    pub(crate) fn run(&self, program: ProcessSpec, name: &str) -> ProcessSpec {
         let user = self.user.filter(|user| user.reaches(&program.program));
         self.log(program.user(user), name)
     }
 
-    fn log(&self, program: Launch, name: &str) -> Launch {
+    fn log(&self, program: ProcessSpec, name: &str) -> ProcessSpec {
         program.log(self.folder.path().join(format!("{name}.log")))
     }
 

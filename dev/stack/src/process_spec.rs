@@ -1,4 +1,9 @@
-//! How to start a program: arguments, variables, folder, user, log.
+//! The description of a process before it is started: program, arguments, variables, folder, user, and where its output
+//! goes.
+//!
+//! A [`ProcessSpec`] is a builder, and it can be used again: a server that ended is started from the same one. Its
+//! command goes through util-linux' `setpriv` where there is one, which changes the user and has the kernel kill the
+//! process when its parent ends.
 
 use std::{
     ffi::OsString,
@@ -11,9 +16,9 @@ use tokio::process::Command;
 
 use crate::{Result, error::Context, programs, settings, user::User};
 
-/// How to start a program.
+/// A process that can be started any number of times.
 #[derive(Clone, Debug)]
-pub struct Launch {
+pub struct ProcessSpec {
     pub(crate) name: String,
     pub(crate) program: PathBuf,
     args: Vec<OsString>,
@@ -28,7 +33,7 @@ pub struct Launch {
     piped: bool,
 }
 
-impl Launch {
+impl ProcessSpec {
     /// `program`, called `name` in messages. Runs in `/` unless told otherwise.
     pub fn new(name: &str, program: impl Into<PathBuf>) -> Self {
         Self {
@@ -139,7 +144,7 @@ impl Launch {
         format!("; the end of {}:\n  {tail}", file.display())
     }
 
-    /// This as a command whose process belongs to us: see `process`.
+    /// The command for `process`, which makes the leader of a process group of it.
     pub(crate) fn command(&self) -> Result<Command> {
         let mut command = match programs::setpriv() {
             Some(setpriv) => self.through(setpriv),
@@ -157,9 +162,9 @@ impl Launch {
         }
         command.process_group(0).kill_on_drop(true).stdin(Stdio::null());
         if let Some(file) = &self.log {
-            let opening = || format!("open {}", file.display());
-            let log = File::options().append(true).create(true).open(file).context(opening())?;
-            command.stderr(log.try_clone().context(opening())?).stdout(log);
+            let context = || format!("open {}", file.display());
+            let log = File::options().append(true).create(true).open(file).context(context())?;
+            command.stderr(log.try_clone().context(context())?).stdout(log);
         }
         if let Some(file) = &self.stdout {
             command.stdout(File::create(file).context(format!("write {}", file.display()))?);
