@@ -1,6 +1,7 @@
 //! Requests as events of API Gateway (payload format version 2.0), which the functions and the peer both read.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use testkit::gateway_events::http_api_event;
 
 /// An HTTP request.
 #[derive(Clone, Debug)]
@@ -35,29 +36,8 @@ impl Request {
     /// The JSON of the event.
     pub(super) fn event(&self) -> String {
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
-        let mut event = json!({
-            "version": "2.0",
-            "routeKey": "$default",
-            "rawPath": path,
-            "rawQueryString": query,
-            "headers": {"host": "api.example", "user-agent": "bench", "accept": "*/*"},
-            "requestContext": {
-                "accountId": "123456789012",
-                "apiId": "api-id",
-                "domainName": "api.example",
-                "domainPrefix": "api",
-                "http": {
-                    "method": self.method, "path": path, "protocol": "HTTP/1.1",
-                    "sourceIp": "192.0.2.1", "userAgent": "bench",
-                },
-                "requestId": "gateway-request-id",
-                "routeKey": "$default",
-                "stage": "$default",
-                "time": "01/Jan/2026:00:00:00 +0000",
-                "timeEpoch": 1_767_225_600_000_u64,
-            },
-            "isBase64Encoded": false,
-        });
+        let mut event = http_api_event(self.method, path, query);
+        event["headers"]["accept"] = "*/*".into();
         for (name, value) in &self.headers {
             event["headers"][*name] = value.as_str().into();
         }

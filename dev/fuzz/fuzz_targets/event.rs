@@ -1,5 +1,5 @@
 //! Hands arbitrary bytes to functions as an event. The outcome must be a well-formed response or a runtime error, as in
-//! `dev/tests/api/mutations.rs`, but without stores.
+//! `dev/tests/api/mutated_events.rs`, but without stores.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use libfuzzer_sys::fuzz_target;
 use shared::config::Env;
 use testkit::functions::find;
-use testkit::{Invoke, flaw};
+use testkit::{Invoke, response_flaw};
 use tokio::runtime::{Builder, Runtime};
 
 /// Functions that answer without stores. The URLs of the stores lead to a port that refuses connections.
@@ -30,6 +30,6 @@ fuzz_target!(|bytes: &[u8]| {
         let outcome = RUNTIME.block_on(function.invoke(event));
         // The readiness route answers 503, because the stores are unavailable.
         let is_not_ready = outcome.as_ref().is_ok_and(|answer| answer["statusCode"] == 503);
-        assert!(is_not_ready || flaw(&outcome).is_none(), "{:?}", flaw(&outcome));
+        assert!(is_not_ready || response_flaw(&outcome).is_none(), "{:?}", response_flaw(&outcome));
     }
 });

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use shared::config::{self, Env};
@@ -14,6 +14,7 @@ use shared::lambda::Gateway;
 use shared::lambda::function::Function;
 use stack::environment::{Failure, under_role};
 
+use crate::gateway_events::http_api_event;
 use crate::invoke::Invoke;
 
 /// A caller of one execution environment of a function.
@@ -53,9 +54,9 @@ impl Client {
         Self { function: Arc::new(function), ip: random_ip() }
     }
 
-    /// A client of the same execution environment in another network.
+    /// A client of the same execution environment with an address in a network that no other test uses.
     #[must_use]
-    pub fn elsewhere(&self) -> Self {
+    pub fn from_new_network(&self) -> Self {
         self.from_ip(&random_ip())
     }
 
@@ -68,29 +69,8 @@ impl Client {
     /// Begins a request. `target` is a decoded path, optionally followed by `?` and a raw query.
     pub fn request(&self, method: &str, target: &str) -> RequestBuilder<'_> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let event = json!({
-            "version": "2.0",
-            "routeKey": "$default",
-            "rawPath": path,
-            "rawQueryString": query,
-            "headers": {"host": "api.example", "user-agent": "test"},
-            "requestContext": {
-                "accountId": "123456789012",
-                "apiId": "api-id",
-                "domainName": "api.example",
-                "domainPrefix": "api",
-                "http": {
-                    "method": method, "path": path, "protocol": "HTTP/1.1",
-                    "sourceIp": self.ip, "userAgent": "test",
-                },
-                "requestId": "gateway-request-id",
-                "routeKey": "$default",
-                "stage": "$default",
-                "time": "01/Jan/2026:00:00:00 +0000",
-                "timeEpoch": 1_767_225_600_000_u64,
-            },
-            "isBase64Encoded": false,
-        });
+        let mut event = http_api_event(method, path, query);
+        event["requestContext"]["http"]["sourceIp"] = self.ip.as_str().into();
         RequestBuilder { client: self, event }
     }
 

@@ -34,14 +34,14 @@ impl TestContext {
     /// # Panics
     /// When no stack is running.
     pub async fn new() -> Self {
-        Self::on(stack_variables()).await
+        Self::on_stack(stack_variables()).await
     }
 
     /// Creates a context on the stack with these variables.
     ///
     /// # Panics
     /// When that stack does not answer.
-    pub async fn on(mut variables: BTreeMap<String, String>) -> Self {
+    pub async fn on_stack(mut variables: BTreeMap<String, String>) -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
         let administration = connect_as_administrator(&variables["DATABASE_URL"]).await;
         OLD_DATABASES_DROPPED.get_or_init(|| drop_old_databases(&administration)).await;

@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 
 use stack::environment::Failure;
 
-use crate::invoke::{Invocation, Invoke, failure, incoming};
+use crate::invoke::{Invocation, Invoke, invocation_event, reported_failure};
 
 /// The functions, in the order in which the `OpenAPI` document presents them.
 pub const FUNCTIONS: [Registered; 6] = [
@@ -110,7 +110,7 @@ struct Maintenance(maintenance::App);
 impl Invoke for Maintenance {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
-            let report = self.0.answer(incoming(event)?).await.map_err(failure)?;
+            let report = self.0.answer(invocation_event(event)?).await.map_err(reported_failure)?;
             serde_json::to_value(report).map_err(Failure::here)
         })
     }

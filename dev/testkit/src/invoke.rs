@@ -25,7 +25,7 @@ pub type Invocation<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + 
 
 /// The failure that the runtime reports to Lambda when a handler returns `error`.
 #[expect(clippy::needless_pass_by_value, reason = "callers map errors with it")]
-pub fn failure<E: ReportedError>(error: E) -> Failure {
+pub fn reported_failure<E: ReportedError>(error: E) -> Failure {
     let Diagnostic { error_type, error_message } = diagnose(&error);
     Failure { error_type, error_message }
 }
@@ -33,7 +33,7 @@ pub fn failure<E: ReportedError>(error: E) -> Failure {
 /// Checks the outcome of any event to a function that serves HTTP. Returns what is wrong with it; `None` if it is a
 /// well-formed response with a status from 200 to 499, or a runtime error.
 #[must_use]
-pub fn flaw(outcome: &Result<Value, Failure>) -> Option<String> {
+pub fn response_flaw(outcome: &Result<Value, Failure>) -> Option<String> {
     let Ok(answer) = outcome else { return None };
     let texts =
         |headers: &Value| headers.as_object().is_some_and(|headers| headers.values().all(Value::is_string));
@@ -50,7 +50,7 @@ pub fn flaw(outcome: &Result<Value, Failure>) -> Option<String> {
 }
 
 /// `event` as the runtime passes it to a handler, with a new request id.
-pub fn incoming(event: &str) -> Result<LambdaEvent<Box<RawValue>>, Failure> {
+pub fn invocation_event(event: &str) -> Result<LambdaEvent<Box<RawValue>>, Failure> {
     let mut context = Context::default();
     context.request_id = Uuid::now_v7().to_string();
     Ok(LambdaEvent { payload: serde_json::from_str(event).map_err(Failure::here)?, context })
@@ -59,7 +59,7 @@ pub fn incoming(event: &str) -> Result<LambdaEvent<Box<RawValue>>, Failure> {
 impl Invoke for Gateway {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
-            let answer = self.answer(incoming(event)?).await.map_err(failure)?;
+            let answer = self.answer(invocation_event(event)?).await.map_err(reported_failure)?;
             serde_json::to_value(answer).map_err(Failure::here)
         })
     }

@@ -4,7 +4,7 @@
 //! A [`Client`] turns a method, a path and a body into the event that API Gateway would send, and reads the response.
 //! It hands the event to anything that implements [`Invoke`]: a function in this process, or one in a process of its
 //! own ([`stack::environment::ExecutionEnvironment`]). A [`proxy::Proxy`] between a function and a store injects
-//! faults. [`replay`] hands recorded events to the functions and compares the responses. [`functions`] is the only list
+//! faults. [`gateway_events`] builds the events. [`replay`] hands recorded events to the functions and compares the responses. [`functions`] is the only list
 //! of the functions.
 
 #![allow(clippy::print_stdout, reason = "the replay writes its results to the terminal")]
@@ -13,6 +13,7 @@ mod client;
 mod context;
 mod database;
 pub mod functions;
+pub mod gateway_events;
 mod invoke;
 pub mod openapi;
 pub mod proxy;
@@ -24,7 +25,7 @@ mod template_database;
 pub use client::{Client, RequestBuilder, Response};
 pub use context::{TestContext, stack_variables};
 pub use database::{connect, with_database};
-pub use invoke::{Invocation, Invoke, failure, flaw, incoming};
+pub use invoke::{Invocation, Invoke, invocation_event, reported_failure, response_flaw};
 pub use snapshot::DatabaseSnapshot;
 pub use stack::environment::Failure;
 pub use template_database::template_database;

@@ -72,7 +72,7 @@ impl Drop for Listener {
 
 impl Proxy {
     /// Starts a proxy in front of the store at `url`, for example `redis://:password@127.0.0.1:6379/0`.
-    pub async fn before(url: &str) -> Result<Self> {
+    pub async fn in_front_of(url: &str) -> Result<Self> {
         let (_, rest) = url.split_once("://").unwrap_or_default();
         let host = rest.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
         let store: SocketAddr =
@@ -87,7 +87,7 @@ impl Proxy {
 
     /// The same with a delay of ten milliseconds for every answer, so that [trips](Self::trips) are counted exactly.
     pub async fn counting(url: &str) -> Result<Self> {
-        let proxy = Self::before(url).await?;
+        let proxy = Self::in_front_of(url).await?;
         proxy.delay_answers(COUNTING_DELAY);
         Ok(proxy)
     }
@@ -96,9 +96,9 @@ impl Proxy {
     ///
     /// # Panics
     /// When the variable has no URL of a store.
-    pub async fn within(context: TestContext, variable: &str) -> (TestContext, Self) {
+    pub async fn replacing_url(context: TestContext, variable: &str) -> (TestContext, Self) {
         let proxy =
-            Self::before(context.variable(variable)).await.expect("the variable has the URL of a store");
+            Self::in_front_of(context.variable(variable)).await.expect("the variable has the URL of a store");
         (context.with(variable, proxy.url()), proxy)
     }
 
@@ -292,7 +292,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_held_until_the_proxy_is_open_again() {
-        let proxy = Proxy::before(&store().await).await.unwrap();
+        let proxy = Proxy::in_front_of(&store().await).await.unwrap();
         let mut client = connect(&proxy).await;
         proxy.set(Mode::Holding);
         client.write_all(b"ab").await.unwrap();

@@ -10,11 +10,11 @@ use crate::users::{PASSWORD, TestUser, auth, log_in, refresh, session_of, sign_u
 const NEW_PASSWORD: &str = "tr0ubador on a horse";
 
 async fn is_signed_in(auth: &Client, access: &str) -> bool {
-    auth.elsewhere().get("/auth/me").bearer(access).send().await.status == 200
+    auth.from_new_network().get("/auth/me").bearer(access).send().await.status == 200
 }
 
 async fn sessions(auth: &Client, access: &str) -> Response {
-    auth.elsewhere().get("/auth/sessions").bearer(access).send().await
+    auth.from_new_network().get("/auth/sessions").bearer(access).send().await
 }
 
 #[tokio::test]
@@ -43,12 +43,12 @@ async fn only_its_owner_can_end_a_session() {
     let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
     let auth = auth(&context);
     let end = async |user: &TestUser, id: &str| {
-        auth.elsewhere().delete(&format!("/auth/sessions/{id}")).bearer(&user.access).send().await
+        auth.from_new_network().delete(&format!("/auth/sessions/{id}")).bearer(&user.access).send().await
     };
     let session = session_of(&context, &ada.access).to_string();
     assert_problem(&end(&bob, &session).await, 404);
     assert!(is_signed_in(&auth, &ada.access).await);
-    let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    let other = log_in(&auth.from_new_network(), "ada", PASSWORD).await;
     let other_session = session_of(&context, &text(&other, "access_token")).to_string();
     assert_eq!(end(&ada, &other_session).await.status, 204);
     assert_problem(&end(&ada, &other_session).await, 404);
@@ -64,7 +64,7 @@ async fn revoking_any_token_of_a_session_ends_it_and_an_unknown_token_is_accepte
     let auth = auth(&context);
     let revoke = async |token: &str| {
         let form = [("token", token), ("token_type_hint", "refresh_token")];
-        auth.elsewhere().post("/auth/revoke").form(&form).send().await
+        auth.from_new_network().post("/auth/revoke").form(&form).send().await
     };
     for (name, takes_refresh) in [("ada", true), ("bob", false)] {
         let user = sign_up(&context, name).await;
@@ -91,14 +91,14 @@ async fn changing_the_password_requires_the_current_one_and_ends_the_other_sessi
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
-    let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    let other = log_in(&auth.from_new_network(), "ada", PASSWORD).await;
     assert_invalid(&change(&auth, &ada.access, "wrong", NEW_PASSWORD).await, &["current_password"]);
     assert_invalid(&change(&auth, &ada.access, PASSWORD, "password").await, &["new_password"]);
     assert_eq!(change(&auth, &ada.access, PASSWORD, NEW_PASSWORD).await.status, 204);
     assert!(is_signed_in(&auth, &ada.access).await);
     assert!(!is_signed_in(&auth, &text(&other, "access_token")).await);
-    assert_problem(&log_in(&auth.elsewhere(), "ada", PASSWORD).await, 400);
-    assert_eq!(log_in(&auth.elsewhere(), "ada", NEW_PASSWORD).await.status, 200);
+    assert_problem(&log_in(&auth.from_new_network(), "ada", PASSWORD).await, 400);
+    assert_eq!(log_in(&auth.from_new_network(), "ada", NEW_PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_stolen_token_does_not_allow_guessing_the_password() {
     }
     assert_invalid(&change(&auth, &ada.access, PASSWORD, NEW_PASSWORD).await, &["current_password"]);
     assert_eq!(
-        log_in(&auth.elsewhere(), "ada", PASSWORD).await.status,
+        log_in(&auth.from_new_network(), "ada", PASSWORD).await.status,
         200,
         "the password is still the old one"
     );
@@ -123,10 +123,13 @@ async fn password_changes_are_limited_per_user_across_networks() {
     let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
     let auth = auth(&context);
     for _ in 0..5 {
-        assert_invalid(&change(&auth.elsewhere(), &ada.access, PASSWORD, "short").await, &["new_password"]);
+        assert_invalid(
+            &change(&auth.from_new_network(), &ada.access, PASSWORD, "short").await,
+            &["new_password"],
+        );
     }
-    assert_problem(&change(&auth.elsewhere(), &ada.access, PASSWORD, NEW_PASSWORD).await, 429);
-    assert_eq!(change(&auth.elsewhere(), &bob.access, PASSWORD, NEW_PASSWORD).await.status, 204);
+    assert_problem(&change(&auth.from_new_network(), &ada.access, PASSWORD, NEW_PASSWORD).await, 429);
+    assert_eq!(change(&auth.from_new_network(), &bob.access, PASSWORD, NEW_PASSWORD).await.status, 204);
 }
 
 #[tokio::test]
@@ -157,9 +160,9 @@ async fn after_a_password_change_no_session_of_the_old_password_is_valid() {
     let mut passwords = [PASSWORD, NEW_PASSWORD];
     for round in 0..10 {
         let [current, next] = passwords;
-        let other = other.elsewhere();
+        let other = other.from_new_network();
         let signing_in = tokio::spawn(async move { log_in(&other, "ada", current).await });
-        let changed = change(&auth.elsewhere(), &ada.access, current, next).await;
+        let changed = change(&auth.from_new_network(), &ada.access, current, next).await;
         assert_eq!(changed.status, 204, "round {round}: {}", changed.text());
         let signed_in = signing_in.await.unwrap();
         assert!(!is_signed_in(&auth, &text(&signed_in, "access_token")).await, "round {round}");
@@ -195,7 +198,7 @@ async fn parallel_sign_ins_that_all_rehash_the_password_all_succeed() {
     let auth = auth(&context);
     let mut sign_ins = tokio::task::JoinSet::new();
     for _ in 0..5 {
-        let auth = auth.elsewhere();
+        let auth = auth.from_new_network();
         sign_ins.spawn(async move { log_in(&auth, "ada", PASSWORD).await.status });
     }
     assert_eq!(sign_ins.join_all().await, [200; 5]);

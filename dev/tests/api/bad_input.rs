@@ -103,7 +103,7 @@ async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
                 operation.path,
                 String::from_utf8_lossy(body)
             );
-            let client = client.elsewhere();
+            let client = client.from_new_network();
             let mut request =
                 client.request(&operation.method, &operation.path).bearer(&root.access).bytes(body);
             if !content_type.is_empty() {
@@ -115,7 +115,7 @@ async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
                 assert_eq!(response.status, *status, "{context}");
             }
         }
-        let zipped = client.elsewhere();
+        let zipped = client.from_new_network();
         let zipped = zipped.request(&operation.method, &operation.path).bearer(&root.access);
         let response = zipped
             .header("content-type", "application/json")
@@ -137,12 +137,15 @@ async fn a_missing_or_broken_token_is_refused_before_anything_else_is_checked() 
         let client = client(&context, function);
         for token in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", &"x".repeat(9000)] {
             for path in [operation.path.clone(), operation.path.replace("/1", "/abc")] {
-                let client = client.elsewhere();
+                let client = client.from_new_network();
                 let request = client.request(&operation.method, &path).bearer(token).body("{broken");
                 assert_problem(&request.send().await, 401);
             }
         }
-        assert_problem(&client.elsewhere().request(&operation.method, &operation.path).send().await, 401);
+        assert_problem(
+            &client.from_new_network().request(&operation.method, &operation.path).send().await,
+            401,
+        );
     }
     assert_eq!(contents(&context).await, before);
 }
@@ -153,13 +156,13 @@ async fn a_wrong_method_or_path_is_refused_by_every_function() {
     for (function, operation) in operations(&context) {
         let client = client(&context, function);
         for method in ["PATCH", "TRACE", "FOO"] {
-            let response = client.elsewhere().request(method, &operation.path).send().await;
+            let response = client.from_new_network().request(method, &operation.path).send().await;
             assert_problem(&response, 405);
             let allowed = response.header("allow").unwrap();
             assert!(allowed.split(',').any(|method| method.trim() == operation.method), "{allowed}");
         }
         for path in ["/nothing", "/Books", "/auth", &format!("{}/more/more", operation.path)] {
-            assert_problem(&client.elsewhere().get(path).send().await, 404);
+            assert_problem(&client.from_new_network().get(path).send().await, 404);
         }
     }
 }
@@ -171,7 +174,7 @@ async fn an_unexpected_query_never_causes_a_server_error() {
         let client = client(&context, function);
         for query in ["%", "%zz", "a=%00", "a=b&a=c", "&&==&", "a=\u{e9}", "'\"<>", &"x=1&".repeat(3000)] {
             let response = client
-                .elsewhere()
+                .from_new_network()
                 .request(&operation.method, &format!("{}?{query}", operation.path))
                 .send()
                 .await;

@@ -7,11 +7,11 @@ use crate::responses::{assert_invalid, assert_problem};
 use crate::users::{books, sign_up, sign_up_admin};
 
 pub(crate) async fn create(books: &Client, token: &str, book: Value) -> Response {
-    books.elsewhere().post("/books").bearer(token).json(&book).send().await
+    books.from_new_network().post("/books").bearer(token).json(&book).send().await
 }
 
 pub(crate) async fn list(books: &Client, query: &str) -> Response {
-    books.elsewhere().get(&format!("/books?{query}")).send().await
+    books.from_new_network().get(&format!("/books?{query}")).send().await
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn exactly_one_of_parallel_deletes_finds_the_book() {
         let deletes: Vec<_> = (0..4)
             .map(|n| {
                 let (books, token, path) =
-                    (environments[n % 2].elsewhere(), root.access.clone(), format!("/books/{id}"));
+                    (environments[n % 2].from_new_network(), root.access.clone(), format!("/books/{id}"));
                 tokio::spawn(async move { books.delete(&path).bearer(&token).send().await.status })
             })
             .collect();
@@ -100,7 +100,9 @@ async fn an_update_changes_only_the_fields_that_were_sent() {
     let new_book = json!({"title": "T", "author": "A", "year": 2000, "description": "D"});
     let before = create(&books, &ada.access, new_book).await.json();
     let path = format!("/books/{}", before["id"]);
-    let put = async |patch: Value| books.elsewhere().put(&path).bearer(&ada.access).json(&patch).send().await;
+    let put = async |patch: Value| {
+        books.from_new_network().put(&path).bearer(&ada.access).json(&patch).send().await
+    };
 
     assert_eq!(put(json!({})).await.json(), before);
     let mut expected = before.clone();
@@ -161,10 +163,10 @@ async fn an_id_that_is_no_number_is_invalid_and_one_that_is_too_large_is_not_fou
     let context = TestContext::new().await;
     let books = books(&context);
     for id in ["0", "-1", "+1", "01", "1.0", "abc", "１", "%31", "1e3", " 1"] {
-        assert_invalid(&books.elsewhere().get(&format!("/books/{id}")).send().await, &["id"]);
+        assert_invalid(&books.from_new_network().get(&format!("/books/{id}")).send().await, &["id"]);
     }
     for id in ["1", "2147483648", "9223372036854775807", "9223372036854775808", &"9".repeat(400)] {
-        assert_problem(&books.elsewhere().get(&format!("/books/{id}")).send().await, 404);
+        assert_problem(&books.from_new_network().get(&format!("/books/{id}")).send().await, 404);
     }
 }
 

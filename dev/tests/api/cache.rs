@@ -13,7 +13,7 @@ use crate::redis_keys::{connection, delete_keys, keys};
 use crate::users::{books, sign_up};
 
 async fn total(books: &Client) -> i64 {
-    books.elsewhere().get("/books").send().await.json()["total"].as_i64().unwrap()
+    books.from_new_network().get("/books").send().await.json()["total"].as_i64().unwrap()
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_write_is_visible_to_the_next_read_in_every_environment() {
     for expected in 1..=20 {
         let book = json!({"title": format!("T{expected}"), "author": "A"});
         assert_eq!(
-            writer.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await.status,
+            writer.from_new_network().post("/books").bearer(&ada.access).json(&book).send().await.status,
             201
         );
         assert_eq!(total(&reader).await, expected);
@@ -82,7 +82,7 @@ async fn a_reader_delayed_between_query_and_store_leaves_the_next_read_fresh() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (writer, others) = (books(&context), books(&context));
-    let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
     let delayed = books(&context);
     assert_eq!(delayed.get("/books?page_size=11").send().await.status, 200, "connections are open");
     proxy.set(Mode::Holding);
@@ -121,7 +121,7 @@ async fn every_query_has_its_own_cached_page() {
         ('0', '0', 0), ('T', 'A', 1999), ('T:author=A', 'A:year_to=0', null), (',', 'A,title', 2000)";
     context.database().await.batch_execute(sql).await.unwrap();
     let cached = books(&context);
-    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
     proxy.set(Mode::Closed);
     let uncached = books(&context);
     let queries = [
@@ -153,7 +153,7 @@ async fn every_query_has_its_own_cached_page() {
     for _ in 0..2 {
         for query in queries {
             let page_of =
-                async |books: &Client| books.elsewhere().get(&format!("/books?{query}")).send().await;
+                async |books: &Client| books.from_new_network().get(&format!("/books?{query}")).send().await;
             let (page, expected) = (page_of(&cached).await, page_of(&uncached).await);
             assert_eq!((page.status, page.json()), (200, expected.json()), "{query}");
         }
@@ -161,7 +161,11 @@ async fn every_query_has_its_own_cached_page() {
     // Other spellings of the same queries.
     for query in ["page=1", "year_to=0&year_from=0", "sort_by=title:asc,id:asc", "author=%41", "page_size=10"]
     {
-        assert_eq!(cached.elsewhere().get(&format!("/books?{query}")).send().await.status, 200, "{query}");
+        assert_eq!(
+            cached.from_new_network().get(&format!("/books?{query}")).send().await.status,
+            200,
+            "{query}"
+        );
     }
     proxy.set(Mode::Open);
     let pages = keys(&context)
@@ -176,21 +180,22 @@ async fn a_failed_invalidation_is_repeated_by_the_next_reader_that_misses() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (reader, database) = (books(&context), context.database().await);
-    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
     let writer = books(&context);
     let pending = async || {
         let sql = "select count(*) from pending_invalidations";
         database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
     };
     let miss = async |page: i64| {
-        assert_eq!(reader.elsewhere().get(&format!("/books?page={page}")).send().await.status, 200);
+        assert_eq!(reader.from_new_network().get(&format!("/books?page={page}")).send().await.status, 200);
     };
     for (round, state) in (0..).zip([Mode::Closed, Mode::Swallowing]) {
         assert_eq!(total(&reader).await, 2 * round);
         proxy.set(state);
         for _ in 0..2 {
             let book = json!({"title": "T", "author": "A"});
-            let created = writer.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+            let created =
+                writer.from_new_network().post("/books").bearer(&ada.access).json(&book).send().await;
             assert_eq!(created.status, 201, "{}", created.text());
         }
         proxy.set(Mode::Open);
@@ -207,7 +212,7 @@ async fn a_reader_without_redis_leaves_a_pending_invalidation_to_others() {
     let context = TestContext::new().await;
     let database = context.database().await;
     database.batch_execute("insert into pending_invalidations (list) values ('books')").await.unwrap();
-    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
     let books = books(&context);
     for (state, left) in [(Mode::Closed, 1_i64), (Mode::Open, 0)] {
         proxy.set(state);
@@ -259,7 +264,10 @@ async fn a_damaged_entry_is_a_miss_and_is_replaced() {
         // A write works despite the damage, and the next read returns it.
         let book = json!({"title": "T", "author": "A"});
         assert_eq!(total(&books).await, i64::try_from(n).unwrap());
-        assert_eq!(books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
+        assert_eq!(
+            books.from_new_network().post("/books").bearer(&ada.access).json(&book).send().await.status,
+            201
+        );
     }
     assert_eq!(total(&books).await, 4);
     context.database().await.batch_execute("delete from books").await.unwrap();

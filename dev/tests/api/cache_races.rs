@@ -97,15 +97,15 @@ async fn none_of_a_thousand_reads_after_a_write_is_stale_in_any_process() {
 async fn stale_reads(writer: usize, clients: &[Client], token: &str) -> usize {
     let here = &clients[writer];
     let book = json!({"title": "0", "author": "A"});
-    let created = here.elsewhere().post("/books").bearer(token).json(&book).send().await.json();
+    let created = here.from_new_network().post("/books").bearer(token).json(&book).send().await.json();
     let path = format!("/books/{}", created["id"]);
     let mut stale = 0;
     for n in 1..=250 {
         let title = n.to_string();
         let change = json!({"title": title});
-        let changed = here.elsewhere().put(&path).bearer(token).json(&change).send().await;
+        let changed = here.from_new_network().put(&path).bearer(token).json(&change).send().await;
         assert_eq!(changed.status, 200, "{}", changed.text());
-        let list = clients[(writer + n) % 4].elsewhere().get("/books").send().await.json();
+        let list = clients[(writer + n) % 4].from_new_network().get("/books").send().await.json();
         let books = list["items"].as_array().unwrap();
         let read = books.iter().find(|book| book["id"] == created["id"]).unwrap();
         stale += usize::from(read["title"] != title);
@@ -118,11 +118,11 @@ async fn others_fetch_a_page_when_the_process_that_fetches_it_is_killed() {
     let context = with_fill_timeout(300).await.with("AWS_LAMBDA_MAX_CONCURRENCY", "8");
     count_queries(&context).await;
     let others = processes(&context, 1).await;
-    let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
     let first = processes(&context, 1).await;
     let (before, sent_before) = (queries(&context).await, proxy.count(PAGE_QUERY));
     proxy.set(Mode::Holding);
-    let event = crate::gateway_events::http_api_event("GET", "/books", "").to_string();
+    let event = testkit::gateway_events::http_api_event("GET", "/books", "").to_string();
     let killed = {
         let first = first[0].clone();
         tokio::spawn(async move { testkit::Invoke::invoke(&first, &event).await })
@@ -260,7 +260,7 @@ async fn a_lease_without_expiry_is_taken_over() {
 
 #[tokio::test]
 async fn the_limiter_and_the_cache_are_queried_concurrently() {
-    let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books").send().await.status, 200);
     let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
@@ -277,7 +277,7 @@ async fn the_limiter_and_the_cache_are_queried_concurrently() {
 #[tokio::test]
 async fn a_refused_request_gets_nothing_of_the_cached_page() {
     let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
-    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books").send().await.status, 200);
     let refused = books.get("/books").send().await;
@@ -286,14 +286,14 @@ async fn a_refused_request_gets_nothing_of_the_cached_page() {
     let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
     assert_problem(&books.get("/books").send().await, 429);
     // On the same connection: all earlier commands have reached the proxy when this response arrives.
-    assert_problem(&books.elsewhere().get("/books/1").send().await, 404);
+    assert_problem(&books.from_new_network().get("/books/1").send().await, 404);
     let new = (proxy.count(":limit:") - admissions, proxy.count(":cache:") - lookups);
     assert_eq!(new, (1, 0), "a refusal from memory makes no lookup");
 }
 
 #[tokio::test]
 async fn only_a_valid_query_is_looked_up_in_the_cache() {
-    let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_invalid(&books.get("/books?page=0").send().await, &["page"]);
     assert_problem(&books.post("/books").json(&json!({})).send().await, 401);
@@ -305,7 +305,7 @@ async fn only_a_valid_query_is_looked_up_in_the_cache() {
 
 #[tokio::test]
 async fn an_unresponsive_redis_gets_two_concurrent_requests_and_no_more() {
-    let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books?page=2").send().await.status, 200);
     let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));

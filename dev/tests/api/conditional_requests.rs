@@ -9,13 +9,13 @@ use crate::users::{TestUser, books, sign_up, sign_up_admin};
 
 async fn create(books: &Client, user: &TestUser) -> (String, String) {
     let book = json!({"title": "T", "author": "A"});
-    let created = books.elsewhere().post("/books").bearer(&user.access).json(&book).send().await;
+    let created = books.from_new_network().post("/books").bearer(&user.access).json(&book).send().await;
     let path = created.header("location").unwrap().to_owned();
     (path, created.header("etag").unwrap().to_owned())
 }
 
 async fn put(books: &Client, user: &TestUser, path: &str, if_match: Option<&str>, change: Value) -> Response {
-    let books = books.elsewhere();
+    let books = books.from_new_network();
     let mut request = books.put(path).bearer(&user.access).json(&change);
     if let Some(tag) = if_match {
         request = request.header("if-match", tag);
@@ -92,7 +92,7 @@ async fn exactly_one_of_parallel_updates_with_one_entity_tag_succeeds() {
     let (path, tag) = create(&books[0], &ada).await;
     let mut changes = JoinSet::new();
     for n in 0..20 {
-        let (books, path) = (books[n % 2].elsewhere(), path.clone());
+        let (books, path) = (books[n % 2].from_new_network(), path.clone());
         let (access, tag) = (ada.access.clone(), tag.clone());
         changes.spawn(async move {
             let change = json!({"title": format!("T{n}")});
@@ -113,7 +113,7 @@ async fn concurrent_updates_and_deletes_never_fail_and_delete_once() {
     for round in 0..200 {
         let (path, _) = create(&books, &root).await;
         let request = |method: &'static str| {
-            let (books, path, access) = (books.elsewhere(), path.clone(), root.access.clone());
+            let (books, path, access) = (books.from_new_network(), path.clone(), root.access.clone());
             tokio::spawn(async move {
                 books.request(method, &path).bearer(&access).json(&json!({"title": "U"})).send().await.status
             })

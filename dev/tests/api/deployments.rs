@@ -12,7 +12,7 @@ use maintenance::App;
 use serde_json::{Value, json};
 use shared::identity::tokens::generate;
 use stack::environment::ExecutionEnvironment;
-use testkit::{Client, Failure, TestContext, incoming};
+use testkit::{Client, Failure, TestContext, invocation_event};
 
 use crate::migrations::empty_database;
 use crate::moto::{Moto, with_secret};
@@ -270,7 +270,7 @@ async fn a_task_that_takes_too_long_is_reported_as_failed_before_the_function_ti
     blocking.batch_execute("lock table refinery_schema_history").await.unwrap();
     let bucket = ResponseBucket::start(&[]).await;
     let request = request("Create", &bucket.url(), &json!({"Task": "migrate"}));
-    let mut event = incoming(&request.to_string()).unwrap();
+    let mut event = invocation_event(&request.to_string()).unwrap();
     let deadline = SystemTime::now() + Duration::from_secs(11);
     event.context.deadline = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap();
     App::from_env(&context.env()).unwrap().answer(event).await.unwrap();

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use testkit::{Client, Response, TestContext};
 
-use crate::gateway_events::{http_api_event, rest_api_event};
 use crate::responses::assert_problem;
 use crate::users::{books, sign_up};
+use testkit::gateway_events::{http_api_event, rest_api_event};
 
 #[tokio::test]
 async fn a_path_that_could_be_normalized_to_another_is_refused() {

@@ -36,7 +36,7 @@ async fn a_killed_process_fails_its_event_and_another_process_is_unaffected() {
     let second = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
     assert_eq!(Client::of(first.clone()).get("/books").send().await.status, 200);
     first.freeze();
-    let event = crate::gateway_events::http_api_event("GET", "/books", "").to_string();
+    let event = testkit::gateway_events::http_api_event("GET", "/books", "").to_string();
     let (response, _) = tokio::join!(first.invoke(&event), first.kill());
     assert_eq!(response.unwrap_err().error_type, "Runtime.ExitError");
     assert!(!first.is_alive() && first.invoke(&event).await.is_err());

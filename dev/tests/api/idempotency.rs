@@ -44,14 +44,14 @@ fn book(title: &str) -> Value {
 
 /// Creates a book, from another network each time.
 async fn create(books: &Client, user: &TestUser, key: &str, book: &Value) -> Response {
-    let request = books.elsewhere();
+    let request = books.from_new_network();
     let request = request.post("/books").bearer(&user.access).header("idempotency-key", key);
     request.json(book).send().await
 }
 
 /// Creates the book `T` under the key `k` in a spawned task.
 fn begin(books: &Client, user: &TestUser) -> JoinHandle<Response> {
-    let (client, token) = (books.elsewhere(), user.access.clone());
+    let (client, token) = (books.from_new_network(), user.access.clone());
     tokio::spawn(async move {
         let request = client.post("/books").bearer(&token).header("idempotency-key", "k");
         request.json(&book("T")).send().await
@@ -150,7 +150,7 @@ async fn an_invalid_key_is_refused_after_the_token_check_and_before_all_others()
     let too_long = "x".repeat(256);
     for key in ["", "\"\"", "\"open", "a b", "one,two", "\"a\", \"b\"", "ключ", &too_long] {
         assert_problem(&create(&books, &ada, key, &json!({"no": "book"})).await, 400);
-        let anonymous = books.elsewhere();
+        let anonymous = books.from_new_network();
         assert_problem(&anonymous.post("/books").header("idempotency-key", key).send().await, 401);
     }
     let longest = "x".repeat(255);
@@ -163,7 +163,7 @@ async fn an_invalid_key_is_refused_after_the_token_check_and_before_all_others()
 #[tokio::test]
 async fn a_request_without_a_key_makes_no_call_to_dynamodb() {
     let (context, _) = context().await;
-    let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
+    let (context, proxy) = Proxy::replacing_url(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
     let ada = sign_up(&context, "ada").await;
     let books = books(&context);
     let request = books.post("/books").bearer(&ada.access).json(&book("T"));
@@ -204,7 +204,7 @@ async fn exactly_one_of_ten_concurrent_requests_is_executed() {
     for key in ["a", "b", "c"] {
         let mut requests = JoinSet::new();
         for n in 0..10 {
-            let (client, token) = (environments[n % 4].elsewhere(), ada.access.clone());
+            let (client, token) = (environments[n % 4].from_new_network(), ada.access.clone());
             requests.spawn(async move {
                 let request = client.post("/books").bearer(&token).header("idempotency-key", key);
                 request.json(&book(key)).send().await

@@ -142,7 +142,7 @@ async fn paging_by_cursor_is_not_disturbed_by_concurrent_writes() {
             // the front, on this page and at the end.
             for book in [items.last().unwrap(), &items[0]] {
                 let path = format!("/books/{}", book["id"]);
-                let deletion = books.elsewhere().delete(&path).bearer(&root.access).send().await;
+                let deletion = books.from_new_network().delete(&path).bearer(&root.access).send().await;
                 assert_eq!(deletion.status, 204);
                 deleted.insert(book["id"].as_i64().unwrap());
             }

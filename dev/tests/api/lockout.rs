@@ -33,7 +33,7 @@ async fn five_wrong_guesses_lock_out_the_right_one_too() {
     assert_problem(&locked, 429);
     assert!((1..=60).contains(&locked.retry_after().unwrap().as_secs()));
     assert_eq!(
-        guess(&demo.elsewhere(), "ada", "letmein").await.json()["ok"],
+        guess(&demo.from_new_network(), "ada", "letmein").await.json()["ok"],
         true,
         "only this network is locked"
     );
@@ -105,12 +105,12 @@ async fn a_locked_account_refuses_right_and_wrong_passwords_alike() {
     for password in ["wrong", "wrong", "wrong", "wrong", "wrong", PASSWORD] {
         responses.push(log_in(&auth, "ada", password).await);
     }
-    responses.push(log_in(&auth.elsewhere(), "nobody", PASSWORD).await);
+    responses.push(log_in(&auth.from_new_network(), "nobody", PASSWORD).await);
     let bodies: Vec<_> = responses.iter().map(without_request_id).collect();
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:#?}");
     assert_eq!(responses[5].status, 400);
     assert_eq!(
-        log_in(&auth.elsewhere(), "ada", PASSWORD).await.status,
+        log_in(&auth.from_new_network(), "ada", PASSWORD).await.status,
         200,
         "from elsewhere the owner gets in"
     );
@@ -211,7 +211,7 @@ async fn repeated_locks_grow_up_to_a_limit_and_a_success_resets_them() {
 /// Guesses wrongly at `name`, each time from another unknown network.
 async fn guess_from_unknown_networks(auth: &Client, name: &str, count: usize) {
     for _ in 0..count {
-        log_in(&auth.elsewhere(), name, "wrong").await;
+        log_in(&auth.from_new_network(), name, "wrong").await;
     }
 }
 
@@ -219,11 +219,11 @@ async fn guess_from_unknown_networks(auth: &Client, name: &str, count: usize) {
 async fn guesses_from_unknown_networks_lock_a_name_for_them_and_not_for_its_owner() {
     let context = TestContext::new().await;
     let auth = auth(&context);
-    let home = auth.elsewhere();
+    let home = auth.from_new_network();
     register(&auth, "ada").await;
     assert_eq!(log_in(&home, "ada", PASSWORD).await.status, 200);
     guess_from_unknown_networks(&auth, "ada", 50).await;
-    assert_problem(&log_in(&auth.elsewhere(), "ada", PASSWORD).await, 400);
+    assert_problem(&log_in(&auth.from_new_network(), "ada", PASSWORD).await, 400);
     assert_eq!(
         log_in(&home, "ada", PASSWORD).await.status,
         200,
@@ -243,7 +243,7 @@ async fn a_network_that_guesses_many_names_is_locked_for_all_names_despite_a_suc
         assert_problem(&log_in(&auth, &format!("name-{n}"), "wrong").await, 400);
     }
     assert_problem(&log_in(&auth, "ada", PASSWORD).await, 400);
-    assert_eq!(log_in(&auth.elsewhere(), "ada", PASSWORD).await.status, 200);
+    assert_eq!(log_in(&auth.from_new_network(), "ada", PASSWORD).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -83,7 +83,7 @@ async fn each_security_event_is_logged_once_without_secrets() {
     let next = refresh(&auth, &text(&tokens, "refresh_token")).await;
     assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 400);
     assert_eq!(refresh(&auth, "forged").await.status, 400);
-    let again = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    let again = log_in(&auth.from_new_network(), "ada", PASSWORD).await;
     auth.post("/auth/logout").bearer(&text(&again, "access_token")).send().await;
     for _ in 0..6 {
         log_in(&auth, "x\n{\"event\":\"fake\"}", "wrong-guess").await;
@@ -115,13 +115,13 @@ async fn the_reason_of_a_refused_refresh_is_logged_and_not_sent() {
     register(&auth, "ada").await;
     let mut sessions = Vec::new();
     for _ in 0..3 {
-        let tokens = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+        let tokens = log_in(&auth.from_new_network(), "ada", PASSWORD).await;
         sessions.push((text(&tokens, "access_token"), text(&tokens, "refresh_token")));
     }
     let [unknown, ended, reused] = sessions.try_into().unwrap();
     let purge = "delete from refresh_tokens where session_id = $1";
     context.database().await.execute(purge, &[&session_of(&context, &unknown.0)]).await.unwrap();
-    assert_eq!(auth.elsewhere().post("/auth/logout").bearer(&ended.0).send().await.status, 204);
+    assert_eq!(auth.from_new_network().post("/auth/logout").bearer(&ended.0).send().await.status, 204);
     assert_eq!(refresh(&auth, &reused.1).await.status, 200);
 
     let mut responses = Vec::new();

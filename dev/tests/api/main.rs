@@ -1,7 +1,7 @@
 //! Tests of the API: functions get events through the adapter that production uses, and use real stores.
 //!
 //! They need a running stack: `cargo xtask test` starts one, `cargo xtask stack` keeps one running for `cargo test`.
-//! Each test has its own database and its own keys in Redis. The modules `gateway_events`, `migrations`, `moto`,
+//! Each test has its own database and its own keys in Redis. The modules `migrations`, `moto`,
 //! `redis_keys`, `responses`, `tasks` and `users` contain no tests; the others share them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -16,7 +16,6 @@ mod conditional_requests;
 mod deployments;
 mod events;
 mod execution_environments;
-mod gateway_events;
 mod idempotency;
 mod idempotency_on_moto;
 mod lifecycle;

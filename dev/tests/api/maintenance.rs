@@ -220,7 +220,7 @@ async fn a_purge_deletes_expired_rows_and_no_others() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
-    let other = crate::users::log_in(&auth.elsewhere(), "ada", crate::users::PASSWORD).await;
+    let other = crate::users::log_in(&auth.from_new_network(), "ada", crate::users::PASSWORD).await;
     let database = context.database().await;
     let session = crate::users::session_of(&context, &crate::responses::text(&other, "access_token"));
     let ended_long_ago =

@@ -72,7 +72,7 @@ async fn lockouts_token_reuses_and_server_errors_are_counted_without_secrets() {
     let tokens = log_in(&auth, "ada", PASSWORD).await;
     assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 200);
     assert_eq!(refresh(&auth, &text(&tokens, "refresh_token")).await.status, 400);
-    let guesser = auth.elsewhere();
+    let guesser = auth.from_new_network();
     for _ in 0..6 {
         assert_problem(&log_in(&guesser, "ada", "wrong").await, 400);
     }

@@ -10,10 +10,10 @@ use shared::config::Env;
 use stack::environment::ExecutionEnvironment;
 use testkit::functions::FUNCTIONS;
 use testkit::replay::cases;
-use testkit::{Client, Failure, TestContext, flaw};
+use testkit::{Client, Failure, TestContext, response_flaw};
 use tokio::runtime::Runtime;
 
-use crate::gateway_events::{http_api_event, rest_api_event};
+use testkit::gateway_events::{http_api_event, rest_api_event};
 
 /// JSON pointers to all values in `event`.
 fn pointers(event: &Value, prefix: &str) -> Vec<String> {
@@ -93,7 +93,7 @@ fn no_mutated_event_panics_or_gets_a_status_outside_200_to_499() {
         let event = changed(&bases[base], changes);
         for function in &functions {
             let outcome = runtime.block_on(function.send_event(&event.to_string()));
-            assert_eq!(flaw(&outcome.map(|response| response.raw)), None, "{event}");
+            assert_eq!(response_flaw(&outcome.map(|response| response.raw)), None, "{event}");
         }
         Ok(())
     });
@@ -138,7 +138,7 @@ fn send_mutated_events(runtime: &Runtime, function: &str) {
         let event = String::from_utf8_lossy(&event);
         assert!(process.is_alive(), "{}\n{event}", process.log());
         if function != maintenance::NAME {
-            assert_eq!(flaw(&outcome), None, "{event}");
+            assert_eq!(response_flaw(&outcome), None, "{event}");
         }
         let counter = if outcome.is_ok() { &answered } else { &refused };
         counter.set(counter.get() + 1);

@@ -14,13 +14,13 @@ use crate::users::{books, log_in, sign_up};
 
 /// Sends a `GET` request. A missing response fails the test after 10 seconds.
 async fn get(client: &Client, path: &str) -> Response {
-    let client = client.elsewhere();
+    let client = client.from_new_network();
     timeout(Duration::from_secs(10), client.get(path).send()).await.expect("a response of any status")
 }
 
 #[tokio::test]
 async fn an_unresponsive_database_is_a_503_and_the_first_request_after_it_succeeds() {
-    let (context, proxy) = Proxy::within(TestContext::new().await, "DATABASE_URL").await;
+    let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "DATABASE_URL").await;
     let books = books(&context);
     assert_problem(&get(&books, "/books/1").await, 404);
     for state in [Mode::Swallowing, Mode::Closed] {
@@ -36,13 +36,13 @@ async fn an_unresponsive_database_is_a_503_and_the_first_request_after_it_succee
 async fn a_token_is_never_refused_because_the_database_is_unavailable() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
-    let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
     let books = books(&context);
     let post = async || {
         let book = json!({"title": "T", "author": "A"});
         timeout(
             Duration::from_secs(10),
-            books.elsewhere().post("/books").bearer(&ada.access).json(&book).send(),
+            books.from_new_network().post("/books").bearer(&ada.access).json(&book).send(),
         )
         .await
     };
@@ -69,13 +69,13 @@ async fn a_connection_that_the_server_closed_is_replaced_without_a_failed_reques
 async fn without_redis_lists_come_from_the_database_and_writes_succeed() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
-    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(get(&books, "/books").await.json()["total"], 0);
     for (n, state) in [Mode::Swallowing, Mode::Closed].into_iter().enumerate() {
         proxy.set(state);
         let book = json!({"title": "T", "author": "A"});
-        let created = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+        let created = books.from_new_network().post("/books").bearer(&ada.access).json(&book).send().await;
         assert_eq!(created.status, 201, "{}", created.text());
         let list = get(&books, "/books").await;
         assert_eq!((list.status, &list.json()["total"]), (200, &json!(n + 1)));
@@ -89,7 +89,7 @@ async fn without_redis_lists_come_from_the_database_and_writes_succeed() {
 async fn a_password_that_could_not_be_checked_does_not_count_as_a_guess() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
-    let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
     let auth = crate::users::auth(&context);
     proxy.set(Mode::Closed);
     for _ in 0..7 {
@@ -104,7 +104,7 @@ async fn without_redis_guesses_are_counted_in_the_database() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
     sign_up(&context, "bob").await;
-    let (context, proxy) = Proxy::within(context, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
     let environments =
         [crate::users::auth(&context), crate::users::auth(&context)].map(|auth| auth.from_ip("192.0.2.1"));
     proxy.set(Mode::Closed);
@@ -124,7 +124,7 @@ async fn without_redis_guesses_are_counted_in_the_database() {
 
 #[tokio::test]
 async fn registration_is_unavailable_without_redis() {
-    let (context, proxy) = Proxy::within(TestContext::new().await, "REDIS_URL").await;
+    let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     proxy.set(Mode::Swallowing);
     let auth = crate::users::auth(&context);
     assert_problem(&crate::users::register(&auth, "ada").await, 503);
@@ -146,10 +146,10 @@ async fn a_database_that_is_read_only_or_full_is_a_503() {
         };
         alter(setting).await;
         let books = books(&context);
-        let response = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+        let response = books.from_new_network().post("/books").bearer(&ada.access).json(&book).send().await;
         assert_problem(&response, 503);
         alter(undo).await;
-        let response = books.elsewhere().post("/books").bearer(&ada.access).json(&book).send().await;
+        let response = books.from_new_network().post("/books").bearer(&ada.access).json(&book).send().await;
         assert_eq!(response.status, 201, "{setting}: {}", response.text());
     }
 }

@@ -37,7 +37,7 @@ async fn a_quota_counts_down_and_then_refuses() {
     assert_problem(&refused, 429);
     assert!((1..=10).contains(&refused.retry_after().unwrap().as_secs()));
     assert!(refused.header("ratelimit").unwrap().starts_with("\"ping\";r=0;t="));
-    assert_eq!(demo.elsewhere().get("/rl-demo/ping").send().await.status, 200);
+    assert_eq!(demo.from_new_network().get("/rl-demo/ping").send().await.status, 200);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn without_a_grace_period_exactly_one_of_parallel_refreshes_succeeds() {
     let environments = environments(&context);
     register(&environments[0], "ada").await;
     for count in [2, 10, 30, 100].into_iter().flat_map(|count| [count; 20]) {
-        let tokens = log_in(&environments[0].elsewhere(), "ada", PASSWORD).await;
+        let tokens = log_in(&environments[0].from_new_network(), "ada", PASSWORD).await;
         let before = count_tokens(&context).await;
         let responses = in_parallel(&environments, count, &text(&tokens, "refresh_token")).await;
         let (winners, losers): (Vec<_>, Vec<_>) =
@@ -78,7 +78,7 @@ async fn a_reuse_after_the_grace_period_ends_the_session_and_no_other() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
-    let elsewhere = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    let elsewhere = log_in(&auth.from_new_network(), "ada", PASSWORD).await;
     let b = refresh(&auth, &ada.refresh).await;
     let c = refresh(&auth, &text(&b, "refresh_token")).await;
     assert_eq!(c.status, 200);
@@ -102,11 +102,11 @@ async fn after_a_sign_out_no_token_is_valid() {
     let environments = environments(&context);
     register(&environments[0], "ada").await;
     for round in 0..200 {
-        let tokens = log_in(&environments[0].elsewhere(), "ada", PASSWORD).await;
+        let tokens = log_in(&environments[0].from_new_network(), "ada", PASSWORD).await;
         let (access, token) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
         let other = environments[1].clone();
         let refreshing = tokio::spawn(async move { refresh(&other, &token).await });
-        let signed_out = environments[2].elsewhere().post("/auth/logout").bearer(&access).send().await;
+        let signed_out = environments[2].from_new_network().post("/auth/logout").bearer(&access).send().await;
         let refreshed = refreshing.await.unwrap();
         assert_eq!(signed_out.status, 204, "round {round}: {}", signed_out.text());
         let next = text(&refreshed, "refresh_token");
@@ -114,7 +114,10 @@ async fn after_a_sign_out_no_token_is_valid() {
             assert_problem(&refresh_with_retry(&environments[3], token).await, 400);
         }
         for access in [access, text(&refreshed, "access_token")].iter().filter(|token| !token.is_empty()) {
-            assert_problem(&environments[3].elsewhere().get("/auth/me").bearer(access).send().await, 401);
+            assert_problem(
+                &environments[3].from_new_network().get("/auth/me").bearer(access).send().await,
+                401,
+            );
         }
     }
 }

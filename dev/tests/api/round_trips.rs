@@ -60,7 +60,7 @@ async fn a_refused_caller_is_refused_again_without_a_round_trip() {
     let (context, proxies) =
         with_counting_proxies(TestContext::new().await.with("RATE_LIMIT_PING", "1/60")).await;
     let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
-    assert_eq!(demo.elsewhere().get("/rl-demo/ping").send().await.status, 200);
+    assert_eq!(demo.from_new_network().get("/rl-demo/ping").send().await.status, 200);
     let ping = || demo.get("/rl-demo/ping");
     assert_eq!(trips(&proxies, ping()).await, (200, [1, 0]));
     assert_eq!(trips(&proxies, ping()).await, (429, [1, 0]));
@@ -70,8 +70,8 @@ async fn a_refused_caller_is_refused_again_without_a_round_trip() {
 #[tokio::test]
 async fn a_read_runs_while_the_limiter_counts_it() {
     let context = TestContext::new().await.with("REDIS_PATIENCE_MS", "1000");
-    let (context, redis) = Proxy::within(context, "REDIS_URL").await;
-    let (context, postgres) = Proxy::within(context, "DATABASE_URL").await;
+    let (context, redis) = Proxy::replacing_url(context, "REDIS_URL").await;
+    let (context, postgres) = Proxy::replacing_url(context, "DATABASE_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books/1").send().await.status, 404);
     for proxy in [&redis, &postgres] {
@@ -94,7 +94,7 @@ async fn a_refused_request_gets_nothing_of_the_work_done_meanwhile() {
     let ada = sign_up(&context, "ada").await;
     let book = json!({"title": "T", "author": "A"});
     let create = async |books: &Client| books.post("/books").bearer(&ada.access).json(&book).send().await;
-    assert_eq!(create(&books(&context).elsewhere()).await.status, 201);
+    assert_eq!(create(&books(&context).from_new_network()).await.status, 201);
     // Each in a new environment, which remembers no refusal.
     let [first, second, third] = [(); 3].map(|()| books(&context).from_ip("192.0.2.77"));
     assert_eq!(first.get("/books/1").send().await.status, 200);
@@ -102,5 +102,9 @@ async fn a_refused_request_gets_nothing_of_the_work_done_meanwhile() {
     assert_problem(&refused, 429);
     assert_eq!(refused.header("etag"), None);
     assert_problem(&create(&third).await, 429);
-    assert_eq!(first.elsewhere().get("/books").send().await.json()["total"], 1, "nothing more was written");
+    assert_eq!(
+        first.from_new_network().get("/books").send().await.json()["total"],
+        1,
+        "nothing more was written"
+    );
 }

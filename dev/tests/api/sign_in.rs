@@ -78,7 +78,7 @@ async fn all_invalid_fields_of_a_registration_are_reported_at_once() {
         (json!({"username": "ada", "password": "x".repeat(129)}), vec!["password"]),
         (json!({"username": " ada", "password": PASSWORD}), vec!["username"]),
     ] {
-        let response = auth.elsewhere().post("/auth/register").json(&body).send().await;
+        let response = auth.from_new_network().post("/auth/register").json(&body).send().await;
         assert_invalid(&response, &fields);
         assert!(
             !response.text().contains("short") && !response.text().contains("password123"),
@@ -104,7 +104,7 @@ async fn every_failed_sign_in_gets_the_same_response() {
         ("disabled", PASSWORD),
         ("ada", "correct horse battery staple\0"),
     ] {
-        let response = log_in(&auth.elsewhere(), name, password).await;
+        let response = log_in(&auth.from_new_network(), name, password).await;
         let problem = assert_problem(&response, 400);
         assert_eq!(problem["error"], "invalid_grant");
         responses.push(without_request_id(&response));
@@ -138,16 +138,25 @@ async fn an_invalid_token_request_gets_an_oauth_error() {
                 "invalid_request",
             ),
         ] {
-            let response =
-                auth.elsewhere().post(path).header("content-type", content_type).body(body).send().await;
+            let response = auth
+                .from_new_network()
+                .post(path)
+                .header("content-type", content_type)
+                .body(body)
+                .send()
+                .await;
             let problem = assert_problem(&response, status);
             assert_eq!(problem["error"], error, "{path} {body:.60}");
             assert!(problem["error_description"].is_string());
             assert_eq!(response.header("cache-control"), Some("no-store"));
         }
     }
-    let login =
-        auth.elsewhere().post("/auth/login").json(&json!({"username": "a", "password": "b"})).send().await;
+    let login = auth
+        .from_new_network()
+        .post("/auth/login")
+        .json(&json!({"username": "a", "password": "b"}))
+        .send()
+        .await;
     assert_problem(&login, 415);
     let method = assert_problem(&auth.get("/auth/login").send().await, 405);
     assert_eq!(method["error"], "invalid_request");
@@ -201,7 +210,7 @@ async fn signing_out_ends_this_session_and_no_other() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
-    let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    let other = log_in(&auth.from_new_network(), "ada", PASSWORD).await;
     assert_eq!(auth.post("/auth/logout").bearer(&ada.access).send().await.status, 204);
     assert_problem(&auth.get("/auth/me").bearer(&ada.access).send().await, 401);
     assert_problem(&refresh(&auth, &ada.refresh).await, 400);
@@ -213,7 +222,7 @@ async fn signing_out_everywhere_ends_every_session() {
     let context = TestContext::new().await;
     let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
     let auth = auth(&context);
-    let other = log_in(&auth.elsewhere(), "ada", PASSWORD).await;
+    let other = log_in(&auth.from_new_network(), "ada", PASSWORD).await;
     assert_eq!(auth.post("/auth/logout-all").bearer(&ada.access).send().await.status, 204);
     for token in [&ada.access, &text(&other, "access_token")] {
         assert_problem(&auth.get("/auth/me").bearer(token).send().await, 401);

@@ -32,7 +32,7 @@ async fn behind_terminator(context: TestContext, variable: &str, mode: TlsMode) 
     let url = context.variable(variable).to_owned();
     let address = parts(&url).1;
     let postgres = variable == "DATABASE_URL";
-    let terminator = Terminator::before(address, postgres, mode).await;
+    let terminator = Terminator::in_front_of(address, postgres, mode).await;
     let url = url.replace(address, &format!("localhost:{}", terminator.port));
     let url = if postgres { url + "?sslmode=require" } else { url.replace("redis://", "rediss://") };
     (context.with(variable, &url), terminator)
@@ -142,7 +142,7 @@ async fn each_connection_to_postgres_presents_a_fresh_token() {
         < 2
     {
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", terminator.decrypted());
-        assert_problem(&system.elsewhere().get("/health/ready").send().await, 503);
+        assert_problem(&system.from_new_network().get("/health/ready").send().await, 503);
     }
     let sent = terminator.decrypted();
     let (first, last) = (&sent[0], &sent[sent.len() - 1]);
@@ -199,7 +199,7 @@ async fn a_closed_connection_to_redis_is_replaced_with_a_fresh_token_and_no_requ
     let begun = SystemTime::now();
     while terminator.decrypted().len() < 2 || begun.elapsed().unwrap() < Duration::from_secs(1) {
         terminator.close_all();
-        assert_eq!(system.elsewhere().get("/health/ready").send().await.status, 200);
+        assert_eq!(system.from_new_network().get("/health/ready").send().await.status, 200);
     }
     let sent = terminator.decrypted();
     let (first, last) = (&sent[0], &sent[sent.len() - 1]);

@@ -33,7 +33,7 @@ pub(crate) fn client(context: &TestContext, name: &str) -> Client {
 
 pub(crate) async fn register(auth: &Client, name: &str) -> Response {
     let body = serde_json::json!({"username": name, "password": PASSWORD});
-    auth.elsewhere().post("/auth/register").json(&body).send().await
+    auth.from_new_network().post("/auth/register").json(&body).send().await
 }
 
 pub(crate) async fn log_in(auth: &Client, name: &str, password: &str) -> Response {
@@ -43,7 +43,7 @@ pub(crate) async fn log_in(auth: &Client, name: &str, password: &str) -> Respons
 
 pub(crate) async fn refresh(auth: &Client, token: &str) -> Response {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
-    auth.elsewhere().post("/auth/refresh").form(&form).send().await
+    auth.from_new_network().post("/auth/refresh").form(&form).send().await
 }
 
 /// Registers `name` and signs in.
@@ -63,7 +63,7 @@ pub(crate) async fn sign_up_admin(context: &TestContext, name: &str) -> TestUser
 }
 
 async fn sign_in(auth: &Client, name: &str, id: i64) -> TestUser {
-    let tokens = log_in(&auth.elsewhere(), name, PASSWORD).await;
+    let tokens = log_in(&auth.from_new_network(), name, PASSWORD).await;
     assert_eq!(tokens.status, 200, "{}", tokens.text());
     TestUser {
         name: name.to_owned(),

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use shared::config::Env;
 use testkit::Client;
 use testkit::functions::{Description, describe_all};
+use testkit::gateway_events::http_api_event;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -127,26 +128,13 @@ fn event(method: &str, path: &str, query: Option<&str>, headers: &HeaderMap, bod
         Err(_) => (STANDARD.encode(body), true),
     };
     let network = uuid::Uuid::new_v4().as_fields().0;
-    json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": query.unwrap_or_default(),
-        "headers": headers,
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "api-id",
-            "http": {
-                "method": method, "path": path, "protocol": "HTTP/1.1",
-                "sourceIp": format!("2001:db8:{:x}:{:x}::1", network >> 16, network & 0xffff),
-            },
-            "requestId": "gateway-request-id",
-            "routeKey": "$default",
-            "stage": "$default",
-        },
-        "body": body,
-        "isBase64Encoded": is_base64_encoded,
-    })
+    let mut event = http_api_event(method, path, query.unwrap_or_default());
+    event["headers"] = json!(headers);
+    event["requestContext"]["http"]["sourceIp"] =
+        format!("2001:db8:{:x}:{:x}::1", network >> 16, network & 0xffff).into();
+    event["body"] = body.into();
+    event["isBase64Encoded"] = is_base64_encoded.into();
+    event
 }
 
 fn response(answer: &Value) -> Response<Full<Bytes>> {

@@ -93,7 +93,7 @@ impl FixturePool {
 
     async fn new_context(&self) -> TestContext {
         match &self.stack {
-            Some(stack) => TestContext::on(stack.clone()).await,
+            Some(stack) => TestContext::on_stack(stack.clone()).await,
             None => TestContext::new().await,
         }
     }

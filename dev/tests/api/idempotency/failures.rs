@@ -25,7 +25,7 @@ async fn a_retry_gets_the_response_of_a_process_that_was_killed_after_its_commit
     let ada = sign_up(&context, "ada").await;
     let other = books(&context);
     let mut database = context.database().await;
-    let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
+    let (context, proxy) = Proxy::replacing_url(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
     let killed = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
@@ -103,7 +103,7 @@ async fn a_write_that_happened_despite_a_503_is_not_executed_again() {
     let ada = sign_up(&context, "ada").await;
     let mut database = context.database().await;
     let seen = context.variable("DATABASE_URL").to_owned();
-    let (context, proxy) = Proxy::within(context, "DATABASE_URL").await;
+    let (context, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
     let books = books(&context);
     let context = context.with("DATABASE_URL", &seen);
     let lock = database.transaction().await.unwrap();
@@ -143,7 +143,7 @@ async fn assert_idempotent_without_dynamodb(
 async fn writes_work_without_a_stopped_or_unresponsive_dynamodb_and_use_it_again_at_once() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let (context, proxy) = Proxy::within(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
+    let (context, proxy) = Proxy::replacing_url(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
     let books = [books(&context), books(&context)];
     for (key, state) in [("stopped", Mode::Closed), ("unresponsive", Mode::Swallowing)] {
         proxy.set(state);
@@ -192,7 +192,7 @@ async fn without_dynamodb_one_of_ten_concurrent_requests_is_executed_and_all_get
     let environments: Vec<_> = (0..4).map(|_| books(&context)).collect();
     let mut requests = JoinSet::new();
     for n in 0..10 {
-        let (client, token) = (environments[n % 4].elsewhere(), ada.access.clone());
+        let (client, token) = (environments[n % 4].from_new_network(), ada.access.clone());
         requests.spawn(async move {
             let request = client.post("/books").bearer(&token).header("idempotency-key", "k");
             let response = request.json(&book("T")).send().await;

@@ -30,7 +30,7 @@ async fn a_registration_is_executed_once_and_replayed_from_dynamodb_or_postgres(
         records.delete_all().await.unwrap();
     }
     // For another caller, and for the same caller with another key, the name is taken.
-    assert_problem(&register(&other.elsewhere(), "k", "Ada").await, 409);
+    assert_problem(&register(&other.from_new_network(), "k", "Ada").await, 409);
     assert_problem(&register(&other, "l", "Ada").await, 409);
     assert_eq!(count(&context, "users").await, 1);
     assert_eq!(log_in(&one, "ada", PASSWORD).await.status, 200);

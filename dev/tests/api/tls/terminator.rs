@@ -70,7 +70,7 @@ pub(super) struct Terminator {
 
 impl Terminator {
     /// Listens in front of the store at `address`. A Postgres client first asks whether the server speaks TLS.
-    pub(super) async fn before(address: &str, postgres: bool, mode: TlsMode) -> Self {
+    pub(super) async fn in_front_of(address: &str, postgres: bool, mode: TlsMode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (closing, closed) = watch::channel(());

@@ -1,22 +1,38 @@
-//! Events as API Gateway sends them, of an HTTP API and of a REST API, for tests that change them.
+//! Events as API Gateway sends them, of an HTTP API and of a REST API. Callers replace the members that matter to them.
 
 use serde_json::{Map, Value, json};
 
 /// A request to an HTTP API, in payload format 2.0. `path` is decoded, `query` is not.
-pub(crate) fn http_api_event(method: &str, path: &str, query: &str) -> Value {
+#[must_use]
+pub fn http_api_event(method: &str, path: &str, query: &str) -> Value {
     json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
-        "headers": {"host": "api.example"},
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {"host": "api.example", "user-agent": "test"},
         "requestContext": {
-            "accountId": "123456789012", "apiId": "id", "stage": "$default", "requestId": "r", "timeEpoch": 1,
-            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "t"},
+            "accountId": "123456789012",
+            "apiId": "api-id",
+            "domainName": "api.example",
+            "domainPrefix": "api",
+            "http": {
+                "method": method, "path": path, "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1", "userAgent": "test",
+            },
+            "requestId": "gateway-request-id",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "01/Jan/2026:00:00:00 +0000",
+            "timeEpoch": 1_767_225_600_000_u64,
         },
         "isBase64Encoded": false,
     })
 }
 
 /// A request to a REST API, in payload format 1.0. `path` is decoded, and so are the names and values in `query`.
-pub(crate) fn rest_api_event(method: &str, path: &str, query: &str) -> Value {
+#[must_use]
+pub fn rest_api_event(method: &str, path: &str, query: &str) -> Value {
     let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
     let single: Value =
         pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<Map<_, _>>().into();
