@@ -1,7 +1,7 @@
 //! The whole API on this machine, rebuilt whenever a source file changes.
 //!
-//! `cargo lambda watch` stands in for API Gateway and Lambda: it listens on one port, finds the function of a path in the
-//! router of `Cargo.toml`, and hands events to whoever asks for them. The functions ask: each is a process that is
+//! `cargo lambda watch` stands in for API Gateway and Lambda: it listens on one port, finds the function of a path in
+//! the router of `Cargo.toml`, and hands events to whoever asks for them. The functions ask: each is a process that is
 //! started, watched and started again here.
 
 mod cargo_lambda;

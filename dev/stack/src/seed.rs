@@ -46,7 +46,7 @@ fn migration_hint(failure: &Failure) -> &'static str {
 /// Registers `ADMIN_USERNAME` with `ADMIN_PASSWORD`, unless that user exists, and makes it an administrator.
 ///
 /// # Errors
-/// If the user exists with another password: whoever registered it may not know the one of this stack, and does not get the role.
+/// If the user exists with another password. Somebody else may have registered it, who must not become administrator.
 pub async fn create_admin(variables: &BTreeMap<String, String>) -> Result<()> {
     let [username, password] = ["ADMIN_USERNAME", "ADMIN_PASSWORD"].map(|name| &variables[name]);
     let auth = ExecutionEnvironment::start("auth", variables).await?;

@@ -4,8 +4,8 @@
 //! A [`Client`] turns a method, a path and a body into the event that API Gateway would send, and reads the response.
 //! It hands the event to anything that implements [`Invoke`]: a function in this process, or one in a process of its
 //! own ([`stack::environment::ExecutionEnvironment`]). A [`proxy::Proxy`] between a function and a store injects
-//! faults. [`gateway_events`] builds the events. [`replay`] hands recorded events to the functions and compares the responses. [`functions`] is the only list
-//! of the functions.
+//! faults. [`gateway_events`] builds events. [`replay`] hands recorded events to the functions and compares the
+//! responses. [`functions`] is the only list of the functions.
 
 #![allow(clippy::print_stdout, reason = "the replay writes its results to the terminal")]
 

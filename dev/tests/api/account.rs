@@ -4,8 +4,8 @@ use serde_json::json;
 use shared::identity::tokens::generate;
 use testkit::{Client, Response, TestContext};
 
-use crate::responses::{assert_invalid, assert_problem, text};
-use crate::users::{PASSWORD, TestUser, auth, log_in, refresh, session_of, sign_up};
+use crate::support::responses::{assert_invalid, assert_problem, text};
+use crate::support::users::{PASSWORD, TestUser, auth, log_in, refresh, session_of, sign_up};
 
 const NEW_PASSWORD: &str = "tr0ubador on a horse";
 
@@ -156,7 +156,7 @@ async fn after_a_password_change_no_session_of_the_old_password_is_valid() {
     let context =
         TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60").with("RATE_LIMIT_PASSWORD", "1000/60");
     let ada = sign_up(&context, "ada").await;
-    let (auth, other) = (auth(&context), crate::users::auth(&context));
+    let (auth, other) = (auth(&context), crate::support::users::auth(&context));
     let mut passwords = [PASSWORD, NEW_PASSWORD];
     for round in 0..10 {
         let [current, next] = passwords;

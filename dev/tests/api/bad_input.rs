@@ -5,8 +5,8 @@
 use testkit::functions::describe_all;
 use testkit::{Response, TestContext};
 
-use crate::responses::assert_problem;
-use crate::users::{client, sign_up, sign_up_admin};
+use crate::support::responses::assert_problem;
+use crate::support::users::{client, sign_up, sign_up_admin};
 
 /// One operation of the API, from its `OpenAPI` description.
 struct Operation {

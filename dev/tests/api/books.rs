@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use testkit::{Client, Response, TestContext};
 
-use crate::responses::{assert_invalid, assert_problem};
-use crate::users::{books, sign_up, sign_up_admin};
+use crate::support::responses::{assert_invalid, assert_problem};
+use crate::support::users::{books, sign_up, sign_up_admin};
 
 pub(crate) async fn create(books: &Client, token: &str, book: Value) -> Response {
     books.from_new_network().post("/books").bearer(token).json(&book).send().await

@@ -9,8 +9,8 @@ use shared::stores::redis::Redis;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, TestContext};
 
-use crate::redis_keys::{connection, delete_keys, keys};
-use crate::users::{books, sign_up};
+use crate::support::redis_keys::{connection, delete_keys, keys};
+use crate::support::users::{books, sign_up};
 
 async fn total(books: &Client) -> i64 {
     books.from_new_network().get("/books").send().await.json()["total"].as_i64().unwrap()

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::responses::{assert_invalid, assert_problem};
-use crate::users::{books, sign_up};
+use crate::support::responses::{assert_invalid, assert_problem};
+use crate::support::users::{books, sign_up};
 
 /// A text that each query for a page contains once.
 const PAGE_QUERY: &str = "pending_invalidations";
@@ -244,7 +244,7 @@ async fn a_lease_without_expiry_is_taken_over() {
     let context = TestContext::new().await;
     let cache = cache(&context);
     cache.invalidate().await.unwrap();
-    let mut redis = crate::redis_keys::connection(&context).await;
+    let mut redis = crate::support::redis_keys::connection(&context).await;
     let space = format!("{}cache:{{test}}", context.variable("REDIS_KEY_PREFIX"));
     let version: String = redis::cmd("GET").arg(&space).query_async(&mut redis).await.unwrap();
     let lease = format!("{space}:{version}:page:lease");

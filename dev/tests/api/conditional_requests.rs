@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
-use crate::responses::{assert_invalid, assert_problem};
-use crate::users::{TestUser, books, sign_up, sign_up_admin};
+use crate::support::responses::{assert_invalid, assert_problem};
+use crate::support::users::{TestUser, books, sign_up, sign_up_admin};
 
 async fn create(books: &Client, user: &TestUser) -> (String, String) {
     let book = json!({"title": "T", "author": "A"});

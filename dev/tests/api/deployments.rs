@@ -14,10 +14,10 @@ use shared::identity::tokens::generate;
 use stack::environment::ExecutionEnvironment;
 use testkit::{Client, Failure, TestContext, invocation_event};
 
-use crate::migrations::empty_database;
-use crate::moto::{Moto, with_secret};
-use crate::responses::text;
-use crate::users::{PASSWORD, log_in, register};
+use crate::support::migrations::empty_database;
+use crate::support::moto::{Moto, with_secret};
+use crate::support::responses::text;
+use crate::support::users::{PASSWORD, log_in, register};
 use response_bucket::ResponseBucket;
 
 /// A request as `CloudFormation` sends it.

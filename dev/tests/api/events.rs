@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use testkit::{Client, Response, TestContext};
 
-use crate::responses::assert_problem;
-use crate::users::{books, sign_up};
+use crate::support::responses::assert_problem;
+use crate::support::users::{books, sign_up};
 use testkit::gateway_events::{http_api_event, rest_api_event};
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn a_value_in_a_query_means_the_same_in_every_format() {
 #[tokio::test]
 async fn an_invalid_event_for_a_token_endpoint_gets_an_oauth_error() {
     let context = TestContext::new().await;
-    let auth = crate::users::auth(&context);
+    let auth = crate::support::users::auth(&context);
     let mut broken = http_api_event("POST", "/auth/login", "");
     broken["isBase64Encoded"] = true.into();
     broken["body"] = "***".into();
@@ -255,6 +255,6 @@ async fn an_unavailable_store_is_a_503_and_never_a_401() {
     let book = json!({"title": "T", "author": "A"});
     assert_problem(&books.post("/books").bearer(&ada.access).json(&book).send().await, 503);
     let auth = Client::start::<auth::App>(unavailable.env()).unwrap();
-    let response = crate::users::log_in(&auth, "ada", "x").await;
+    let response = crate::support::users::log_in(&auth, "ada", "x").await;
     assert_eq!(assert_problem(&response, 503)["error"], "temporarily_unavailable");
 }

@@ -4,9 +4,9 @@ use serde_json::json;
 use stack::environment::ExecutionEnvironment;
 use testkit::{Client, TestContext};
 
-use crate::migrations::{lock_migrations, migrate, until_migrations_wait};
-use crate::responses::{assert_problem, without_request_id};
-use crate::users::{books, sign_up};
+use crate::support::migrations::{lock_migrations, migrate, until_migrations_wait};
+use crate::support::responses::{assert_problem, without_request_id};
+use crate::support::users::{books, sign_up};
 
 #[tokio::test]
 async fn a_function_responds_the_same_as_a_process_and_in_process() {

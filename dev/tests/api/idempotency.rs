@@ -14,8 +14,8 @@ use testkit::{Client, Response, TestContext};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::responses::{assert_problem, without_request_id};
-use crate::users::{TestUser, books, sign_up};
+use crate::support::responses::{assert_problem, without_request_id};
+use crate::support::users::{TestUser, books, sign_up};
 
 /// A context with its own table.
 async fn context() -> (TestContext, Records) {

@@ -5,9 +5,9 @@ use stack::environment::ExecutionEnvironment;
 use testkit::records::Records;
 use testkit::{Client, TestContext};
 
-use crate::moto::Moto;
-use crate::responses::assert_problem;
-use crate::users::sign_up;
+use crate::support::moto::Moto;
+use crate::support::responses::assert_problem;
+use crate::support::users::sign_up;
 
 #[tokio::test]
 async fn a_write_leaves_one_record_that_is_replayed() {

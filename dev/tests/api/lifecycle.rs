@@ -16,8 +16,8 @@ use stack::workspace;
 use testkit::{Client, TestContext};
 use utoipa_axum::routes;
 
-use crate::migrations::{lock_migrations, migrate, until_migrations_wait};
-use crate::responses::assert_problem;
+use crate::support::migrations::{lock_migrations, migrate, until_migrations_wait};
+use crate::support::responses::assert_problem;
 
 #[tokio::test]
 async fn a_binary_without_a_required_variable_exits_with_one_line_that_names_it() {

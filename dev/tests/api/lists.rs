@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use testkit::{Client, Response, TestContext};
 
 use crate::books::{create, list};
-use crate::responses::{assert_invalid, assert_problem};
-use crate::users::{books, sign_up, sign_up_admin};
+use crate::support::responses::{assert_invalid, assert_problem};
+use crate::support::users::{books, sign_up, sign_up_admin};
 
 fn ids(page: &Response) -> Vec<i64> {
     page.json()["items"].as_array().unwrap().iter().map(|book| book["id"].as_i64().unwrap()).collect()
@@ -198,7 +198,7 @@ async fn a_cursor_is_valid_only_for_its_own_list() {
     assert_invalid(&list(&books, &format!("page=1&cursor={cursor}")).await, &["page"]);
     // Another environment accepts the cursor, since the key that protects it is in the database.
     let query = format!("sort_by=title&author=author+1&cursor={cursor}&page_size=3");
-    assert_eq!(list(&crate::users::books(&context), &query).await.status, 200);
+    assert_eq!(list(&crate::support::users::books(&context), &query).await.status, 200);
 }
 
 /// The targets of the `Link` header of a page, by relation.

@@ -7,9 +7,9 @@ use shared::protection::lockout::{Admission, Lockout, Rule};
 use shared::stores::redis::Redis;
 use testkit::{Client, Response, TestContext};
 
-use crate::redis_keys::keys;
-use crate::responses::{assert_problem, without_request_id};
-use crate::users::{PASSWORD, auth, log_in, register};
+use crate::support::redis_keys::keys;
+use crate::support::responses::{assert_problem, without_request_id};
+use crate::support::users::{PASSWORD, auth, log_in, register};
 
 async fn guess(demo: &Client, name: &str, password: &str) -> Response {
     demo.post("/bf-demo/login").json(&json!({"username": name, "password": password})).send().await
@@ -60,7 +60,7 @@ async fn a_lock_without_expiry_is_removed() {
         guess(&demo, "ada", "wrong").await;
     }
     let lock = keys(&context).await.into_iter().find(|key| key.ends_with(":lock")).unwrap();
-    let mut redis = crate::redis_keys::connection(&context).await;
+    let mut redis = crate::support::redis_keys::connection(&context).await;
     redis::cmd("PERSIST").arg(&lock).exec_async(&mut redis).await.unwrap();
     assert_eq!(guess(&demo, "ada", "letmein").await.json()["ok"], true);
 }

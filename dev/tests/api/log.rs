@@ -12,8 +12,8 @@ use shared::telemetry::JsonFormat;
 use testkit::TestContext;
 use tokio::task::JoinSet;
 
-use crate::responses::{text, without_request_id};
-use crate::users::{PASSWORD, auth, log_in, refresh, register, session_of, set_role};
+use crate::support::responses::{text, without_request_id};
+use crate::support::users::{PASSWORD, auth, log_in, refresh, register, session_of, set_role};
 
 /// The security events of all threads, for tests that run on several threads. Each looks for its own username.
 static SECURITY: Mutex<Vec<String>> = Mutex::new(Vec::new());

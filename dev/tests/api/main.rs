@@ -1,8 +1,7 @@
 //! Tests of the API: functions get events through the adapter that production uses, and use real stores.
 //!
 //! They need a running stack: `cargo xtask test` starts one, `cargo xtask stack` keeps one running for `cargo test`.
-//! Each test has its own database and its own keys in Redis. The modules `migrations`, `moto`,
-//! `redis_keys`, `responses`, `tasks` and `users` contain no tests; the others share them.
+//! Each test has its own database and its own keys in Redis. Every module but `support` contains tests.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,24 +23,19 @@ mod lockout;
 mod log;
 mod maintenance;
 mod metrics;
-mod migrations;
-mod moto;
 mod mutated_events;
 mod outages;
 mod rate_limits;
-mod redis_keys;
 mod replay;
-mod responses;
 mod roles;
 mod rotation;
 mod round_trips;
 mod routes;
 mod secret;
 mod sign_in;
+mod support;
 mod system;
-mod tasks;
 mod template;
 mod tls;
 mod tokens;
 mod transactions;
-mod users;

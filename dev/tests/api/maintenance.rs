@@ -5,10 +5,10 @@ use shared::stores::postgres::ConnectionSettings;
 use stack::environment::ExecutionEnvironment;
 use testkit::TestContext;
 
-use crate::migrations::empty_database;
-use crate::responses::assert_problem;
-use crate::tasks::run;
-use crate::users::{auth, set_role, sign_up};
+use crate::support::migrations::empty_database;
+use crate::support::responses::assert_problem;
+use crate::support::tasks::run;
+use crate::support::users::{auth, set_role, sign_up};
 
 /// The names of the migrations, in order.
 fn names() -> Vec<String> {
@@ -220,9 +220,11 @@ async fn a_purge_deletes_expired_rows_and_no_others() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
-    let other = crate::users::log_in(&auth.from_new_network(), "ada", crate::users::PASSWORD).await;
+    let other =
+        crate::support::users::log_in(&auth.from_new_network(), "ada", crate::support::users::PASSWORD).await;
     let database = context.database().await;
-    let session = crate::users::session_of(&context, &crate::responses::text(&other, "access_token"));
+    let session =
+        crate::support::users::session_of(&context, &crate::support::responses::text(&other, "access_token"));
     let ended_long_ago =
         "update sessions set ended_at = now() - interval '91 days', end_reason = 'logout' where id = $1";
     database.execute(ended_long_ago, &[&session]).await.unwrap();
@@ -251,7 +253,7 @@ async fn a_purge_deletes_expired_rows_and_no_others() {
     assert_eq!(report, Ok(counts(1, 1, 2500, 1500)));
     assert_eq!(run(&context, json!({"task": "purge"})).await, Ok(counts(0, 0, 0, 0)));
     assert_eq!(auth.get("/auth/me").bearer(&ada.access).send().await.status, 200);
-    assert_eq!(crate::users::refresh(&auth, &ada.refresh).await.status, 200);
+    assert_eq!(crate::support::users::refresh(&auth, &ada.refresh).await.status, 200);
     for table in ["login_guesses", "idempotent_writes"] {
         let left = database.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap();
         assert_eq!(left.get::<_, i64>(0), 1, "{table}");

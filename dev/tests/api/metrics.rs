@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use stack::environment::ExecutionEnvironment;
 use testkit::{Client, TestContext};
 
-use crate::responses::{assert_problem, text};
-use crate::users::{PASSWORD, log_in, refresh, register};
+use crate::support::responses::{assert_problem, text};
+use crate::support::users::{PASSWORD, log_in, refresh, register};
 
 /// The metric lines in a log, each well-formed.
 fn metrics(environment: &ExecutionEnvironment) -> Vec<Value> {

@@ -9,8 +9,8 @@ use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, Response, TestContext};
 use tokio::time::timeout;
 
-use crate::responses::assert_problem;
-use crate::users::{books, log_in, sign_up};
+use crate::support::responses::assert_problem;
+use crate::support::users::{books, log_in, sign_up};
 
 /// Sends a `GET` request. A missing response fails the test after 10 seconds.
 async fn get(client: &Client, path: &str) -> Response {
@@ -90,13 +90,13 @@ async fn a_password_that_could_not_be_checked_does_not_count_as_a_guess() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
     let (context, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
-    let auth = crate::users::auth(&context);
+    let auth = crate::support::users::auth(&context);
     proxy.set(Mode::Closed);
     for _ in 0..7 {
-        assert_problem(&log_in(&auth, "ada", crate::users::PASSWORD).await, 503);
+        assert_problem(&log_in(&auth, "ada", crate::support::users::PASSWORD).await, 503);
     }
     proxy.set(Mode::Open);
-    assert_eq!(log_in(&auth, "ada", crate::users::PASSWORD).await.status, 200);
+    assert_eq!(log_in(&auth, "ada", crate::support::users::PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
@@ -105,10 +105,10 @@ async fn without_redis_guesses_are_counted_in_the_database() {
     sign_up(&context, "ada").await;
     sign_up(&context, "bob").await;
     let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
-    let environments =
-        [crate::users::auth(&context), crate::users::auth(&context)].map(|auth| auth.from_ip("192.0.2.1"));
+    let environments = [crate::support::users::auth(&context), crate::support::users::auth(&context)]
+        .map(|auth| auth.from_ip("192.0.2.1"));
     proxy.set(Mode::Closed);
-    let right = crate::users::PASSWORD;
+    let right = crate::support::users::PASSWORD;
     assert_eq!(log_in(&environments[0], "ada", right).await.status, 200);
     for n in 0..5 {
         assert_problem(&log_in(&environments[n % 2], "ada", "wrong").await, 400);
@@ -126,8 +126,8 @@ async fn without_redis_guesses_are_counted_in_the_database() {
 async fn registration_is_unavailable_without_redis() {
     let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     proxy.set(Mode::Swallowing);
-    let auth = crate::users::auth(&context);
-    assert_problem(&crate::users::register(&auth, "ada").await, 503);
+    let auth = crate::support::users::auth(&context);
+    assert_problem(&crate::support::users::register(&auth, "ada").await, 503);
 }
 
 #[tokio::test]

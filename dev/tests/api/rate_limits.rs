@@ -9,8 +9,8 @@ use shared::protection::quota::{Quota, SECOND};
 use shared::stores::redis::Redis;
 use testkit::{Client, TestContext};
 
-use crate::redis_keys::{connection, delete_keys, keys};
-use crate::responses::assert_problem;
+use crate::support::redis_keys::{connection, delete_keys, keys};
+use crate::support::responses::assert_problem;
 
 const CALLER: Identity<'static> = Identity::Of("somebody");
 
@@ -176,7 +176,7 @@ async fn every_route_except_health_reports_its_quota_and_reads_its_variable() {
     let context = TestContext::new().await;
     for function in testkit::functions::describe_all(|| context.env()).unwrap() {
         for (path, item) in &function.openapi.paths.paths {
-            let client = crate::users::client(&context, function.name);
+            let client = crate::support::users::client(&context, function.name);
             let methods = serde_json::to_value(item).unwrap();
             for method in methods.as_object().unwrap().keys() {
                 let response =

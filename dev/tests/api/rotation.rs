@@ -3,8 +3,8 @@
 use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
-use crate::responses::{assert_problem, text};
-use crate::users::{PASSWORD, auth, log_in, refresh, register, session_of, sign_up};
+use crate::support::responses::{assert_problem, text};
+use crate::support::users::{PASSWORD, auth, log_in, refresh, register, session_of, sign_up};
 
 /// Refreshes with `token`, again after a 503: the stores are busy with other tests.
 async fn refresh_with_retry(auth: &Client, token: &str) -> Response {

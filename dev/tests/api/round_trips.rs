@@ -5,8 +5,8 @@ use serde_json::json;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, RequestBuilder, TestContext};
 
-use crate::responses::assert_problem;
-use crate::users::{books, sign_up};
+use crate::support::responses::assert_problem;
+use crate::support::users::{books, sign_up};
 
 /// A context whose stores are behind counting proxies.
 async fn with_counting_proxies(context: TestContext) -> (TestContext, [Proxy; 2]) {

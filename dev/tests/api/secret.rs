@@ -5,9 +5,9 @@ use shared::identity::tokens::generate;
 use stack::environment::ExecutionEnvironment;
 use testkit::{Client, TestContext};
 
-use crate::moto::{Moto, with_secret};
-use crate::responses::text;
-use crate::users::{PASSWORD, auth, log_in, register};
+use crate::support::moto::{Moto, with_secret};
+use crate::support::responses::text;
+use crate::support::users::{PASSWORD, auth, log_in, register};
 
 #[tokio::test]
 async fn auth_reads_its_secret_with_one_call_and_signs_users_in() {

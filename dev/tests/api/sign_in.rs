@@ -3,8 +3,8 @@
 use serde_json::json;
 use testkit::TestContext;
 
-use crate::responses::{assert_invalid, assert_problem, text, without_request_id};
-use crate::users::{PASSWORD, auth, log_in, refresh, register, set_role, sign_up};
+use crate::support::responses::{assert_invalid, assert_problem, text, without_request_id};
+use crate::support::users::{PASSWORD, auth, log_in, refresh, register, set_role, sign_up};
 
 #[tokio::test]
 async fn a_token_response_has_exactly_the_members_of_oauth() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{Client, Response, TestContext};
 
-use crate::responses::assert_problem;
+use crate::support::responses::assert_problem;
 
 #[tokio::test]
 async fn health_is_ok_without_any_store() {

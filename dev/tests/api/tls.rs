@@ -12,8 +12,8 @@ use shared::lambda::function::Function as _;
 use terminator::{Authority, TLS_REQUEST, Terminator, TlsMode};
 use testkit::{Client, TestContext};
 
-use crate::responses::assert_problem;
-use crate::users::{books, sign_up};
+use crate::support::responses::assert_problem;
+use crate::support::users::{books, sign_up};
 
 /// The year until which a valid certificate is valid.
 const VALID_UNTIL: i32 = 2090;
@@ -169,11 +169,11 @@ async fn maintenance_uses_tls_and_tokens_as_well() {
     let purge = || json!({"task": "purge"});
     let mode = TlsMode::Forwarding(authority.server("localhost", VALID_UNTIL));
     let (encrypted, terminator) = behind_terminator(context.clone(), "DATABASE_URL", mode).await;
-    crate::tasks::run(&encrypted, purge()).await.unwrap();
+    crate::support::tasks::run(&encrypted, purge()).await.unwrap();
     assert!(terminator.plaintext().chunks(8).all(|sent| sent == TLS_REQUEST), "{:?}", terminator.plaintext());
     let mode = TlsMode::Refusing(authority.server("localhost", VALID_UNTIL));
     let (refusing, terminator) = behind_terminator(with_tokens(context), "DATABASE_URL", mode).await;
-    crate::tasks::run(&refusing.with("DATABASE_AUTH", "iam"), purge()).await.unwrap_err();
+    crate::support::tasks::run(&refusing.with("DATABASE_AUTH", "iam"), purge()).await.unwrap_err();
     let sent = terminator.decrypted();
     assert!(sent[0].contains("Action=connect&DBUser=bookshelf&X-Amz-"), "{sent:?}");
 }
@@ -184,7 +184,7 @@ async fn a_closed_connection_to_redis_is_replaced_with_a_fresh_token_and_no_requ
     let context = with_tokens(TestContext::new().await);
     // A user that may sign in with any password; the user name is in the token.
     let user = context.variable("REDIS_KEY_PREFIX").trim_end_matches(':').to_owned();
-    let mut redis = crate::redis_keys::connection(&context).await;
+    let mut redis = crate::support::redis_keys::connection(&context).await;
     let mut command = redis::cmd("ACL");
     command.arg(&["SETUSER", &user, "on", "nopass", "allkeys", "allcommands"]);
     command.query_async::<()>(&mut redis).await.unwrap();

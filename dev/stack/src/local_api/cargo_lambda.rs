@@ -1,8 +1,8 @@
 //! `cargo lambda watch` as the stand-in for API Gateway and Lambda.
 //!
-//! It reads the router from a `Cargo.toml`, and before it listens it looks through every folder below that one for files
-//! to ignore, `target` included, which takes seconds in a project that was built. So it runs in a small project that
-//! has nothing but the names of the functions and the router.
+//! It reads the router from a `Cargo.toml`, and before it listens it looks through every folder below that one for
+//! files to ignore, `target` included, which takes seconds in a project that was built. So it runs in a small project
+//! that has nothing but the names of the functions and the router.
 
 use std::{fs, path::Path};
 

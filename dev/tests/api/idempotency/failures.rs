@@ -16,8 +16,8 @@ use super::{
     assert_in_progress, assert_replayed, assert_reused, begin, book, context, count, create, records,
     the_record, until_books_are_awaited, until_exists,
 };
-use crate::responses::assert_problem;
-use crate::users::{TestUser, books, sign_up};
+use crate::support::responses::assert_problem;
+use crate::support::users::{TestUser, books, sign_up};
 
 #[tokio::test]
 async fn a_retry_gets_the_response_of_a_process_that_was_killed_after_its_commit() {

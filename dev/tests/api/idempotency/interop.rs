@@ -9,7 +9,7 @@ use testkit::TestContext;
 use tokio::task::spawn_blocking;
 
 use super::{assert_in_progress, assert_replayed, book, context, count, create, the_record};
-use crate::users::{books, sign_up};
+use crate::support::users::{books, sign_up};
 
 /// Lets Powertools do one step with the record `id`, and returns its output.
 async fn powertools(context: &TestContext, step: &str, id: &str) -> Value {

@@ -4,8 +4,8 @@ use serde_json::json;
 use testkit::{Client, Response};
 
 use super::{assert_replayed, assert_reused, context, count, the_record};
-use crate::responses::assert_problem;
-use crate::users::{PASSWORD, auth, log_in};
+use crate::support::responses::assert_problem;
+use crate::support::users::{PASSWORD, auth, log_in};
 
 /// Another pepper: 32 bytes, each of them 7.
 const OTHER_PEPPER: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";

@@ -8,7 +8,7 @@ use shared::lambda::function::Function;
 use testkit::{Client, TestContext};
 
 use super::document::Template;
-use crate::users::{PASSWORD, auth, books, log_in, register, sign_up};
+use crate::support::users::{PASSWORD, auth, books, log_in, register, sign_up};
 
 async fn connection(url: &str) -> MultiplexedConnection {
     redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()

@@ -16,7 +16,7 @@ async fn botocore_makes_the_same_tokens_from_the_same_inputs() {
     assert!(expected.iter().any(|token| token.contains("%2Frds-db%2F")), "{expected:?}");
     assert!(expected.iter().any(|token| token.contains("%2Felasticache%2F")), "{expected:?}");
 
-    let python = stack::tools::python(&folder.join("moto/requirements.txt")).await.unwrap();
+    let python = stack::tools::python(&folder.join("support/moto/requirements.txt")).await.unwrap();
     let mut command = Command::new(python);
     // Without a cache of bytecode among the sources.
     command.arg("-B").arg(folder.join("tls/tokens.py")).arg(file).env_remove("AWS_PROFILE");

@@ -1,4 +1,4 @@
-//! moto, which plays AWS services, behind a relay that records the calls to Secrets Manager.
+//! moto, which stands in for services of AWS, behind a relay that records the calls to Secrets Manager.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ struct Records {
 
 impl Moto {
     pub(crate) async fn start() -> Self {
-        let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/api/moto/requirements.txt");
+        let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/api/support/moto/requirements.txt");
         let mut moto = Server::moto(Path::new(requirements)).await.unwrap();
         moto.start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

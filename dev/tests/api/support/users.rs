@@ -3,7 +3,7 @@
 use shared::identity::tokens::Kind;
 use testkit::{Client, Response, TestContext};
 
-use crate::responses::text;
+use crate::support::responses::text;
 
 /// A password that the password policy accepts.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -76,7 +76,7 @@ async fn sign_in(auth: &Client, name: &str, id: i64) -> TestUser {
 /// Gives `name` a role, as an operator would.
 pub(crate) async fn set_role(context: &TestContext, name: &str, role: &str) {
     let task = serde_json::json!({"task": "set_role", "username": name, "role": role});
-    crate::tasks::run(context, task).await.unwrap();
+    crate::support::tasks::run(context, task).await.unwrap();
 }
 
 /// The session that an access token belongs to.

@@ -1,0 +1,8 @@
+//! Modules that the tests share. They contain no tests.
+
+pub(crate) mod migrations;
+pub(crate) mod moto;
+pub(crate) mod redis_keys;
+pub(crate) mod responses;
+pub(crate) mod tasks;
+pub(crate) mod users;
