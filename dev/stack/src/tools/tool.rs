@@ -45,8 +45,8 @@ impl Tool {
         Self { program: self.program.with_file_name(name), tree: self.tree.clone() }
     }
 
-    /// A process of this program, called `name` in messages. What was unpacked from Debian's packages brings its libraries
-    /// along.
+    /// A process of this program, called `name` in messages. What was unpacked from Debian's packages brings its
+    /// libraries along.
     #[must_use]
     pub fn spec(&self, name: &str) -> ProcessSpec {
         let spec = ProcessSpec::new(name, &self.program);
