@@ -187,6 +187,27 @@ mod tests {
     }
 
     #[test]
+    fn a_persistent_folder_is_found_again_once_it_is_complete_and_can_be_reset() {
+        let dir = scratch("persistent");
+        let claim = |persistence| Folder::claim(&dir, "stack", None, persistence).unwrap();
+        let data = dir.join("stack/servers/data");
+        let incomplete = claim(Persistence::Persistent);
+        fs::write(&data, "1").unwrap();
+        drop(incomplete);
+        assert!(!data.exists(), "without its state it is worth nothing");
+        let complete = claim(Persistence::Persistent);
+        fs::write(&data, "1").unwrap();
+        fs::write(complete.state(), "A=1").unwrap();
+        drop(complete);
+        assert!(data.exists());
+        drop(claim(Persistence::Persistent));
+        assert!(data.exists());
+        drop(claim(Persistence::Reset));
+        assert!(!data.exists());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
     fn what_a_killed_run_left_behind_is_cleaned_up() {
         let dir = scratch("stale");
         let outside = create_outside().unwrap();

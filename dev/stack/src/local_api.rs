@@ -33,6 +33,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// How the functions' log is shown.
     pub log: LogStyle,
+    /// The name of its stack, which is its folder in `target`.
+    pub stack: String,
     /// How long its data lives.
     pub persistence: Persistence,
     /// Variables for the functions beside those of the stack: quotas for a test that asks more than a person.
@@ -62,7 +64,7 @@ impl LocalApi {
         let (binaries, cargo_lambda, mut stack) = tokio::try_join!(
             workspace::build_functions(&[]),
             tools.cargo_lambda(),
-            Stack::start("stack", options.persistence),
+            Stack::start(&options.stack, options.persistence),
         )?;
         tools.link(&cargo_lambda, "cargo-lambda")?;
         println!("Preparing the database …");

@@ -8,6 +8,7 @@
 mod clients;
 mod description;
 mod in_process_api;
+mod persistence;
 mod scripts;
 mod template;
 mod tour;
@@ -23,11 +24,16 @@ use tokio_postgres::NoTls;
 
 /// Starts the local API on a stack of its own, which ends with it.
 async fn start_api() -> LocalApi {
+    // Not "stack": that one holds the data of whoever works here.
+    let api = LocalApi::start(options("e2e-stack", Persistence::Temporary)).await;
+    api.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// An API on any port that says nothing on the terminal.
+fn options(stack: &str, persistence: Persistence) -> Options {
     // Tests share two cores with each other and with compilers; a stall of theirs is not an outage.
     let variables = [("REDIS_PATIENCE_MS".to_owned(), "1000".to_owned())].into();
-    let options =
-        Options { port: None, log: LogStyle::Hidden, persistence: Persistence::Temporary, variables };
-    LocalApi::start(options).await.unwrap_or_else(|error| panic!("{error}"))
+    Options { port: None, log: LogStyle::Hidden, stack: stack.to_owned(), persistence, variables }
 }
 
 async fn get(api: &LocalApi, path: &str) -> Response {

@@ -18,8 +18,13 @@ pub(crate) struct Options {
 /// Runs the API until Ctrl-C.
 pub(crate) async fn run(Options { port, fresh }: Options) -> Result<()> {
     let persistence = if fresh { Persistence::Reset } else { Persistence::Persistent };
-    let options =
-        local_api::Options { port, log: LogStyle::of_terminal(), persistence, variables: Vec::new() };
+    let options = local_api::Options {
+        port,
+        log: LogStyle::of_terminal(),
+        stack: "stack".to_owned(),
+        persistence,
+        variables: Vec::new(),
+    };
     let mut api = signals::unless_interrupted(LocalApi::start(options)).await?;
     print_banner(&api);
     let outcome = tokio::select! {
