@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use shared::lambda::{Gateway, ReportedError, diagnose};
+use shared::lambda::{EventHandler, ReportedError, diagnose};
 use stack::environment::{Emulator, ExecutionEnvironment, Failure};
 
 /// A function that can be invoked with an event.
@@ -56,11 +56,11 @@ pub fn incoming(event: &str) -> Result<LambdaEvent<Box<RawValue>>, Failure> {
     Ok(LambdaEvent { payload: serde_json::from_str(event).map_err(Failure::here)?, context })
 }
 
-impl Invoke for Gateway {
+impl Invoke for EventHandler {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
-            let answer = self.answer(incoming(event)?).await.map_err(failure)?;
-            serde_json::to_value(answer).map_err(Failure::here)
+            let response = self.handle(incoming(event)?).await.map_err(failure)?;
+            serde_json::to_value(response).map_err(Failure::here)
         })
     }
 }
