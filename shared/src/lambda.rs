@@ -147,7 +147,7 @@ where
 
 /// An error that Lambda reports to whoever invoked the function.
 pub trait ReportedError: std::error::Error {
-    /// The `errorType` of the report. Callers know the error by it, so it stays when types and modules move.
+    /// The `errorType` of the report. Alarms and invokers know the error by it, so it stays when types and modules move.
     const TYPE: &'static str;
 }
 

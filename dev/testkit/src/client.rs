@@ -16,7 +16,7 @@ use stack::environment::{Failure, under_role};
 
 use crate::invoke::Invoke;
 
-/// A caller of one execution environment of a function.
+/// A client of one execution environment of a function.
 #[derive(Clone)]
 pub struct Client {
     function: Arc<dyn Invoke>,

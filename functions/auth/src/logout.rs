@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use shared::http::openapi::{SignedIn, Stored, Throttled};
-use shared::http::{Caller, ClientIp, Result};
+use shared::http::{Caller, ClientNetwork, Result};
 
 use crate::security_log::Event;
 use crate::store::{EndReason, Store};
@@ -16,10 +16,10 @@ use crate::store::{EndReason, Store};
 pub(crate) async fn log_out(
     State(store): State<Store>,
     Caller(user): Caller,
-    ip: ClientIp,
+    network: ClientNetwork,
 ) -> Result<StatusCode> {
     store.end_session(user.user_id, user.session_id, EndReason::Logout).await?;
-    Event::new("logout", "success").user(user.user_id).session(user.session_id).record(ip);
+    Event::new("logout", "success").user(user.user_id).session(user.session_id).record(network);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -31,9 +31,9 @@ pub(crate) async fn log_out(
 pub(crate) async fn log_out_everywhere(
     State(store): State<Store>,
     Caller(user): Caller,
-    ip: ClientIp,
+    network: ClientNetwork,
 ) -> Result<StatusCode> {
     store.end_all_sessions(user.user_id).await?;
-    Event::new("logout-all", "success").user(user.user_id).session(user.session_id).record(ip);
+    Event::new("logout-all", "success").user(user.user_id).session(user.session_id).record(network);
     Ok(StatusCode::NO_CONTENT)
 }

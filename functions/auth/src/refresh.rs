@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
-use shared::http::{ClientIp, Error, FormOrJson, JsonResponse, Result};
+use shared::http::{ClientNetwork, Error, FormOrJson, JsonResponse, Result};
 use shared::identity::tokens::{Kind, Verifier};
 use shared::telemetry::metrics::{self, Metric};
 use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
@@ -63,23 +63,23 @@ pub(crate) async fn refresh_tokens(
     State(store): State<Store>,
     State(verifier): State<Verifier>,
     State(tokens): State<TokenService>,
-    ip: ClientIp,
+    network: ClientNetwork,
     FormOrJson(grant): FormOrJson<RefreshGrant>,
 ) -> Result<JsonResponse<TokenResponse>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "refresh_token") {
         return Err(Error::UnsupportedGrantType);
     }
     let Some(presented) = PresentedToken::verify(&verifier, grant.refresh_token.as_str()) else {
-        Refusal::InvalidToken.event().record(ip);
+        Refusal::InvalidToken.event().record(network);
         return Err(Error::InvalidGrant);
     };
     match rotate(&store, &tokens, &presented).await? {
         Ok(response) => {
-            presented.identify(Event::new("refresh", "success")).record(ip);
+            presented.identify(Event::new("refresh", "success")).record(network);
             Ok(JsonResponse(response))
         }
         Err(refusal) => {
-            presented.identify(refusal.event()).record(ip);
+            presented.identify(refusal.event()).record(network);
             Err(Error::InvalidGrant)
         }
     }
@@ -104,7 +104,7 @@ impl<'a> PresentedToken<'a> {
     }
 }
 
-/// Why a refresh token is refused. The caller is told `invalid_grant` each time; the security log tells the reasons
+/// Why a refresh token is refused. The client is told `invalid_grant` each time; the security log tells the reasons
 /// apart.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {

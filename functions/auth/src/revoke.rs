@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
-use shared::http::{ClientIp, Form, Result};
+use shared::http::{ClientNetwork, Form, Result};
 use shared::identity::tokens::{Claims, Kind, Verifier};
 use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
 use utoipa::openapi::RefOr;
@@ -59,13 +59,13 @@ impl FromFields for Revocation {
 pub(crate) async fn revoke_token(
     State(store): State<Store>,
     State(verifier): State<Verifier>,
-    ip: ClientIp,
+    network: ClientNetwork,
     Form(revocation): Form<Revocation>,
 ) -> Result<()> {
     if let Some((user_id, session_id)) = session_of(&verifier, revocation.token.as_str())
         && store.end_session(user_id, session_id, EndReason::Revoked).await?
     {
-        Event::new("revoke", "success").user(user_id).session(session_id).record(ip);
+        Event::new("revoke", "success").user(user_id).session(session_id).record(network);
     }
     Ok(())
 }

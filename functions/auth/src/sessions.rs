@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use shared::http::openapi::{SignedIn, Stored, Throttled, WithId};
-use shared::http::{Caller, ClientIp, Error, JsonResponse, Result, UuidId};
+use shared::http::{Caller, ClientNetwork, Error, JsonResponse, Result, UuidId};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -76,12 +76,12 @@ pub(crate) async fn list_sessions(
 pub(crate) async fn end_session(
     State(store): State<Store>,
     Caller(user): Caller,
-    ip: ClientIp,
+    network: ClientNetwork,
     UuidId(id): UuidId,
 ) -> Result<StatusCode> {
     if !store.end_session(user.user_id, id, EndReason::Logout).await? {
         return Err(Error::NotFound);
     }
-    Event::new("logout", "success").user(user.user_id).session(id).record(ip);
+    Event::new("logout", "success").user(user.user_id).session(id).record(network);
     Ok(StatusCode::NO_CONTENT)
 }

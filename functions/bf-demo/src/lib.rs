@@ -1,7 +1,7 @@
 //! The `bf-demo` function: a playground for brute-force protection.
 //!
 //! It has one password (`letmein`) and no accounts. Unlike the real sign-in it shows how many wrong guesses count, and
-//! when a name is locked for the caller's network.
+//! when a name is locked for the client's network.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use axum::extract::{FromRef, State};
 use serde::Serialize;
 use shared::config::{self, Env};
 use shared::http::openapi::{Stored, Throttled, WithJson};
-use shared::http::{ClientIp, Error, Json, JsonResponse, Result, Routes};
+use shared::http::{ClientNetwork, Error, Json, JsonResponse, Result, Routes};
 use shared::identity::usernames;
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
@@ -97,11 +97,11 @@ pub(crate) struct GuessResult {
 )]
 pub(crate) async fn try_password(
     State(lockout): State<Lockout>,
-    ip: ClientIp,
+    network: ClientNetwork,
     Json(guess): Json<Guess>,
 ) -> Result<JsonResponse<GuessResult>> {
     let name = usernames::key(guess.username.as_str());
-    let counter = lockout.counter(RULE, &[&name, &ip.to_string()]);
+    let counter = lockout.counter(RULE, &[&name, &network.to_string()]);
     let attempt = match lockout.begin(vec![counter]).await? {
         Admission::Allowed(attempt) => attempt,
         Admission::Locked(wait) => return Err(Error::TooManyRequests(wait)),

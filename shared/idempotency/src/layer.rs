@@ -15,7 +15,7 @@ use lambda_http::RequestExt as _;
 use shared::http::error::is_final;
 use shared::http::extract::LARGEST_BODY;
 use shared::http::problem::Writer;
-use shared::http::{Caller, ClientIp, Error, Result};
+use shared::http::{Caller, ClientNetwork, Error, Result};
 use shared::identity::tokens::Verifier;
 use shared::stores::idempotent_write::IdempotencyToken;
 use shared::stores::postgres::Postgres;
@@ -27,12 +27,12 @@ use crate::table::{Claim, ClaimRequest, Ownership};
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// Whose keys are kept apart from everybody else's.
+/// The scope of a key: the same key in two scopes names two requests.
 #[derive(Clone)]
 pub enum Scope {
-    /// A user's; who is not signed in is refused before anything else is looked at.
+    /// Each user has keys of their own. A client without a user is refused before anything else is looked at.
     User(Verifier, Postgres),
-    /// A network's: an IPv4 address' or an IPv6 /64's.
+    /// Each network, an IPv4 address or an IPv6 /64, has keys of its own.
     Network,
 }
 
@@ -69,12 +69,12 @@ async fn answer_once(
     let (writer, now) = (Writer::of(&request), now());
     let deadline = deadline(&request, now);
     let (mut parts, body) = request.into_parts();
-    let caller = scope.identify(&mut parts).await?;
+    let client = scope.identify(&mut parts).await?;
     let key = Key::from_headers(&parts.headers)?;
     let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| Error::TooLarge(LARGEST_BODY))?;
     let route = parts.extensions.get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let operation = [parts.method.as_str(), route.as_deref().unwrap_or_default()];
-    let token = idempotency.token(&caller, operation, &key, &body);
+    let token = idempotency.token(&client, operation, &key, &body);
     parts.extensions.insert(token.clone());
     let request = Request::from_parts(parts, Body::from(body));
 
@@ -92,7 +92,7 @@ async fn answer_once(
 }
 
 impl Scope {
-    /// Who asks, as part of what names the request.
+    /// The name of the client, which becomes part of the id of its request.
     async fn identify(&self, parts: &mut Parts) -> Result<String> {
         match self {
             Self::User(verifier, postgres) => {
@@ -100,7 +100,7 @@ impl Scope {
                 Ok(format!("user:{}", user.user_id))
             }
             Self::Network => {
-                let Ok(network) = ClientIp::from_request_parts(parts, &()).await;
+                let Ok(network) = ClientNetwork::from_request_parts(parts, &()).await;
                 Ok(format!("network:{network}"))
             }
         }

@@ -1,4 +1,4 @@
-//! Everything that callers can be told when a request fails.
+//! Everything that clients can be told when a request fails.
 //!
 //! Handlers and layers answer with an [`Error`]. Each of its variants has one `Descriptor`: the status, the words of
 //! the problem document (RFC 9457), the words of OAuth, the headers, and the words of the `OpenAPI` description.
@@ -61,10 +61,10 @@ pub enum Error {
     Internal(String),
 }
 
-/// How long a caller should wait when a store gives no answer.
+/// How long a client should wait when a store gives no answer.
 const RETRY_WHEN_UNAVAILABLE: Duration = Duration::from_secs(1);
 
-/// How long a caller should wait while its first request is being answered: hardly any takes longer.
+/// How long a client should wait while its first request is being answered: hardly any takes longer.
 const RETRY_WHEN_IN_PROGRESS: Duration = Duration::from_secs(1);
 
 /// Whether an answer of this status stands for good: the same request would be answered so again. That is not so where
@@ -88,7 +88,7 @@ pub(super) struct Descriptor {
     pub(super) status: StatusCode,
     /// The kind of problem, the last part of its `type`.
     pub(super) code: &'static str,
-    /// What the caller is told.
+    /// What the client is told.
     pub(super) detail: Cow<'static, str>,
     /// The status in the `OpenAPI` description.
     pub(super) documentation: &'static str,

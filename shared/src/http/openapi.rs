@@ -32,7 +32,7 @@ pub struct Throttled;
 /// The failures of a route that needs a store.
 pub struct Stored;
 
-/// The failures of a route for signed-in callers.
+/// The failures of a route for authenticated users.
 pub struct SignedIn;
 
 /// The failures of a route for administrators.

@@ -207,7 +207,7 @@ fn render(told: &Descriptor, problem: &Problem, response: Response, method: &Met
     Response::from_parts(parts, body)
 }
 
-/// `wait` in seconds, rounded up: a caller who waits that long has waited long enough.
+/// `wait` in seconds, rounded up: a client that waits that long has waited long enough.
 pub(super) fn whole_seconds(wait: std::time::Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

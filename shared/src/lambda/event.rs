@@ -187,7 +187,7 @@ fn check_body(body: Option<&str>, is_base64_encoded: bool) -> Result<(), Error> 
     }
 }
 
-/// Removes the host and the scheme, which a caller chooses and no answer depends on.
+/// Removes the host and the scheme, which a client chooses and no response depends on.
 fn remove_host(headers: &mut HeaderMap) {
     headers.remove(HOST);
     headers.remove("x-forwarded-proto");

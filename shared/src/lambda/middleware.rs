@@ -27,14 +27,15 @@ pub(super) fn router<F: Function>(function: F) -> Router {
     let nosniff = HeaderValue::from_static("nosniff");
     // The first sees a request first. Together they are one layer: axum makes each one's service anew for each request.
     routes.with_state(function).layer((
-        from_fn(|request, next| identify_and_log(F::NAME, request, next)),
+        from_fn(|request, next| log_request(F::NAME, request, next)),
         SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff),
         from_fn_with_state(token_endpoints, problem::write_out),
         CatchPanicLayer::custom(on_panic),
     ))
 }
 
-async fn identify_and_log(function: &'static str, mut request: Request, next: Next) -> Response {
+/// Gives the request its id, and logs what became of it: one line in the log, and the metrics of `CloudWatch`.
+async fn log_request(function: &'static str, mut request: Request, next: Next) -> Response {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
     request.extensions_mut().insert(RequestId::new(id.clone()));
     let answering = async move {

@@ -1,4 +1,4 @@
-//! A quota: how many requests one caller may make in a window of time. The table of all quotas is in
+//! A quota: how many requests one client may make in a window of time. The table of all quotas is in
 //! [`quotas`](super::quotas), and the [`limiter`](super::limiter) counts against them.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub const MINUTE: Duration = Duration::from_mins(1);
 /// What the names of the variables begin with that override quotas.
 pub(super) const VARIABLE_PREFIX: &str = "RATE_LIMIT_";
 
-/// How many requests one caller may make in a window of time.
+/// How many requests one client may make in a window of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Names the quota in headers, keys and, in upper case, in the variable `RATE_LIMIT_<NAME>`.

@@ -1,4 +1,4 @@
--- KEYS[1]: the log of one caller. ARGV: the limit, the window in µs.
+-- KEYS[1]: the log of one client. ARGV: the limit, the window in µs.
 -- Counts one request, if there is room for it. Returns {admitted, remaining, µs until one more may pass}.
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
