@@ -5,7 +5,7 @@ pub mod client_network;
 pub mod conditional;
 pub mod error;
 pub mod extract;
-mod idempotent_write;
+mod idempotency_token;
 pub(crate) mod invalid_event;
 pub mod json_response;
 pub mod openapi;

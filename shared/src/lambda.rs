@@ -47,11 +47,11 @@ impl EventHandler {
     /// Handles one event, and returns the response in the form of the API that sent it (HTTP API or REST API).
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
         let mut request = event::read(&event.payload)?;
-        let refusal = event::guard(&mut request, self.stage_prefix.as_deref()).err().map(InvalidEvent);
+        let rejection = event::guard(&mut request, self.stage_prefix.as_deref()).err().map(InvalidEvent);
         let router = self.router.clone();
         let service = service_fn(move |mut request: Request| {
-            if let Some(refusal) = &refusal {
-                request.extensions_mut().insert(refusal.clone());
+            if let Some(rejection) = &rejection {
+                request.extensions_mut().insert(rejection.clone());
             }
             router.clone().oneshot(request)
         });
@@ -91,14 +91,14 @@ pub fn serve_with<F: Function>(resolve: impl AsyncFnOnce(Env) -> Result<Env, con
 /// The whole `main` of a function: prepares a handler and gives it one event after another.
 ///
 /// A configuration that can't be used ends the process with one line that names the variable.
-pub fn run<Answer, Failure, Handler, Handling>(
+pub fn run<Output, Failure, Handler, HandlerFuture>(
     prepare: impl AsyncFnOnce(Env) -> Result<Handler, config::Error>,
 ) -> ExitCode
 where
-    Answer: Serialize + Send + 'static,
+    Output: Serialize + Send + 'static,
     Failure: ReportedError + Send + 'static,
-    Handler: Fn(LambdaEvent<Box<RawValue>>) -> Handling + Clone + Send + 'static,
-    Handling: Future<Output = Result<Answer, Failure>> + Send + 'static,
+    Handler: Fn(LambdaEvent<Box<RawValue>>) -> HandlerFuture + Clone + Send + 'static,
+    HandlerFuture: Future<Output = Result<Output, Failure>> + Send + 'static,
 {
     // Waiting needs one thread; password hashing goes to the blocking pool.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -111,8 +111,8 @@ where
     };
     let service = service_fn(move |event| {
         // On the heap, since the runtime moves it several times.
-        let handling = Box::pin(handler(event));
-        async { handling.await.map_err(|error| diagnose(&error)) }
+        let handler_future = Box::pin(handler(event));
+        async { handler_future.await.map_err(|error| diagnose(&error)) }
     });
     match runtime.block_on(work(service)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -131,21 +131,21 @@ async fn start<Handler>(
 
 /// Handles one event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is
 /// told to end.
-async fn work<S, Answer>(service: S) -> Result<(), lambda_runtime::Error>
+async fn work<S, Output>(service: S) -> Result<(), lambda_runtime::Error>
 where
-    S: Service<LambdaEvent<Box<RawValue>>, Response = Answer, Error = Diagnostic> + Clone + Send + 'static,
+    S: Service<LambdaEvent<Box<RawValue>>, Response = Output, Error = Diagnostic> + Clone + Send + 'static,
     S::Future: Send,
-    Answer: Serialize + Send + 'static,
+    Output: Serialize + Send + 'static,
 {
     let in_flight = InFlight::default();
     let runtime = Runtime::new(service).layer(in_flight.clone());
     tokio::select! {
-        served = runtime.run_concurrent() => served,
+        result = runtime.run_concurrent() => result,
         () = shutdown_signal(in_flight) => Ok(()),
     }
 }
 
-/// An error that Lambda reports to whoever invoked the function.
+/// An error that Lambda reports to the invoker of the function.
 pub trait ReportedError: std::error::Error {
     /// The `errorType` of the report. Alarms and invokers know the error by it, so it stays when types and modules move.
     const TYPE: &'static str;

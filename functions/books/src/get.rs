@@ -24,5 +24,5 @@ pub(crate) async fn get_book(
     NumericId(id): NumericId,
 ) -> Result<Response> {
     let StoredBook { book, version } = store.find(id).await?.ok_or(Error::NotFound)?;
-    Ok(condition.answer(&version.entity_tag(), JsonResponse(book).into_response()))
+    Ok(condition.respond(&version.entity_tag(), JsonResponse(book).into_response()))
 }

@@ -33,7 +33,7 @@ pub(crate) async fn list_books(
 ) -> Result<Response> {
     let page = store.page(&query).await?;
     let headers = [(CONTENT_TYPE, "application/json"), (LINK, page.link())];
-    Ok(condition.answer(&EntityTag::new(page.entity_tag()), (headers, page.body()).into_response()))
+    Ok(condition.respond(&EntityTag::new(page.entity_tag()), (headers, page.body()).into_response()))
 }
 
 impl From<PageError> for Error {

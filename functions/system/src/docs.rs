@@ -122,7 +122,7 @@ pub(crate) async fn get_docs_file(
     let tag = asset.tag(response.headers().contains_key(CONTENT_ENCODING));
     // A file keeps its name when it changes, so a browser must ask each time whether it has the current one.
     let freshness = [(CACHE_CONTROL, "no-cache"), (VARY, "accept-encoding")];
-    Ok((freshness, condition.answer(&tag, response)).into_response())
+    Ok((freshness, condition.respond(&tag, response)).into_response())
 }
 
 impl Asset {

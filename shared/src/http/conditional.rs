@@ -33,7 +33,7 @@ struct Named {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfMatch(Option<Tags>);
 
-/// `If-None-Match`: answer in full only if the resource has none of the tags that the client has.
+/// `If-None-Match`: respond in full only if the resource has none of the tags that the client has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfNoneMatch(Option<Tags>);
 
@@ -91,7 +91,7 @@ impl IfMatch {
 impl IfNoneMatch {
     /// `response`, which has `tag`, or 304 if the client has it already. Compares weakly (RFC 9110 §8.8.3.2).
     #[must_use]
-    pub fn answer(&self, tag: &EntityTag, response: Response) -> Response {
+    pub fn respond(&self, tag: &EntityTag, response: Response) -> Response {
         let has_it = match &self.0 {
             None => false,
             Some(Tags::Any) => true,

@@ -1,8 +1,8 @@
 //! Everything that clients can be told when a request fails.
 //!
-//! Handlers and layers answer with an [`Error`]. Each of its variants has one `Descriptor`: the status, the words of
+//! Handlers and layers return an [`Error`]. Each of its variants has one `Descriptor`: the status, the words of
 //! the problem document (RFC 9457), the words of OAuth, the headers, and the words of the `OpenAPI` description.
-//! [`problem`](super::problem) writes it out.
+//! [`problem`](super::problem) renders it.
 
 mod conversions;
 
@@ -14,10 +14,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::validation::FieldError;
 
-/// What a handler answers with, or why it can't.
+/// The result of a handler: its response or an error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request failed, as its sender may know it. The texts of [`Error::Unavailable`] and [`Error::Internal`] are for
+/// Why a request failed, as its client may know it. The texts of [`Error::Unavailable`] and [`Error::Internal`] are for
 /// the log alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -83,12 +83,12 @@ pub fn is_final(status: StatusCode) -> bool {
 /// The detail of an error that lists fields.
 const SEE_ERRORS: &str = "Some fields are not valid; see errors.";
 
-/// Everything that is told of one kind of error.
+/// Everything that a response, and the `OpenAPI` description, say of one kind of error.
 pub(super) struct Descriptor {
     pub(super) status: StatusCode,
     /// The kind of problem, the last part of its `type`.
     pub(super) code: &'static str,
-    /// What the client is told.
+    /// The `detail` of the problem document.
     pub(super) detail: Cow<'static, str>,
     /// The status in the `OpenAPI` description.
     pub(super) documentation: &'static str,
@@ -114,12 +114,12 @@ impl Descriptor {
         }
     }
 
-    fn refused(code: &'static str) -> Self {
+    fn bad_request(code: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code)
             .documented("The request can not be understood, or what it presents is refused")
     }
 
-    fn signed_out(code: &'static str) -> Self {
+    fn unauthorized(code: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code).documented("No access token, or one that is no longer good")
     }
 
@@ -155,22 +155,22 @@ impl Descriptor {
 }
 
 impl Error {
-    /// What is told of this error.
+    /// The descriptor of this kind of error.
     pub(super) fn descriptor(&self) -> Descriptor {
         use StatusCode as Status;
         match self {
-            Self::Malformed(detail) => Descriptor::refused("malformed-request").detail(*detail),
-            Self::InvalidRequest(_) => Descriptor::refused("invalid-request").detail(SEE_ERRORS),
-            Self::InvalidGrant => Descriptor::refused("invalid-grant")
+            Self::Malformed(detail) => Descriptor::bad_request("malformed-request").detail(*detail),
+            Self::InvalidRequest(_) => Descriptor::bad_request("invalid-request").detail(SEE_ERRORS),
+            Self::InvalidGrant => Descriptor::bad_request("invalid-grant")
                 .detail("The credentials are not valid.")
                 .oauth("invalid_grant"),
-            Self::UnsupportedGrantType => Descriptor::refused("unsupported-grant-type")
+            Self::UnsupportedGrantType => Descriptor::bad_request("unsupported-grant-type")
                 .detail("This endpoint does not serve this grant type.")
                 .oauth("unsupported_grant_type"),
-            Self::Unauthenticated => Descriptor::signed_out("unauthenticated")
+            Self::Unauthenticated => Descriptor::unauthorized("unauthenticated")
                 .detail("Sign in first.")
                 .challenge(r#"Bearer realm="bookshelf""#),
-            Self::InvalidToken => Descriptor::signed_out("invalid-token")
+            Self::InvalidToken => Descriptor::unauthorized("invalid-token")
                 .detail("The access token is invalid or has expired.")
                 .challenge(r#"Bearer realm="bookshelf", error="invalid_token""#),
             Self::Forbidden => Descriptor::new(Status::FORBIDDEN, "insufficient-scope")
@@ -219,7 +219,7 @@ impl Error {
         }
     }
 
-    /// The status it is answered with.
+    /// The status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.descriptor().status
@@ -256,7 +256,7 @@ impl Error {
     }
 }
 
-/// The error travels beside an empty body, until the outermost layers write it out: they know the request's id.
+/// The error travels beside an empty body, until the outermost layers render it: they know the request's id.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();

@@ -67,7 +67,7 @@ pub struct WithGrant;
 
 impl IntoResponses for Throttled {
     fn responses() -> Responses {
-        // An event that the guard refused is counted, and then answered with 400.
+        // An event that the guard rejected is counted, and then gets a 400.
         named([MALFORMED, TOO_MANY])
     }
 }
@@ -204,7 +204,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     let is_throttled = responses.contains_key("429");
     for response in responses.values_mut() {
-        errors::write_out(response);
+        errors::expand(response);
         let RefOr::T(response) = response else { continue };
         if is_throttled {
             response.headers.extend([RATE_LIMIT, RATE_LIMIT_POLICY].map(shared_header));

@@ -80,11 +80,11 @@ where
     fn call(&mut self, event: LambdaInvocation) -> Self::Future {
         let in_flight = self.in_flight.begin();
         let span = telemetry::request_span(&event.context.request_id);
-        let answering = span.in_scope(|| self.inner.call(event));
-        let answering = async move {
+        let response_future = span.in_scope(|| self.inner.call(event));
+        let counted_future = async move {
             let _in_flight = in_flight;
-            answering.await
+            response_future.await
         };
-        Box::pin(answering.instrument(span))
+        Box::pin(counted_future.instrument(span))
     }
 }
