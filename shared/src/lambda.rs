@@ -1,8 +1,8 @@
 //! A function under the Lambda runtime: from the start of the process to the response to one event.
 //!
 //! [`serve`] is the whole `main` of a function: it reads the environment, prepares an [`EventHandler`] and gives it one
-//! event of API Gateway after another. The handler lets the event guard check the event, converts it into a request, and
-//! sends that through the middleware stack to the router. The tests use the same handler without the runtime.
+//! event of API Gateway after another. The handler lets the event guard check the event, converts it into a request,
+//! and sends that through the middleware stack to the router. The tests use the same handler without the runtime.
 
 pub mod event;
 pub mod function;
@@ -147,7 +147,7 @@ where
 
 /// An error that Lambda reports to the invoker of the function.
 pub trait ReportedError: std::error::Error {
-    /// The `errorType` of the report. Alarms and invokers know the error by it, so it stays when types and modules move.
+    /// The `errorType` of the report. Invokers know the error by it, so it stays when types and modules move.
     const TYPE: &'static str;
 }
 

@@ -12,7 +12,7 @@
 //! | [`validation`] | turns the named values of a request into domain types |
 //! | [`identity`] | signs and checks tokens, hashes passwords, compares usernames, finds sessions |
 //! | [`http`] | reads requests, writes responses and errors, and puts layers around routes |
-//! | [`lambda`] | answers the events of the Lambda runtime |
+//! | [`lambda`] | handles the events of the Lambda runtime |
 
 pub mod cache;
 pub mod config;

@@ -99,17 +99,17 @@ impl Client {
         self.request("GET", target)
     }
 
-    /// A `POST` request.
+    /// Begins a `POST` request.
     pub fn post(&self, target: &str) -> RequestBuilder<'_> {
         self.request("POST", target)
     }
 
-    /// A `PUT` request.
+    /// Begins a `PUT` request.
     pub fn put(&self, target: &str) -> RequestBuilder<'_> {
         self.request("PUT", target)
     }
 
-    /// A `DELETE` request.
+    /// Begins a `DELETE` request.
     pub fn delete(&self, target: &str) -> RequestBuilder<'_> {
         self.request("DELETE", target)
     }

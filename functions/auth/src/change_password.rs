@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::http::openapi::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
+use shared::http::openapi::{RateLimited, SignedIn as NeedsToken, Stored, WithJson};
 use shared::http::{Caller, ClientNetwork, Error, JsonObject, Result};
 use shared::identity::passwords::{Check, Hasher};
 use shared::identity::sessions::SignedIn;
@@ -38,6 +38,7 @@ impl PartialSchema for PasswordChange {
 }
 
 impl ToSchema for PasswordChange {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "PasswordChange".into()
     }
@@ -55,7 +56,10 @@ impl PasswordChange {
 /// Changes your password and ends your other sessions. Wrong guesses at the current one count as on the login.
 #[utoipa::path(
     post, path = "/auth/password", tag = "auth", request_body = PasswordChange, security(("password" = [])),
-    responses((status = 204, description = "Changed; other sessions are over"), WithJson, NeedsToken, Throttled, Stored),
+    responses(
+        (status = 204, description = "Changed; other sessions are over"),
+        WithJson, NeedsToken, RateLimited, Stored,
+    ),
 )]
 pub(crate) async fn change_password(
     State(store): State<Store>,

@@ -12,7 +12,7 @@ use shared::http::{ClientNetwork, Error, Form, JsonResponse, Result};
 use shared::identity::passwords::{Check, Hasher};
 use shared::identity::tokens::Subject;
 use shared::identity::usernames;
-use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, MultilineText};
 use time::OffsetDateTime;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -28,8 +28,8 @@ use crate::token_service::{ABSOLUTE_LIMIT, TokenResponse, TokenService};
 /// The password grant (RFC 6749 §4.3.2).
 pub(crate) struct PasswordGrant {
     /// `password`, if it is sent at all.
-    grant_type: Option<Paragraph<100>>,
-    username: Paragraph<1000>,
+    grant_type: Option<MultilineText<100>>,
+    username: MultilineText<1000>,
     password: Password,
 }
 
@@ -38,13 +38,14 @@ impl PartialSchema for PasswordGrant {
         FieldsSchema::form("The password grant (RFC 6749 §4.3.2).")
             .constant("grant_type", "password")
             .explained("grant_type", "`password`, if it is sent at all.")
-            .required::<Paragraph<1000>>("username", "ada")
+            .required::<MultilineText<1000>>("username", "ada")
             .required::<Password>("password", "correct horse battery")
             .into()
     }
 }
 
 impl ToSchema for PasswordGrant {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "PasswordGrant".into()
     }

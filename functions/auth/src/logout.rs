@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::http::openapi::{SignedIn, Stored, Throttled};
+use shared::http::openapi::{RateLimited, SignedIn, Stored};
 use shared::http::{Caller, ClientNetwork, Result};
 
 use crate::security_log::Event;
@@ -11,7 +11,7 @@ use crate::store::{EndReason, Store};
 /// Ends this session: its access and refresh tokens are refused from now on.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "auth", security(("password" = [])),
-    responses((status = 204, description = "Signed out"), SignedIn, Throttled, Stored),
+    responses((status = 204, description = "Signed out"), SignedIn, RateLimited, Stored),
 )]
 pub(crate) async fn log_out(
     State(store): State<Store>,
@@ -26,7 +26,7 @@ pub(crate) async fn log_out(
 /// Ends every session of this user, this one included.
 #[utoipa::path(
     post, path = "/auth/logout-all", tag = "auth", security(("password" = [])),
-    responses((status = 204, description = "Signed out everywhere"), SignedIn, Throttled, Stored),
+    responses((status = 204, description = "Signed out everywhere"), SignedIn, RateLimited, Stored),
 )]
 pub(crate) async fn log_out_everywhere(
     State(store): State<Store>,

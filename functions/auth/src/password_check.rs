@@ -16,11 +16,11 @@ const LONGEST: std::time::Duration = MINUTE.saturating_mul(15);
 /// Wrong guesses at one name from one network.
 const NAME_AND_NETWORK: Rule = Rule::new("name-ip", 5, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST);
 
-/// Wrong guesses at one name from anywhere, but for networks that signed in with it before: strangers must not
-/// lock its owner out.
+/// Wrong guesses at one name from anywhere, but for networks that signed in with it before: nobody else must
+/// be able to lock its owner out.
 const NAME: Rule = Rule::new("name", 50, MINUTE.saturating_mul(60), MINUTE).growing_to(LONGEST);
 
-/// Wrong guesses from one network at any name. A success does not wash it clean.
+/// Wrong guesses from one network at any name. A success does not clear them.
 const NETWORK: Rule =
     Rule::new("ip", 100, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST).not_cleared_by_success();
 

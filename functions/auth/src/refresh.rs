@@ -11,7 +11,7 @@ use shared::http::openapi::WithGrant;
 use shared::http::{ClientNetwork, Error, FormOrJson, JsonResponse, Result};
 use shared::identity::tokens::{Kind, Verifier};
 use shared::telemetry::metrics::{self, Metric};
-use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, MultilineText};
 use time::OffsetDateTime;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -20,13 +20,13 @@ use uuid::Uuid;
 
 use crate::security_log::Event;
 use crate::store::{Store, TokenState};
-use crate::token_service::{TokenResponse, TokenService};
+use crate::token_service::{SentToken, TokenResponse, TokenService};
 
 /// The refresh grant (RFC 6749 §6).
 pub(crate) struct RefreshGrant {
     /// `refresh_token`, if it is sent at all.
-    grant_type: Option<Paragraph<100>>,
-    refresh_token: Paragraph<10_000>,
+    grant_type: Option<MultilineText<100>>,
+    refresh_token: SentToken,
 }
 
 impl PartialSchema for RefreshGrant {
@@ -34,12 +34,13 @@ impl PartialSchema for RefreshGrant {
         FieldsSchema::form("The refresh grant (RFC 6749 §6).")
             .constant("grant_type", "refresh_token")
             .explained("grant_type", "`refresh_token`, if it is sent at all.")
-            .required::<Paragraph<10_000>>("refresh_token", "eyJhbGciOiJFZERTQSIs…")
+            .required::<SentToken>("refresh_token", "eyJhbGciOiJFZERTQSIs…")
             .into()
     }
 }
 
 impl ToSchema for RefreshGrant {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "RefreshGrant".into()
     }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use shared::http::openapi::{IdempotencyKey, Idempotent, Stored, Throttled, WithClaim, WithJson};
+use shared::http::openapi::{IdempotencyKey, Idempotent, RateLimited, Stored, WithClaim, WithJson};
 use shared::http::{ClientNetwork, Error, JsonObject, JsonResponse, Result};
 use shared::identity::passwords::Hasher;
 use shared::identity::usernames::Username;
@@ -38,6 +38,7 @@ impl PartialSchema for Registration {
 }
 
 impl ToSchema for Registration {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "Registration".into()
     }
@@ -82,7 +83,7 @@ pub(crate) struct Profile {
          headers((
              "Idempotency-Replayed" = bool, description = "`true` where this was done before; see Idempotency-Key"
          ))),
-        WithJson, Idempotent, WithClaim, Throttled, Stored,
+        WithJson, Idempotent, WithClaim, RateLimited, Stored,
     ),
 )]
 pub(crate) async fn register(

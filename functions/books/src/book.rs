@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
-use shared::validation::{Change, Fields, FieldsSchema, FromField, FromFields, Paragraph, Raw, Text};
+use shared::validation::{Change, Fields, FieldsSchema, FromField, FromFields, MultilineText, Raw, Text};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -16,7 +16,7 @@ pub(crate) type Title = Text<1, 200>;
 /// 1 to 100 code points on one line.
 pub(crate) type Author = Text<1, 100>;
 /// At most 1,000 code points on any number of lines.
-pub(crate) type Description = Paragraph<1000>;
+pub(crate) type Description = MultilineText<1000>;
 
 /// The years that a book may be from.
 const YEARS: RangeInclusive<i32> = 0..=2100;
@@ -114,6 +114,7 @@ impl PartialSchema for NewBook {
 }
 
 impl ToSchema for NewBook {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "Draft".into()
     }
@@ -167,6 +168,7 @@ impl PartialSchema for BookUpdate {
 }
 
 impl ToSchema for BookUpdate {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "Patch".into()
     }

@@ -6,7 +6,7 @@
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
-use shared::http::openapi::{Stored, Throttled, WithIfNoneMatch, WithQuery};
+use shared::http::openapi::{RateLimited, Stored, WithIfNoneMatch, WithQuery};
 use shared::http::{EntityTag, Error, IfNoneMatch, Query, Result};
 
 use crate::list_query::{ListQuery, ListQueryParameters};
@@ -23,7 +23,7 @@ use crate::store::{PageError, Store};
              ("ETag" = String, description = "Names these bytes"),
              ("Link" = String, description = "The first, last, next and previous page (RFC 8288), relative to this one"),
          )),
-        WithQuery, WithIfNoneMatch, Throttled, Stored,
+        WithQuery, WithIfNoneMatch, RateLimited, Stored,
     ),
 )]
 pub(crate) async fn list_books(

@@ -43,7 +43,7 @@ pub enum Error {
     PreconditionFailed,
     /// Something with this name exists.
     Conflict(&'static str),
-    /// The same request, by its `Idempotency-Key`, is still being answered.
+    /// The same request, by its `Idempotency-Key`, is still in progress.
     InProgress,
     /// The `Idempotency-Key` belongs to a request with another body.
     KeyReused,
@@ -64,11 +64,11 @@ pub enum Error {
 /// How long a client should wait when a store gives no answer.
 const RETRY_WHEN_UNAVAILABLE: Duration = Duration::from_secs(1);
 
-/// How long a client should wait while its first request is being answered: hardly any takes longer.
+/// How long a client should wait while its first request is in progress: hardly any takes longer.
 const RETRY_WHEN_IN_PROGRESS: Duration = Duration::from_secs(1);
 
-/// Whether an answer of this status stands for good: the same request would be answered so again. That is not so where
-/// a store was unavailable, nor where the answer depends on more than the request: a session, a quota, a header.
+/// Whether a response of this status is final: the same request would get the same response again. That is not so where
+/// a store was unavailable, nor where the response depends on more than the request: a session, a quota, a header.
 #[must_use]
 pub fn is_final(status: StatusCode) -> bool {
     const TRANSIENT: [StatusCode; 4] = [

@@ -56,13 +56,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.limited(quota, routes)
     }
 
-    /// Adds a route that answers without counting.
+    /// Adds a route without a quota.
     #[must_use]
     pub fn unlimited(self, routes: UtoipaMethodRouter<S>) -> Self {
         self.add(routes.layer(from_fn(reject_invalid_event)))
     }
 
-    /// Forbids caches to store the answers of the routes so far (RFC 9111 §5.2.2.5).
+    /// Forbids caches to store the responses of the routes so far (RFC 9111 §5.2.2.5).
     #[must_use]
     pub fn not_cached(self) -> Self {
         let no_store = HeaderValue::from_static("no-store");

@@ -38,8 +38,8 @@ tokio::task_local! {
 
 /// Runs one request. Of its operations on Redis at most one waits for the whole timeout; later ones fail at once.
 ///
-/// A task-local and not an argument: the middleware enters it, and it reaches every operation below through handlers and
-/// layers that know nothing of it. It holds across awaits, but not in a task that the request spawns.
+/// A task-local and not an argument: the middleware enters it, and it reaches every operation below through handlers
+/// and layers that know nothing of it. It holds across awaits, but not in a task that the request spawns.
 pub async fn within_request<T>(request: impl Future<Output = T>) -> T {
     TIMED_OUT.scope(Cell::new(false), request).await
 }

@@ -1,7 +1,7 @@
 //! Metrics: at most one line a request in the embedded metric format of `CloudWatch`, which makes metrics out of it.
 //!
-//! Code within a request [counts](count) into a task-local array; when the request is answered, the counts are written
-//! to standard output. This calls nobody, and writes no line where nothing was counted.
+//! Code within a request [counts](count) into a task-local array; after the request the counts are written to standard
+//! output. This calls nobody, and writes no line where nothing was counted.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -59,8 +59,8 @@ pub fn count(metric: Metric) {
 
 /// Runs one request of `function`, and writes its counts.
 ///
-/// The middleware enters the task-local here, and [`count`] finds it from any depth of the call. It holds across awaits,
-/// but not in a task that the request spawns.
+/// The middleware enters the task-local here, and [`count`] finds it from any depth of the call. It holds across
+/// awaits, but not in a task that the request spawns.
 pub async fn within_request<T>(function: &str, request_id: &str, request: impl Future<Output = T>) -> T {
     let with_counts = async { (request.await, COUNTS.with(Cell::get)) };
     let (response, counts) = COUNTS.scope(Cell::default(), with_counts).await;
