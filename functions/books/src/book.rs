@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
+use shared::http::NumericId;
 use shared::validation::{Change, Fields, FieldsSchema, FromField, FromFields, MultilineText, Raw, Text};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -78,19 +79,33 @@ pub(crate) struct StoredBook {
     pub(crate) version: Version,
 }
 
-/// A book as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// A book in a response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Book {
-    #[schema(minimum = 1, example = 1)]
     pub(crate) id: i64,
-    #[schema(min_length = 1, max_length = 200, example = "The Left Hand of Darkness")]
     pub(crate) title: String,
-    #[schema(min_length = 1, max_length = 100, example = "Ursula K. Le Guin")]
     pub(crate) author: String,
-    #[schema(minimum = 0, maximum = 2100, example = 1969)]
     pub(crate) year: Option<i32>,
-    #[schema(max_length = 1000, example = "Winter, and an envoy.")]
     pub(crate) description: Option<String>,
+}
+
+impl PartialSchema for Book {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::response("A book as it is answered.")
+            .required::<NumericId>("id", 1)
+            .required::<Title>("title", "The Left Hand of Darkness")
+            .required::<Author>("author", "Ursula K. Le Guin")
+            .nullable::<Year>("year", 1969)
+            .nullable::<Description>("description", "Winter, and an envoy.")
+            .into()
+    }
+}
+
+impl ToSchema for Book {
+    // The published name, which generated clients know: it stays when the type is renamed.
+    fn name() -> Cow<'static, str> {
+        "Book".into()
+    }
 }
 
 /// A book that is yet to be created.

@@ -9,14 +9,14 @@ use axum::response::{IntoResponse, Response};
 use shared::http::openapi::{RateLimited, Stored, WithIfNoneMatch, WithQuery};
 use shared::http::{EntityTag, Error, IfNoneMatch, Query, Result};
 
-use crate::list_query::{ListQuery, ListQueryParameters};
+use crate::list_query::ListQuery;
 use crate::page::Page;
 use crate::store::{PageError, Store};
 
 /// Lists books, filtered, sorted and paged.
 #[utoipa::path(
     get, path = "/books", tag = "books",
-    params(ListQueryParameters, IfNoneMatch),
+    params(ListQuery, IfNoneMatch),
     responses(
         (status = 200, description = "A page; empty past the last one", body = Page,
          headers(

@@ -91,7 +91,7 @@ pub(super) struct Descriptor {
     /// The `detail` of the problem document.
     pub(super) detail: Cow<'static, str>,
     /// The status in the `OpenAPI` description.
-    pub(super) documentation: &'static str,
+    pub(super) documentation: Cow<'static, str>,
     /// The `error` of RFC 6749 §5.2, which token endpoints send along. What that section has no word for takes the
     /// nearest of §4.1.2.1.
     pub(super) oauth_code: &'static str,
@@ -107,7 +107,7 @@ impl Descriptor {
             status,
             code,
             detail: Cow::Borrowed(""),
-            documentation: "",
+            documentation: Cow::Borrowed(""),
             oauth_code: "invalid_request",
             retry_after: None,
             challenge: None,
@@ -132,8 +132,8 @@ impl Descriptor {
         Self { detail: detail.into(), ..self }
     }
 
-    fn documented(self, documentation: &'static str) -> Self {
-        Self { documentation, ..self }
+    fn documented(self, documentation: impl Into<Cow<'static, str>>) -> Self {
+        Self { documentation: documentation.into(), ..self }
     }
 
     fn oauth(self, oauth_code: &'static str) -> Self {
@@ -197,7 +197,7 @@ impl Error {
                 .detail("This Idempotency-Key belongs to a request with another body."),
             Self::TooLarge(limit) => Descriptor::new(Status::PAYLOAD_TOO_LARGE, "content-too-large")
                 .detail(format!("The body is larger than {limit} bytes."))
-                .documented("The body is larger than 64 KiB"),
+                .documented(format!("The body is larger than {} KiB", limit / 1024)),
             Self::UnsupportedMediaType(expected) => {
                 Descriptor::new(Status::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type")
                     .detail(format!("The body must be sent as {expected}."))
