@@ -214,7 +214,7 @@ async fn a_quota_of_a_hundred_admits_a_hundred_of_two_thousand_parallel_requests
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_refused_from_memory_until_the_wait_is_over() {
+async fn a_refused_client_is_refused_from_memory_until_the_wait_is_over() {
     const QUOTA: Quota = Quota::new("test", 1).per(SECOND);
     let context = TestContext::new().await;
     let limiter = limiter(&context);

@@ -1,4 +1,4 @@
-//! Registrations with an idempotency key: the caller is known by its network alone, and the body contains a password.
+//! Registrations with an idempotency key: the client is known by its network alone, and the body contains a password.
 
 use serde_json::json;
 use testkit::{Client, Response};
@@ -29,7 +29,7 @@ async fn a_registration_is_executed_once_and_replayed_from_dynamodb_or_postgres(
         assert_reused(&register(&other, "k", "Bob").await);
         records.delete_all().await.unwrap();
     }
-    // For another caller, and for the same caller with another key, the name is taken.
+    // For another client, and for the same client with another key, the name is taken.
     assert_problem(&register(&other.elsewhere(), "k", "Ada").await, 409);
     assert_problem(&register(&other, "l", "Ada").await, 409);
     assert_eq!(count(&context, "users").await, 1);

@@ -35,7 +35,7 @@ fn every_function_has_its_alarms_and_they_stop_a_deployment() {
             let slow = template.resource(&format!("{prefix}Slow"));
             assert_eq!(slow["Dimensions"][0]["Value"], name, "{binary}");
         }
-        let throttled = template.resource("RateLimited")["Metrics"].as_array().unwrap();
+        let throttled = template.resource("Throttled")["Metrics"].as_array().unwrap();
         let counted = |metric: &Value| {
             let metric = &metric["MetricStat"]["Metric"];
             metric["MetricName"] == "Throttles" && metric["Dimensions"][0]["Value"] == name

@@ -69,8 +69,8 @@ async fn run<T: FromRedisValue>(
 }
 
 /// Every script takes the counters' keys; the attempt's id, the lifetimes of a reservation and of a remembered lock;
-/// and for each counter its threshold, window, lock duration, longest lock duration, and whether a success clears it. Times
-/// are in milliseconds.
+/// and for each counter its threshold, window, lock duration, longest lock duration, and whether a success clears it.
+/// Times are in milliseconds.
 fn invocation<'a>(script: &'a Script, counters: &[Counter], attempt_id: &str) -> ScriptInvocation<'a> {
     let mut call = script.prepare_invoke();
     call.arg(attempt_id).arg(RESERVATION_TTL.as_millis()).arg(REPEAT_TTL.as_millis());
