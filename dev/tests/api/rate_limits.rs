@@ -61,7 +61,7 @@ async fn a_variable_changes_a_quota() {
 }
 
 #[tokio::test]
-async fn a_caller_can_not_choose_an_identity_by_header() {
+async fn a_client_can_not_choose_its_network_by_header() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
     let demo = demo(&context);
     for (header, status) in [("192.0.2.1", 200), ("192.0.2.2", 429)] {
@@ -71,7 +71,7 @@ async fn a_caller_can_not_choose_an_identity_by_header() {
 }
 
 #[tokio::test]
-async fn one_ipv4_address_or_ipv6_network_is_one_identity() {
+async fn one_ipv4_address_or_ipv6_network_is_one_client_network() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
     let demo = demo(&context);
     for (ip, status) in [
@@ -163,7 +163,7 @@ async fn the_wait_announced_for_a_lowered_quota_is_long_enough() {
 }
 
 #[tokio::test]
-async fn callers_without_an_address_share_a_tenth_of_the_quota() {
+async fn clients_without_an_address_share_a_tenth_of_the_quota() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "20/60");
     let demo = demo(&context).from_ip("");
     for status in [200, 200, 429] {
