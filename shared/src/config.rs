@@ -39,7 +39,8 @@ impl Error {
 }
 
 impl Env {
-    /// The variables of this process.
+    /// Reads the environment of this process. A name that is not UTF-8 is left out, and a value that is not is read
+    /// with replacement characters.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Self {

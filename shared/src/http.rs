@@ -1,11 +1,11 @@
 //! HTTP: extractors, responses, errors, and the routes with the layers that every one of them has.
 
 pub mod caller;
-pub mod client_ip;
+pub mod client_network;
 pub mod conditional;
 pub mod error;
 pub mod extract;
-mod idempotent_write;
+mod idempotency_token;
 pub(crate) mod invalid_event;
 pub mod json_response;
 pub mod openapi;
@@ -14,7 +14,7 @@ mod rate_limit;
 pub mod routes;
 
 pub use caller::{Admin, Caller};
-pub use client_ip::ClientIp;
+pub use client_network::ClientNetwork;
 pub use conditional::{EntityTag, IfMatch, IfNoneMatch};
 pub use error::{Error, Result};
 pub use extract::{Form, FormOrJson, Json, JsonObject, NumericId, Query, UuidId};

@@ -1,8 +1,8 @@
-//! A function under the Lambda runtime: from the start of the process to the answer of one event.
+//! A function under the Lambda runtime: from the start of the process to the response to one event.
 //!
-//! [`serve`] is the whole `main` of a function: it reads the environment, prepares a [`Gateway`] and gives it one event
-//! after another. The gateway guards the event, converts it into a request, and sends that through the middleware stack
-//! to the router.
+//! [`serve`] is the whole `main` of a function: it reads the environment, prepares an [`EventHandler`] and gives it one
+//! event of API Gateway after another. The handler lets the event guard check the event, converts it into a request,
+//! and sends that through the middleware stack to the router. The tests use the same handler without the runtime.
 
 pub mod event;
 pub mod function;
@@ -27,14 +27,14 @@ use crate::config::{self, Env};
 use crate::http::invalid_event::InvalidEvent;
 use crate::telemetry;
 
-/// A function that answers events: its router, and how events become requests for it.
+/// Handles the events of a function that serves HTTP: converts each into a request and gives it to the router.
 #[derive(Clone)]
-pub struct Gateway {
+pub struct EventHandler {
     router: Router,
     stage_prefix: Option<String>,
 }
 
-impl Gateway {
+impl EventHandler {
     /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) beside what the function itself reads.
     pub fn from_env<F: Function>(env: &Env) -> Result<Self, config::Error> {
         let stage_prefix = env.optional("STAGE_PREFIX").map(str::to_owned);
@@ -44,20 +44,21 @@ impl Gateway {
         Ok(Self { router: middleware::router(F::from_env(env)?), stage_prefix })
     }
 
-    /// Answers one event in the form that its sender expects.
-    pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
+    /// Handles one event, and returns the response in the form of the API that sent it (HTTP API or REST API).
+    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
         let mut request = event::read(&event.payload)?;
-        let refusal = event::guard(&mut request, self.stage_prefix.as_deref()).err().map(InvalidEvent);
+        let rejection = event::guard(&mut request, self.stage_prefix.as_deref()).err().map(InvalidEvent);
         let router = self.router.clone();
         let service = service_fn(move |mut request: Request| {
-            if let Some(refusal) = &refusal {
-                request.extensions_mut().insert(refusal.clone());
+            if let Some(rejection) = &rejection {
+                request.extensions_mut().insert(rejection.clone());
             }
             router.clone().oneshot(request)
         });
         let event = LambdaEvent { payload: request, context: event.context };
-        let answering = lambda_http::Adapter::from(service).call(event);
-        Ok(answering.await.unwrap_or_else(|never| match never {}))
+        // In a variable, so that the adapter, which is not `Send`, is gone before the first await.
+        let response_future = lambda_http::Adapter::from(service).call(event);
+        Ok(response_future.await.unwrap_or_else(|never| match never {}))
     }
 }
 
@@ -79,10 +80,10 @@ pub fn serve<F: Function>() -> ExitCode {
 #[must_use]
 pub fn serve_with<F: Function>(resolve: impl AsyncFnOnce(Env) -> Result<Env, config::Error>) -> ExitCode {
     run(async |env| {
-        let gateway = Gateway::from_env::<F>(&resolve(env).await?)?;
+        let handler = EventHandler::from_env::<F>(&resolve(env).await?)?;
         Ok(move |event| {
-            let gateway = gateway.clone();
-            async move { gateway.answer(event).await }
+            let handler = handler.clone();
+            async move { handler.handle(event).await }
         })
     })
 }
@@ -90,14 +91,14 @@ pub fn serve_with<F: Function>(resolve: impl AsyncFnOnce(Env) -> Result<Env, con
 /// The whole `main` of a function: prepares a handler and gives it one event after another.
 ///
 /// A configuration that can't be used ends the process with one line that names the variable.
-pub fn run<Answer, Failure, Handler, Handling>(
+pub fn run<Output, Failure, Handler, HandlerFuture>(
     prepare: impl AsyncFnOnce(Env) -> Result<Handler, config::Error>,
 ) -> ExitCode
 where
-    Answer: Serialize + Send + 'static,
+    Output: Serialize + Send + 'static,
     Failure: ReportedError + Send + 'static,
-    Handler: Fn(LambdaEvent<Box<RawValue>>) -> Handling + Clone + Send + 'static,
-    Handling: Future<Output = Result<Answer, Failure>> + Send + 'static,
+    Handler: Fn(LambdaEvent<Box<RawValue>>) -> HandlerFuture + Clone + Send + 'static,
+    HandlerFuture: Future<Output = Result<Output, Failure>> + Send + 'static,
 {
     // Waiting needs one thread; password hashing goes to the blocking pool.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -110,8 +111,8 @@ where
     };
     let service = service_fn(move |event| {
         // On the heap, since the runtime moves it several times.
-        let handling = Box::pin(handler(event));
-        async { handling.await.map_err(|error| diagnose(&error)) }
+        let handler_future = Box::pin(handler(event));
+        async { handler_future.await.map_err(|error| diagnose(&error)) }
     });
     match runtime.block_on(work(service)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -130,23 +131,23 @@ async fn start<Handler>(
 
 /// Handles one event after another, or as many at a time as `AWS_LAMBDA_MAX_CONCURRENCY` says, until the process is
 /// told to end.
-async fn work<S, Answer>(service: S) -> Result<(), lambda_runtime::Error>
+async fn work<S, Output>(service: S) -> Result<(), lambda_runtime::Error>
 where
-    S: Service<LambdaEvent<Box<RawValue>>, Response = Answer, Error = Diagnostic> + Clone + Send + 'static,
+    S: Service<LambdaEvent<Box<RawValue>>, Response = Output, Error = Diagnostic> + Clone + Send + 'static,
     S::Future: Send,
-    Answer: Serialize + Send + 'static,
+    Output: Serialize + Send + 'static,
 {
     let in_flight = InFlight::default();
     let runtime = Runtime::new(service).layer(in_flight.clone());
     tokio::select! {
-        served = runtime.run_concurrent() => served,
+        result = runtime.run_concurrent() => result,
         () = shutdown_signal(in_flight) => Ok(()),
     }
 }
 
-/// An error that Lambda reports to whoever invoked the function.
+/// An error that Lambda reports to the invoker of the function.
 pub trait ReportedError: std::error::Error {
-    /// The `errorType` of the report. Callers know the error by it, so it stays when types and modules move.
+    /// The `errorType` of the report. Invokers know the error by it, so it stays when types and modules move.
     const TYPE: &'static str;
 }
 

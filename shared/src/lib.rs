@@ -8,11 +8,11 @@
 //! | [`fingerprint`] | hashes several values into one name |
 //! | [`stores`] | connects to Postgres and Redis, and keeps those connections usable across freezes |
 //! | [`cache`] | keeps pages of lists in Redis, all of them under one version |
-//! | [`protection`] | limits the rate of requests, and locks out callers who guess passwords |
+//! | [`protection`] | limits the rate of requests, and locks out clients that guess passwords |
 //! | [`validation`] | turns the named values of a request into domain types |
 //! | [`identity`] | signs and checks tokens, hashes passwords, compares usernames, finds sessions |
 //! | [`http`] | reads requests, writes responses and errors, and puts layers around routes |
-//! | [`lambda`] | answers the events of the Lambda runtime |
+//! | [`lambda`] | handles the events of the Lambda runtime |
 
 pub mod cache;
 pub mod config;

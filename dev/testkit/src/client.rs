@@ -10,14 +10,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use shared::config::{self, Env};
-use shared::lambda::Gateway;
+use shared::lambda::EventHandler;
 use shared::lambda::function::Function;
 use stack::environment::{Failure, under_role};
 
 use crate::gateway_events::http_api_event;
 use crate::invoke::Invoke;
 
-/// A caller of one execution environment of a function.
+/// A client of one execution environment of a function.
 #[derive(Clone)]
 pub struct Client {
     function: Arc<dyn Invoke>,
@@ -45,7 +45,7 @@ impl Client {
     /// network of its own.
     pub fn start<F: Function>(env: Env) -> Result<Self, config::Error> {
         let url = env.optional("DATABASE_URL").map(|url| ("DATABASE_URL", under_role(F::NAME, url)));
-        Ok(Self::of(Gateway::from_env::<F>(&env.with(url))?))
+        Ok(Self::of(EventHandler::from_env::<F>(&env.with(url))?))
     }
 
     /// A client of `function`, with a network of its own.
@@ -74,22 +74,22 @@ impl Client {
         RequestBuilder { client: self, event }
     }
 
-    /// A `GET` request.
+    /// Begins a `GET` request; `target` is as in [`Client::request`], here and below.
     pub fn get(&self, target: &str) -> RequestBuilder<'_> {
         self.request("GET", target)
     }
 
-    /// A `POST` request.
+    /// Begins a `POST` request.
     pub fn post(&self, target: &str) -> RequestBuilder<'_> {
         self.request("POST", target)
     }
 
-    /// A `PUT` request.
+    /// Begins a `PUT` request.
     pub fn put(&self, target: &str) -> RequestBuilder<'_> {
         self.request("PUT", target)
     }
 
-    /// A `DELETE` request.
+    /// Begins a `DELETE` request.
     pub fn delete(&self, target: &str) -> RequestBuilder<'_> {
         self.request("DELETE", target)
     }
@@ -139,7 +139,7 @@ impl RequestBuilder<'_> {
         self
     }
 
-    /// Sends any bytes, as the gateway does: in base64.
+    /// Sends any bytes, as API Gateway does: in base64.
     pub fn bytes(mut self, body: &[u8]) -> Self {
         use base64::Engine as _;
         self.event["isBase64Encoded"] = true.into();

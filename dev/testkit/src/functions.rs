@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shared::config::{self, Env};
-use shared::lambda::Gateway;
+use shared::lambda::EventHandler;
 use shared::lambda::function::Function;
 use utoipa::openapi::OpenApi;
 
@@ -50,7 +50,7 @@ impl Registered {
             name: F::NAME,
             purpose: Some(purpose),
             reads_a_secret: false,
-            start: |env| Ok(Arc::new(Gateway::from_env::<F>(env)?)),
+            start: |env| Ok(Arc::new(EventHandler::from_env::<F>(env)?)),
             operations: |env| Ok(F::from_env(env)?.routes().into_openapi()),
         }
     }
@@ -110,7 +110,7 @@ struct Maintenance(maintenance::App);
 impl Invoke for Maintenance {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
-            let report = self.0.answer(invocation_event(event)?).await.map_err(reported_failure)?;
+            let report = self.0.handle(invocation_event(event)?).await.map_err(reported_failure)?;
             serde_json::to_value(report).map_err(Failure::here)
         })
     }

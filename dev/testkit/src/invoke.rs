@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use shared::lambda::{Gateway, ReportedError, diagnose};
+use shared::lambda::{EventHandler, ReportedError, diagnose};
 use stack::environment::{ExecutionEnvironment, Failure, RuntimeInterfaceEmulator};
 
 /// A function that can be invoked with an event.
@@ -56,10 +56,10 @@ pub fn invocation_event(event: &str) -> Result<LambdaEvent<Box<RawValue>>, Failu
     Ok(LambdaEvent { payload: serde_json::from_str(event).map_err(Failure::here)?, context })
 }
 
-impl Invoke for Gateway {
+impl Invoke for EventHandler {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
-            let answer = self.answer(invocation_event(event)?).await.map_err(reported_failure)?;
+            let answer = self.handle(invocation_event(event)?).await.map_err(reported_failure)?;
             serde_json::to_value(answer).map_err(Failure::here)
         })
     }

@@ -273,7 +273,7 @@ async fn a_task_that_takes_too_long_is_reported_as_failed_before_the_function_ti
     let mut event = invocation_event(&request.to_string()).unwrap();
     let deadline = SystemTime::now() + Duration::from_secs(11);
     event.context.deadline = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap();
-    App::from_env(&context.env()).unwrap().answer(event).await.unwrap();
+    App::from_env(&context.env()).unwrap().handle(event).await.unwrap();
     let response = bucket.last();
     assert_eq!(
         (&response["Status"], &response["Reason"]),

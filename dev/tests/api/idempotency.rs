@@ -89,7 +89,7 @@ fn assert_reused(response: &Response) {
     assert_eq!(problem["type"], "urn:problem-type:bookshelf:idempotency-key-reused");
 }
 
-/// Asserts that `response` tells the caller to wait for the first request.
+/// Asserts that `response` tells the client to wait for the first request.
 fn assert_in_progress(response: &Response) {
     let problem = assert_problem(response, 409);
     assert_eq!(problem["type"], "urn:problem-type:bookshelf:idempotency-in-progress");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::{Just, ProptestConfig, prop_oneof};
 use proptest::test_runner::TestRunner;
-use shared::protection::limiter::{Identity, Limiter};
+use shared::protection::limiter::{Limiter, RateLimitKey};
 use shared::protection::quota::{Quota, SECOND};
 use shared::stores::redis::Redis;
 use testkit::{Client, TestContext};
@@ -12,7 +12,7 @@ use testkit::{Client, TestContext};
 use crate::support::redis_keys::{connection, delete_keys, keys};
 use crate::support::responses::assert_problem;
 
-const CALLER: Identity<'static> = Identity::Of("somebody");
+const CLIENT: RateLimitKey<'static> = RateLimitKey::Client("somebody");
 
 fn demo(context: &TestContext) -> Client {
     Client::start::<rl_demo::App>(context.env()).unwrap()
@@ -61,7 +61,7 @@ async fn a_variable_changes_a_quota() {
 }
 
 #[tokio::test]
-async fn a_caller_can_not_choose_an_identity_by_header() {
+async fn a_client_can_not_choose_its_network_by_header() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
     let demo = demo(&context);
     for (header, status) in [("192.0.2.1", 200), ("192.0.2.2", 429)] {
@@ -71,7 +71,7 @@ async fn a_caller_can_not_choose_an_identity_by_header() {
 }
 
 #[tokio::test]
-async fn one_ipv4_address_or_ipv6_network_is_one_identity() {
+async fn one_ipv4_address_or_ipv6_network_is_one_client_network() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
     let demo = demo(&context);
     for (ip, status) in [
@@ -108,13 +108,13 @@ async fn after_exactly_the_announced_wait_the_next_request_is_admitted() {
     let context = TestContext::new().await;
     let limiter = limiter(&context);
     for round in 0..3 {
-        let mut decision = limiter.admit(QUOTA, CALLER).await.unwrap();
+        let mut decision = limiter.admit(QUOTA, CLIENT).await.unwrap();
         while decision.admitted {
-            decision = limiter.admit(QUOTA, CALLER).await.unwrap();
+            decision = limiter.admit(QUOTA, CLIENT).await.unwrap();
         }
         assert!(decision.reset <= QUOTA.window && decision.reset > Duration::ZERO, "{round}: {decision:?}");
         tokio::time::sleep(decision.reset).await;
-        assert!(limiter.admit(QUOTA, CALLER).await.unwrap().admitted, "{round}");
+        assert!(limiter.admit(QUOTA, CLIENT).await.unwrap().admitted, "{round}");
     }
 }
 
@@ -153,17 +153,17 @@ async fn the_wait_announced_for_a_lowered_quota_is_long_enough() {
     let context = TestContext::new().await;
     let limiter = || limiter(&context);
     for _ in 0..5 {
-        assert!(limiter().admit(BEFORE, CALLER).await.unwrap().admitted);
+        assert!(limiter().admit(BEFORE, CLIENT).await.unwrap().admitted);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let refused = limiter().admit(AFTER, CALLER).await.unwrap();
+    let refused = limiter().admit(AFTER, CLIENT).await.unwrap();
     assert!(!refused.admitted);
     tokio::time::sleep(refused.reset).await;
-    assert!(limiter().admit(AFTER, CALLER).await.unwrap().admitted);
+    assert!(limiter().admit(AFTER, CLIENT).await.unwrap().admitted);
 }
 
 #[tokio::test]
-async fn callers_without_an_address_share_a_tenth_of_the_quota() {
+async fn clients_without_an_address_share_a_tenth_of_the_quota() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "20/60");
     let demo = demo(&context).from_ip("");
     for status in [200, 200, 429] {
@@ -203,7 +203,7 @@ async fn a_quota_of_a_hundred_admits_a_hundred_of_two_thousand_parallel_requests
         requests.spawn(async move {
             loop {
                 // On a busy machine some of two thousand concurrent requests time out; they are repeated.
-                if let Ok(decision) = limiter.admit(QUOTA, CALLER).await {
+                if let Ok(decision) = limiter.admit(QUOTA, CLIENT).await {
                     return decision.admitted;
                 }
             }
@@ -214,18 +214,18 @@ async fn a_quota_of_a_hundred_admits_a_hundred_of_two_thousand_parallel_requests
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_refused_from_memory_until_the_wait_is_over() {
+async fn a_refused_client_is_refused_from_memory_until_the_wait_is_over() {
     const QUOTA: Quota = Quota::new("test", 1).per(SECOND);
     let context = TestContext::new().await;
     let limiter = limiter(&context);
-    assert!(limiter.admit(QUOTA, CALLER).await.unwrap().admitted);
-    let first = limiter.admit(QUOTA, CALLER).await.unwrap();
+    assert!(limiter.admit(QUOTA, CLIENT).await.unwrap().admitted);
+    let first = limiter.admit(QUOTA, CLIENT).await.unwrap();
     // Redis has lost the count, so only the memory of the environment can refuse.
     delete_keys(&context).await;
-    let second = limiter.admit(QUOTA, CALLER).await.unwrap();
+    let second = limiter.admit(QUOTA, CLIENT).await.unwrap();
     assert!(!second.admitted && second.reset <= first.reset);
     tokio::time::sleep(second.reset).await;
-    assert!(limiter.admit(QUOTA, CALLER).await.unwrap().admitted);
+    assert!(limiter.admit(QUOTA, CLIENT).await.unwrap().admitted);
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn trace(limiter: &Limiter, quota: Quota, pauses: &[u64]) -> Vec<(Instant,
     for pause in pauses {
         tokio::time::sleep(Duration::from_millis(*pause)).await;
         let before = Instant::now();
-        let decision = limiter.admit(quota, CALLER).await.unwrap();
+        let decision = limiter.admit(quota, CLIENT).await.unwrap();
         trace.push((before, Instant::now(), decision.admitted));
     }
     trace

@@ -56,7 +56,7 @@ async fn each_request_makes_a_fixed_number_of_round_trips() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_refused_again_without_a_round_trip() {
+async fn a_refused_client_is_refused_again_without_a_round_trip() {
     let (context, proxies) =
         with_counting_proxies(TestContext::new().await.with("RATE_LIMIT_PING", "1/60")).await;
     let demo = Client::start::<rl_demo::App>(context.env()).unwrap();

@@ -1,7 +1,7 @@
 //! `GET /auth/admin-only` shows what a role permits.
 
 use serde::Serialize;
-use shared::http::openapi::{AdminOnly, Stored, Throttled};
+use shared::http::openapi::{AdminOnly, RateLimited, Stored};
 use shared::http::{Admin, JsonResponse};
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ pub(crate) struct Greeting {
 /// Shows what a role opens: administrators get a greeting, others a 403.
 #[utoipa::path(
     get, path = "/auth/admin-only", tag = "auth", security(("password" = [])),
-    responses((status = 200, description = "A greeting", body = Greeting), AdminOnly, Throttled, Stored),
+    responses((status = 200, description = "A greeting", body = Greeting), AdminOnly, RateLimited, Stored),
 )]
 pub(crate) async fn greet_admin(Admin(admin): Admin) -> JsonResponse<Greeting> {
     JsonResponse(Greeting { message: format!("Welcome, {}.", admin.username) })

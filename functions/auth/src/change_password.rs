@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::http::openapi::{SignedIn as NeedsToken, Stored, Throttled, WithJson};
-use shared::http::{Caller, ClientIp, Error, JsonObject, Result};
+use shared::http::openapi::{RateLimited, SignedIn as NeedsToken, Stored, WithJson};
+use shared::http::{Caller, ClientNetwork, Error, JsonObject, Result};
 use shared::identity::passwords::{Check, Hasher};
 use shared::identity::sessions::SignedIn;
 use shared::identity::usernames::{self, Username};
@@ -38,6 +38,7 @@ impl PartialSchema for PasswordChange {
 }
 
 impl ToSchema for PasswordChange {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "PasswordChange".into()
     }
@@ -55,28 +56,31 @@ impl PasswordChange {
 /// Changes your password and ends your other sessions. Wrong guesses at the current one count as on the login.
 #[utoipa::path(
     post, path = "/auth/password", tag = "auth", request_body = PasswordChange, security(("password" = [])),
-    responses((status = 204, description = "Changed; other sessions are over"), WithJson, NeedsToken, Throttled, Stored),
+    responses(
+        (status = 204, description = "Changed; other sessions are over"),
+        WithJson, NeedsToken, RateLimited, Stored,
+    ),
 )]
 pub(crate) async fn change_password(
     State(store): State<Store>,
     State(passwords): State<PasswordCheck>,
     State(policy): State<PasswordPolicy>,
     Caller(user): Caller,
-    ip: ClientIp,
+    network: ClientNetwork,
     body: JsonObject,
 ) -> Result<StatusCode> {
     let change = body.read(|fields| PasswordChange::read(fields, policy, &user))?;
     let name = usernames::key(&user.username);
-    let guess = Guess { event: "password", name: &name, ip, knows_network: true };
-    let check = Box::pin(check_password(&store, &passwords.hasher, &name, &change.current_password, ip));
+    let guess = Guess { event: "password", name: &name, network, knows_network: true };
+    let check = Box::pin(check_password(&store, &passwords.hasher, &name, &change.current_password, network));
     let current = passwords.check_with_lockout(guess, check).await?.ok_or_else(wrong_password)?;
     let hash = passwords.hasher.hash(&change.new_password.0).await?;
     if !store.change_password(&user, current.password_version, &hash).await? {
         // Somebody else changed it while it was checked.
-        Event::new("password", "refused").reason("credentials_changed").user(user.user_id).record(ip);
+        Event::new("password", "refused").reason("credentials_changed").user(user.user_id).record(network);
         return Err(wrong_password());
     }
-    Event::new("password", "success").user(user.user_id).session(user.session_id).record(ip);
+    Event::new("password", "success").user(user.user_id).session(user.session_id).record(network);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -86,9 +90,9 @@ async fn check_password(
     hasher: &Hasher,
     name: &str,
     password: &Password,
-    ip: ClientIp,
+    network: ClientNetwork,
 ) -> Result<Option<Credentials>> {
-    let found = store.find_credentials(name, &ip.to_string()).await?;
+    let found = store.find_credentials(name, &network.to_string()).await?;
     let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
     let check = hasher.check(&password.0, hash).await?;
     Ok(found.filter(|_| check != Check::Wrong))

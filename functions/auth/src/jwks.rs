@@ -3,13 +3,16 @@
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
-use shared::http::openapi::Throttled;
+use shared::http::openapi::RateLimited;
 use shared::identity::tokens::{PublishedKeySet, Verifier};
 
 /// Lists the public keys that tokens can be checked with (RFC 7517 §5).
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "auth",
-    responses((status = 200, description = "A JWK set", body = PublishedKeySet, content_type = "application/jwk-set+json"), Throttled),
+    responses(
+        (status = 200, description = "A JWK set", body = PublishedKeySet, content_type = "application/jwk-set+json"),
+        RateLimited,
+    ),
 )]
 pub(crate) async fn list_public_keys(State(verifier): State<Verifier>) -> impl IntoResponse {
     let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "public, max-age=300")];

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
-use shared::http::{ClientIp, Error, Form, JsonResponse, Result};
+use shared::http::{ClientNetwork, Error, Form, JsonResponse, Result};
 use shared::identity::passwords::{Check, Hasher};
 use shared::identity::tokens::Subject;
 use shared::identity::usernames;
-use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, MultilineText};
 use time::OffsetDateTime;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -28,8 +28,8 @@ use crate::token_service::{ABSOLUTE_LIMIT, TokenResponse, TokenService};
 /// The password grant (RFC 6749 §4.3.2).
 pub(crate) struct PasswordGrant {
     /// `password`, if it is sent at all.
-    grant_type: Option<Paragraph<100>>,
-    username: Paragraph<1000>,
+    grant_type: Option<MultilineText<100>>,
+    username: MultilineText<1000>,
     password: Password,
 }
 
@@ -38,13 +38,14 @@ impl PartialSchema for PasswordGrant {
         FieldsSchema::form("The password grant (RFC 6749 §4.3.2).")
             .constant("grant_type", "password")
             .explained("grant_type", "`password`, if it is sent at all.")
-            .required::<Paragraph<1000>>("username", "ada")
+            .required::<MultilineText<1000>>("username", "ada")
             .required::<Password>("password", "correct horse battery")
             .into()
     }
 }
 
 impl ToSchema for PasswordGrant {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "PasswordGrant".into()
     }
@@ -69,20 +70,20 @@ pub(crate) async fn log_in(
     State(store): State<Store>,
     State(passwords): State<PasswordCheck>,
     State(tokens): State<TokenService>,
-    ip: ClientIp,
+    network: ClientNetwork,
     Form(grant): Form<PasswordGrant>,
 ) -> Result<JsonResponse<TokenResponse>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "password") {
         return Err(Error::UnsupportedGrantType);
     }
     let name = usernames::key(grant.username.as_str());
-    let found = store.find_credentials(&name, &ip.to_string()).await?;
+    let found = store.find_credentials(&name, &network.to_string()).await?;
     let knows_network = found.as_ref().is_some_and(|credentials| credentials.knows_network);
-    let guess = Guess { event: "login", name: &name, ip, knows_network };
+    let guess = Guess { event: "login", name: &name, network, knows_network };
     // On the heap: together the two futures are large.
     let check = Box::pin(check_password(&store, &passwords.hasher, found, &grant.password));
     let credentials = passwords.check_with_lockout(guess, check).await?.ok_or(Error::InvalidGrant)?;
-    Ok(JsonResponse(open_session(&store, &tokens, credentials, ip).await?))
+    Ok(JsonResponse(open_session(&store, &tokens, credentials, network).await?))
 }
 
 /// The credentials again, if the password is theirs and they may sign in. Takes as long where there are none.
@@ -118,20 +119,25 @@ async fn open_session(
     store: &Store,
     tokens: &TokenService,
     credentials: Credentials,
-    ip: ClientIp,
+    network: ClientNetwork,
 ) -> Result<TokenResponse> {
     let now = OffsetDateTime::now_utc();
     let Credentials { user_id, role, password_version, .. } = credentials;
     let subject = Subject { user_id, session_id: Uuid::now_v7(), role };
     let expires_at = now + ABSOLUTE_LIMIT;
     let refresh_token = tokens.new_refresh_token(&subject, now, expires_at);
-    let session =
-        NewSession { id: subject.session_id, user_id, expires_at, network: ip.to_string(), password_version };
+    let session = NewSession {
+        id: subject.session_id,
+        user_id,
+        expires_at,
+        network: network.to_string(),
+        password_version,
+    };
     if !store.open_session(&session, &refresh_token).await? {
         // The password was changed, or the user disabled, while it was checked.
-        Event::new("login", "refused").reason("credentials_changed").user(user_id).record(ip);
+        Event::new("login", "refused").reason("credentials_changed").user(user_id).record(network);
         return Err(Error::InvalidGrant);
     }
-    Event::new("login", "success").user(user_id).session(session.id).record(ip);
+    Event::new("login", "success").user(user_id).session(session.id).record(network);
     Ok(tokens.response(&subject, refresh_token, now))
 }

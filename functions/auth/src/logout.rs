@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::http::openapi::{SignedIn, Stored, Throttled};
-use shared::http::{Caller, ClientIp, Result};
+use shared::http::openapi::{RateLimited, SignedIn, Stored};
+use shared::http::{Caller, ClientNetwork, Result};
 
 use crate::security_log::Event;
 use crate::store::{EndReason, Store};
@@ -11,29 +11,29 @@ use crate::store::{EndReason, Store};
 /// Ends this session: its access and refresh tokens are refused from now on.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "auth", security(("password" = [])),
-    responses((status = 204, description = "Signed out"), SignedIn, Throttled, Stored),
+    responses((status = 204, description = "Signed out"), SignedIn, RateLimited, Stored),
 )]
 pub(crate) async fn log_out(
     State(store): State<Store>,
     Caller(user): Caller,
-    ip: ClientIp,
+    network: ClientNetwork,
 ) -> Result<StatusCode> {
     store.end_session(user.user_id, user.session_id, EndReason::Logout).await?;
-    Event::new("logout", "success").user(user.user_id).session(user.session_id).record(ip);
+    Event::new("logout", "success").user(user.user_id).session(user.session_id).record(network);
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Ends every session of this user, this one included.
 #[utoipa::path(
     post, path = "/auth/logout-all", tag = "auth", security(("password" = [])),
-    responses((status = 204, description = "Signed out everywhere"), SignedIn, Throttled, Stored),
+    responses((status = 204, description = "Signed out everywhere"), SignedIn, RateLimited, Stored),
 )]
 pub(crate) async fn log_out_everywhere(
     State(store): State<Store>,
     Caller(user): Caller,
-    ip: ClientIp,
+    network: ClientNetwork,
 ) -> Result<StatusCode> {
     store.end_all_sessions(user.user_id).await?;
-    Event::new("logout-all", "success").user(user.user_id).session(user.session_id).record(ip);
+    Event::new("logout-all", "success").user(user.user_id).session(user.session_id).record(network);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,6 @@
 //! `GET /auth/me` tells a user who is signed in.
 
-use shared::http::openapi::{SignedIn, Stored, Throttled};
+use shared::http::openapi::{RateLimited, SignedIn, Stored};
 use shared::http::{Caller, JsonResponse};
 
 use crate::register::Profile;
@@ -8,7 +8,7 @@ use crate::register::Profile;
 /// Shows who is signed in, as the database has it now.
 #[utoipa::path(
     get, path = "/auth/me", tag = "auth", security(("password" = [])),
-    responses((status = 200, description = "You", body = Profile), SignedIn, Throttled, Stored),
+    responses((status = 200, description = "You", body = Profile), SignedIn, RateLimited, Stored),
 )]
 pub(crate) async fn show_me(Caller(user): Caller) -> JsonResponse<Profile> {
     JsonResponse(Profile { id: user.user_id, username: user.username, role: user.role })

@@ -3,7 +3,7 @@
 //! A guess is counted before its password is hashed, and counted out again if it was right. While too many are
 //! counted, further guesses are refused without a hash and get the response of a wrong password.
 
-use shared::http::{ClientIp, Result};
+use shared::http::{ClientNetwork, Result};
 use shared::identity::passwords::Hasher;
 use shared::protection::lockout::{Admission, Counter, Lockout, Rule};
 use shared::protection::quota::MINUTE;
@@ -14,14 +14,14 @@ use crate::security_log::Event;
 const LONGEST: std::time::Duration = MINUTE.saturating_mul(15);
 
 /// Wrong guesses at one name from one network.
-const NAME_AND_IP: Rule = Rule::new("name-ip", 5, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST);
+const NAME_AND_NETWORK: Rule = Rule::new("name-ip", 5, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST);
 
-/// Wrong guesses at one name from anywhere, but for networks that signed in with it before: strangers must not
-/// lock its owner out.
+/// Wrong guesses at one name from anywhere, but for networks that signed in with it before: nobody else must
+/// be able to lock its owner out.
 const NAME: Rule = Rule::new("name", 50, MINUTE.saturating_mul(60), MINUTE).growing_to(LONGEST);
 
-/// Wrong guesses from one network at any name. A success does not wash it clean.
-const IP: Rule =
+/// Wrong guesses from one network at any name. A success does not clear them.
+const NETWORK: Rule =
     Rule::new("ip", 100, MINUTE.saturating_mul(15), MINUTE).growing_to(LONGEST).not_cleared_by_success();
 
 /// Checks passwords and counts wrong guesses.
@@ -37,7 +37,7 @@ pub(crate) struct Guess<'a> {
     pub(crate) event: &'static str,
     /// The key of the user's name.
     pub(crate) name: &'a str,
-    pub(crate) ip: ClientIp,
+    pub(crate) network: ClientNetwork,
     /// Whether this name signed in from this network before.
     pub(crate) knows_network: bool,
 }
@@ -56,7 +56,7 @@ impl PasswordCheck {
         guess: Guess<'_>,
         check: impl Future<Output = Result<Option<T>>>,
     ) -> Result<Option<T>> {
-        let refused = |outcome| Event::new(guess.event, outcome).username(guess.name).record(guess.ip);
+        let refused = |outcome| Event::new(guess.event, outcome).username(guess.name).record(guess.network);
         let attempt = match self.lockout.begin(self.counters(&guess)).await? {
             Admission::Allowed(attempt) => attempt,
             Admission::Locked(_) => {
@@ -85,10 +85,10 @@ impl PasswordCheck {
     }
 
     fn counters(&self, guess: &Guess<'_>) -> Vec<Counter> {
-        let network = guess.ip.to_string();
+        let network = guess.network.to_string();
         let mut counters = vec![
-            self.lockout.counter(NAME_AND_IP, &[guess.name, &network]),
-            self.lockout.counter(IP, &[&network]),
+            self.lockout.counter(NAME_AND_NETWORK, &[guess.name, &network]),
+            self.lockout.counter(NETWORK, &[&network]),
         ];
         if !guess.knows_network {
             counters.push(self.lockout.counter(NAME, &[guess.name]));

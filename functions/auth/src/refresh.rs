@@ -8,10 +8,10 @@ use std::borrow::Cow;
 
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
-use shared::http::{ClientIp, Error, FormOrJson, JsonResponse, Result};
+use shared::http::{ClientNetwork, Error, FormOrJson, JsonResponse, Result};
 use shared::identity::tokens::{Kind, Verifier};
 use shared::telemetry::metrics::{self, Metric};
-use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, MultilineText};
 use time::OffsetDateTime;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -20,13 +20,13 @@ use uuid::Uuid;
 
 use crate::security_log::Event;
 use crate::store::{Store, TokenState};
-use crate::token_service::{TokenResponse, TokenService};
+use crate::token_service::{SentToken, TokenResponse, TokenService};
 
 /// The refresh grant (RFC 6749 §6).
 pub(crate) struct RefreshGrant {
     /// `refresh_token`, if it is sent at all.
-    grant_type: Option<Paragraph<100>>,
-    refresh_token: Paragraph<10_000>,
+    grant_type: Option<MultilineText<100>>,
+    refresh_token: SentToken,
 }
 
 impl PartialSchema for RefreshGrant {
@@ -34,12 +34,13 @@ impl PartialSchema for RefreshGrant {
         FieldsSchema::form("The refresh grant (RFC 6749 §6).")
             .constant("grant_type", "refresh_token")
             .explained("grant_type", "`refresh_token`, if it is sent at all.")
-            .required::<Paragraph<10_000>>("refresh_token", "eyJhbGciOiJFZERTQSIs…")
+            .required::<SentToken>("refresh_token", "eyJhbGciOiJFZERTQSIs…")
             .into()
     }
 }
 
 impl ToSchema for RefreshGrant {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "RefreshGrant".into()
     }
@@ -63,23 +64,23 @@ pub(crate) async fn refresh_tokens(
     State(store): State<Store>,
     State(verifier): State<Verifier>,
     State(tokens): State<TokenService>,
-    ip: ClientIp,
+    network: ClientNetwork,
     FormOrJson(grant): FormOrJson<RefreshGrant>,
 ) -> Result<JsonResponse<TokenResponse>> {
     if grant.grant_type.is_some_and(|name| name.as_str() != "refresh_token") {
         return Err(Error::UnsupportedGrantType);
     }
     let Some(presented) = PresentedToken::verify(&verifier, grant.refresh_token.as_str()) else {
-        Refusal::InvalidToken.event().record(ip);
+        Refusal::InvalidToken.event().record(network);
         return Err(Error::InvalidGrant);
     };
     match rotate(&store, &tokens, &presented).await? {
         Ok(response) => {
-            presented.identify(Event::new("refresh", "success")).record(ip);
+            presented.identify(Event::new("refresh", "success")).record(network);
             Ok(JsonResponse(response))
         }
         Err(refusal) => {
-            presented.identify(refusal.event()).record(ip);
+            presented.identify(refusal.event()).record(network);
             Err(Error::InvalidGrant)
         }
     }
@@ -104,7 +105,7 @@ impl<'a> PresentedToken<'a> {
     }
 }
 
-/// Why a refresh token is refused. The caller is told `invalid_grant` each time; the security log tells the reasons
+/// Why a refresh token is refused. The client is told `invalid_grant` each time; the security log tells the reasons
 /// apart.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use shared::http::openapi::{IdempotencyKey, Idempotent, Stored, Throttled, WithClaim, WithJson};
-use shared::http::{ClientIp, Error, JsonObject, JsonResponse, Result};
+use shared::http::openapi::{IdempotencyKey, Idempotent, RateLimited, Stored, WithClaim, WithJson};
+use shared::http::{ClientNetwork, Error, JsonObject, JsonResponse, Result};
 use shared::identity::passwords::Hasher;
 use shared::identity::usernames::Username;
 use shared::stores::idempotent_write::IdempotencyToken;
@@ -38,6 +38,7 @@ impl PartialSchema for Registration {
 }
 
 impl ToSchema for Registration {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "Registration".into()
     }
@@ -82,14 +83,14 @@ pub(crate) struct Profile {
          headers((
              "Idempotency-Replayed" = bool, description = "`true` where this was done before; see Idempotency-Key"
          ))),
-        WithJson, Idempotent, WithClaim, Throttled, Stored,
+        WithJson, Idempotent, WithClaim, RateLimited, Stored,
     ),
 )]
 pub(crate) async fn register(
     State(store): State<Store>,
     State(hasher): State<Hasher>,
     State(policy): State<PasswordPolicy>,
-    ip: ClientIp,
+    network: ClientNetwork,
     token: IdempotencyToken,
     body: JsonObject,
 ) -> Result<Response> {
@@ -99,7 +100,7 @@ pub(crate) async fn register(
         return Err(Error::Conflict("This username is taken."));
     };
     if !token.is_replay() {
-        Event::new("register", "success").user(id).record(ip);
+        Event::new("register", "success").user(id).record(network);
     }
     let profile = Profile { id, username: username.as_str().to_owned(), role };
     Ok((StatusCode::CREATED, JsonResponse(profile)).into_response())

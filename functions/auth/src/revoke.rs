@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use axum::extract::State;
 use shared::http::openapi::WithGrant;
-use shared::http::{ClientIp, Form, Result};
+use shared::http::{ClientNetwork, Form, Result};
 use shared::identity::tokens::{Claims, Kind, Verifier};
-use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, MultilineText};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
@@ -14,19 +14,20 @@ use uuid::Uuid;
 
 use crate::security_log::Event;
 use crate::store::{EndReason, Store};
+use crate::token_service::SentToken;
 
 /// A token to revoke (RFC 7009 §2.1).
 pub(crate) struct Revocation {
     /// An access or a refresh token; its whole session ends.
-    token: Paragraph<10_000>,
+    token: SentToken,
 }
 
 impl PartialSchema for Revocation {
     fn schema() -> RefOr<Schema> {
         FieldsSchema::form("A token to revoke (RFC 7009 §2.1).")
-            .required::<Paragraph<10_000>>("token", "eyJhbGciOiJFZERTQSIs…")
+            .required::<SentToken>("token", "eyJhbGciOiJFZERTQSIs…")
             .explained("token", "An access or a refresh token; its whole session ends.")
-            .optional::<Paragraph<100>>("token_type_hint", "refresh_token")
+            .optional::<MultilineText<100>>("token_type_hint", "refresh_token")
             .explained(
                 "token_type_hint",
                 "`access_token` or `refresh_token`; a hint that is not needed here.",
@@ -36,6 +37,7 @@ impl PartialSchema for Revocation {
 }
 
 impl ToSchema for Revocation {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "Revocation".into()
     }
@@ -45,7 +47,7 @@ impl FromFields for Revocation {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let token = fields.required("token");
         // A hint that is not needed here, but must be one.
-        let hint = fields.optional::<Paragraph<100>>("token_type_hint");
+        let hint = fields.optional::<MultilineText<100>>("token_type_hint");
         hint.and(token).map(|token| Self { token })
     }
 }
@@ -59,13 +61,13 @@ impl FromFields for Revocation {
 pub(crate) async fn revoke_token(
     State(store): State<Store>,
     State(verifier): State<Verifier>,
-    ip: ClientIp,
+    network: ClientNetwork,
     Form(revocation): Form<Revocation>,
 ) -> Result<()> {
     if let Some((user_id, session_id)) = session_of(&verifier, revocation.token.as_str())
         && store.end_session(user_id, session_id, EndReason::Revoked).await?
     {
-        Event::new("revoke", "success").user(user_id).session(session_id).record(ip);
+        Event::new("revoke", "success").user(user_id).session(session_id).record(network);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! An event tells what was tried, its outcome, and where known the user, the session and the network. It never holds a
 //! secret. Values are fields of a JSON object, so an event stays one line whatever a name holds.
 
-use shared::http::ClientIp;
+use shared::http::ClientNetwork;
 use shared::telemetry::SECURITY;
 use tracing::field::display;
 use uuid::Uuid;
@@ -44,12 +44,12 @@ impl<'a> Event<'a> {
     }
 
     /// Writes the event to the log.
-    pub(crate) fn record(self, ip: ClientIp) {
+    pub(crate) fn record(self, network: ClientNetwork) {
         let Self { name, outcome, reason, user_id, username, session_id } = self;
         let session_id = session_id.as_ref().map(display);
         tracing::info!(
             target: SECURITY,
-            event = name, outcome, reason, user_id, username, session_id, %ip,
+            event = name, outcome, reason, user_id, username, session_id, ip = %network,
             "security event"
         );
     }

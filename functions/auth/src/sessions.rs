@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
-use shared::http::openapi::{SignedIn, Stored, Throttled, WithId};
-use shared::http::{Caller, ClientIp, Error, JsonResponse, Result, UuidId};
+use shared::http::openapi::{RateLimited, SignedIn, Stored, WithId};
+use shared::http::{Caller, ClientNetwork, Error, JsonResponse, Result, UuidId};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ pub(crate) struct Sessions {
 /// Lists where you are signed in: when, from where, last used. At most the hundred last used.
 #[utoipa::path(
     get, path = "/auth/sessions", tag = "auth", security(("password" = [])),
-    responses((status = 200, description = "Your live sessions", body = Sessions), SignedIn, Throttled, Stored),
+    responses((status = 200, description = "Your live sessions", body = Sessions), SignedIn, RateLimited, Stored),
 )]
 pub(crate) async fn list_sessions(
     State(store): State<Store>,
@@ -71,17 +71,17 @@ pub(crate) async fn list_sessions(
 /// Ends one of your sessions.
 #[utoipa::path(
     delete, path = "/auth/sessions/{id}", tag = "auth", params(UuidId), security(("password" = [])),
-    responses((status = 204, description = "The session is over"), WithId, SignedIn, Throttled, Stored),
+    responses((status = 204, description = "The session is over"), WithId, SignedIn, RateLimited, Stored),
 )]
 pub(crate) async fn end_session(
     State(store): State<Store>,
     Caller(user): Caller,
-    ip: ClientIp,
+    network: ClientNetwork,
     UuidId(id): UuidId,
 ) -> Result<StatusCode> {
     if !store.end_session(user.user_id, id, EndReason::Logout).await? {
         return Err(Error::NotFound);
     }
-    Event::new("logout", "success").user(user.user_id).session(id).record(ip);
+    Event::new("logout", "success").user(user.user_id).session(id).record(network);
     Ok(StatusCode::NO_CONTENT)
 }

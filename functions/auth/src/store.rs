@@ -1,7 +1,13 @@
-//! The SQL of accounts and sessions.
+//! The SQL of accounts and sessions. The struct [`Store`] is in `store/handle.rs`; the other files add methods to it:
+//!
+//! | module | purpose |
+//! |---|---|
+//! | `handle` | the struct `Store`, and the digest of a refresh token |
+//! | `accounts` | registration, credentials, changes of the password |
+//! | `sessions` | begins, ends and lists sessions |
+//! | `rotation` | exchanges a refresh token for its successor |
 //!
 //! Each operation is one statement, except where two must see each other's effects: these run in a transaction.
-//! The database knows a refresh token by its SHA-256 alone, so who reads the table can't use what is in it.
 
 mod accounts;
 mod handle;

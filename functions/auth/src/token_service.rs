@@ -8,6 +8,7 @@
 use serde::Serialize;
 use shared::config::{self, Env};
 use shared::identity::tokens::{ACCESS_TOKEN_LIFETIME, Issuer, Kind, Subject};
+use shared::validation::MultilineText;
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +18,10 @@ pub(crate) const IDLE_LIMIT: Duration = Duration::days(7);
 
 /// A session is over after this long, however often it is used.
 pub(crate) const ABSOLUTE_LIMIT: Duration = Duration::days(30);
+
+/// A token as a client sends it, before it is verified. The limit is far above the length of a token that is issued
+/// here, and tabs and line ends are accepted as in any OAuth parameter: what is no token fails the verification.
+pub(crate) type SentToken = MultilineText<10_000>;
 
 const DEFAULT_GRACE_SECONDS: u32 = 10;
 
@@ -45,6 +50,7 @@ pub(crate) struct RefreshTokenRecord {
 
 /// A successful token answer (RFC 6749 §5.1).
 #[derive(Serialize, ToSchema)]
+// The published name, which generated clients know: it stays when the type is renamed.
 #[schema(as = TokenAnswer)]
 pub(crate) struct TokenResponse {
     #[schema(example = "eyJhbGciOiJFZERTQSIs…")]

@@ -1,15 +1,15 @@
 //! The `bf-demo` function: a playground for brute-force protection.
 //!
 //! It has one password (`letmein`) and no accounts. Unlike the real sign-in it shows how many wrong guesses count, and
-//! when a name is locked for the caller's network.
+//! when a name is locked for the client's network.
 
 use std::borrow::Cow;
 
 use axum::extract::{FromRef, State};
 use serde::Serialize;
 use shared::config::{self, Env};
-use shared::http::openapi::{Stored, Throttled, WithJson};
-use shared::http::{ClientIp, Error, Json, JsonResponse, Result, Routes};
+use shared::http::openapi::{RateLimited, Stored, WithJson};
+use shared::http::{ClientNetwork, Error, Json, JsonResponse, Result, Routes};
 use shared::identity::usernames;
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
@@ -17,7 +17,7 @@ use shared::protection::lockout::{Admission, Lockout, Rule};
 use shared::protection::quota::SECOND;
 use shared::protection::quotas;
 use shared::stores::redis::Redis;
-use shared::validation::{Fields, FieldsSchema, FromFields, Paragraph};
+use shared::validation::{Fields, FieldsSchema, FromFields, MultilineText};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
@@ -51,20 +51,21 @@ impl Function for App {
 
 /// A guess.
 pub(crate) struct Guess {
-    username: Paragraph<200>,
-    password: Paragraph<200>,
+    username: MultilineText<200>,
+    password: MultilineText<200>,
 }
 
 impl PartialSchema for Guess {
     fn schema() -> RefOr<Schema> {
         FieldsSchema::object("A guess.")
-            .required::<Paragraph<200>>("username", "ada")
-            .required::<Paragraph<200>>("password", "letmein")
+            .required::<MultilineText<200>>("username", "ada")
+            .required::<MultilineText<200>>("password", "letmein")
             .into()
     }
 }
 
 impl ToSchema for Guess {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "Guess".into()
     }
@@ -80,6 +81,7 @@ impl FromFields for Guess {
 
 /// What became of a guess.
 #[derive(Serialize, ToSchema)]
+// The published name, which generated clients know: it stays when the type is renamed.
 #[schema(as = Outcome)]
 pub(crate) struct GuessResult {
     ok: bool,
@@ -93,15 +95,15 @@ pub(crate) struct GuessResult {
 /// Tries a password. A wrong one is answered 200 with `ok: false`; after five the door is locked (429).
 #[utoipa::path(
     post, path = "/bf-demo/login", tag = "bf-demo", request_body = Guess,
-    responses((status = 200, description = "Right or wrong", body = GuessResult), WithJson, Throttled, Stored),
+    responses((status = 200, description = "Right or wrong", body = GuessResult), WithJson, RateLimited, Stored),
 )]
 pub(crate) async fn try_password(
     State(lockout): State<Lockout>,
-    ip: ClientIp,
+    network: ClientNetwork,
     Json(guess): Json<Guess>,
 ) -> Result<JsonResponse<GuessResult>> {
     let name = usernames::key(guess.username.as_str());
-    let counter = lockout.counter(RULE, &[&name, &ip.to_string()]);
+    let counter = lockout.counter(RULE, &[&name, &network.to_string()]);
     let attempt = match lockout.begin(vec![counter]).await? {
         Admission::Allowed(attempt) => attempt,
         Admission::Locked(wait) => return Err(Error::TooManyRequests(wait)),

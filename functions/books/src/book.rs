@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
-use shared::validation::{Change, Fields, FieldsSchema, FromField, FromFields, Paragraph, Raw, Text};
+use shared::http::NumericId;
+use shared::validation::{Change, Fields, FieldsSchema, FromField, FromFields, MultilineText, Raw, Text};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -16,7 +17,7 @@ pub(crate) type Title = Text<1, 200>;
 /// 1 to 100 code points on one line.
 pub(crate) type Author = Text<1, 100>;
 /// At most 1,000 code points on any number of lines.
-pub(crate) type Description = Paragraph<1000>;
+pub(crate) type Description = MultilineText<1000>;
 
 /// The years that a book may be from.
 const YEARS: RangeInclusive<i32> = 0..=2100;
@@ -78,19 +79,33 @@ pub(crate) struct StoredBook {
     pub(crate) version: Version,
 }
 
-/// A book as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// A book in a response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Book {
-    #[schema(minimum = 1, example = 1)]
     pub(crate) id: i64,
-    #[schema(min_length = 1, max_length = 200, example = "The Left Hand of Darkness")]
     pub(crate) title: String,
-    #[schema(min_length = 1, max_length = 100, example = "Ursula K. Le Guin")]
     pub(crate) author: String,
-    #[schema(minimum = 0, maximum = 2100, example = 1969)]
     pub(crate) year: Option<i32>,
-    #[schema(max_length = 1000, example = "Winter, and an envoy.")]
     pub(crate) description: Option<String>,
+}
+
+impl PartialSchema for Book {
+    fn schema() -> RefOr<Schema> {
+        FieldsSchema::response("A book as it is answered.")
+            .required::<NumericId>("id", 1)
+            .required::<Title>("title", "The Left Hand of Darkness")
+            .required::<Author>("author", "Ursula K. Le Guin")
+            .nullable::<Year>("year", 1969)
+            .nullable::<Description>("description", "Winter, and an envoy.")
+            .into()
+    }
+}
+
+impl ToSchema for Book {
+    // The published name, which generated clients know: it stays when the type is renamed.
+    fn name() -> Cow<'static, str> {
+        "Book".into()
+    }
 }
 
 /// A book that is yet to be created.
@@ -114,6 +129,7 @@ impl PartialSchema for NewBook {
 }
 
 impl ToSchema for NewBook {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "Draft".into()
     }
@@ -167,6 +183,7 @@ impl PartialSchema for BookUpdate {
 }
 
 impl ToSchema for BookUpdate {
+    // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
         "Patch".into()
     }

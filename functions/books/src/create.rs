@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::http::openapi::{IdempotencyKey, Idempotent, SignedIn, Stored, Throttled, WithJson};
+use shared::http::openapi::{IdempotencyKey, Idempotent, RateLimited, SignedIn, Stored, WithJson};
 use shared::http::{Caller, Json, JsonResponse, Result};
 use shared::stores::idempotent_write::IdempotencyToken;
 
@@ -21,7 +21,7 @@ use crate::store::Store;
              ("ETag" = String, description = "Names this version of the book"),
              ("Idempotency-Replayed" = bool, description = "`true` where this was done before; see Idempotency-Key"),
          )),
-        WithJson, Idempotent, SignedIn, Throttled, Stored,
+        WithJson, Idempotent, SignedIn, RateLimited, Stored,
     ),
 )]
 pub(crate) async fn create_book(

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::http::openapi::{AdminOnly, Stored, Throttled, WithId, WithIfMatch};
+use shared::http::openapi::{AdminOnly, RateLimited, Stored, WithId, WithIfMatch};
 use shared::http::{Admin, IfMatch, NumericId, Result};
 
 use crate::book::ExpectedVersions;
@@ -13,7 +13,7 @@ use crate::store::Store;
     delete, path = "/books/{id}", tag = "books",
     params(NumericId, IfMatch),
     security(("password" = [])),
-    responses((status = 204, description = "The book is gone"), WithId, WithIfMatch, AdminOnly, Throttled, Stored),
+    responses((status = 204, description = "The book is gone"), WithId, WithIfMatch, AdminOnly, RateLimited, Stored),
 )]
 pub(crate) async fn delete_book(
     State(store): State<Store>,

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use shared::http::openapi::{Stored, Throttled, WithId, WithIfNoneMatch};
+use shared::http::openapi::{RateLimited, Stored, WithId, WithIfNoneMatch};
 use shared::http::{Error, IfNoneMatch, JsonResponse, NumericId, Result};
 
 use crate::book::{Book, StoredBook};
@@ -15,7 +15,7 @@ use crate::store::Store;
     responses(
         (status = 200, description = "The book", body = Book,
          headers(("ETag" = String, description = "Names this version of the book"))),
-        WithId, WithIfNoneMatch, Throttled, Stored,
+        WithId, WithIfNoneMatch, RateLimited, Stored,
     ),
 )]
 pub(crate) async fn get_book(
@@ -24,5 +24,5 @@ pub(crate) async fn get_book(
     NumericId(id): NumericId,
 ) -> Result<Response> {
     let StoredBook { book, version } = store.find(id).await?.ok_or(Error::NotFound)?;
-    Ok(condition.answer(&version.entity_tag(), JsonResponse(book).into_response()))
+    Ok(condition.respond(&version.entity_tag(), JsonResponse(book).into_response()))
 }

@@ -6,24 +6,24 @@
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
-use shared::http::openapi::{Stored, Throttled, WithIfNoneMatch, WithQuery};
+use shared::http::openapi::{RateLimited, Stored, WithIfNoneMatch, WithQuery};
 use shared::http::{EntityTag, Error, IfNoneMatch, Query, Result};
 
-use crate::list_query::{ListQuery, ListQueryParameters};
+use crate::list_query::ListQuery;
 use crate::page::Page;
 use crate::store::{PageError, Store};
 
 /// Lists books, filtered, sorted and paged.
 #[utoipa::path(
     get, path = "/books", tag = "books",
-    params(ListQueryParameters, IfNoneMatch),
+    params(ListQuery, IfNoneMatch),
     responses(
         (status = 200, description = "A page; empty past the last one", body = Page,
          headers(
              ("ETag" = String, description = "Names these bytes"),
              ("Link" = String, description = "The first, last, next and previous page (RFC 8288), relative to this one"),
          )),
-        WithQuery, WithIfNoneMatch, Throttled, Stored,
+        WithQuery, WithIfNoneMatch, RateLimited, Stored,
     ),
 )]
 pub(crate) async fn list_books(
@@ -33,7 +33,7 @@ pub(crate) async fn list_books(
 ) -> Result<Response> {
     let page = store.page(&query).await?;
     let headers = [(CONTENT_TYPE, "application/json"), (LINK, page.link())];
-    Ok(condition.answer(&EntityTag::new(page.entity_tag()), (headers, page.body()).into_response()))
+    Ok(condition.respond(&EntityTag::new(page.entity_tag()), (headers, page.body()).into_response()))
 }
 
 impl From<PageError> for Error {

@@ -3,16 +3,30 @@
 //! Two queries that mean the same, whatever the order of their parameters, have the same fingerprint. It names the list
 //! in cursors, and together with the page in the cache.
 
+use serde_json::json;
 use shared::fingerprint::fingerprint;
 use shared::validation::{Fields, FromField, FromFields, Raw, Text};
-use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Required};
+use utoipa::{IntoParams, PartialSchema};
 
 use crate::book::Year;
 use crate::order::{Direction, Order, SortBy};
 
+/// The page where the client doesn't say.
+const FIRST_PAGE: i64 = 1;
 /// The books on a page where the client doesn't say.
 const DEFAULT_PAGE_SIZE: u8 = 10;
 const LARGEST_PAGE_SIZE: u8 = 100;
+
+/// The longest cursor in characters, far more than any has.
+const LONGEST_CURSOR: usize = 2048;
+
+/// At most 200 code points on one line, which may be empty.
+pub(crate) type TitlePart = Text<0, 200>;
+/// At most 100 code points on one line, which may be empty.
+pub(crate) type WholeAuthor = Text<0, 100>;
 
 /// A request for one page of books.
 #[derive(Debug)]
@@ -30,14 +44,14 @@ pub(crate) enum Start {
     Page(i64),
     /// At the position of this cursor. It is decoded only when the database is asked: the text is part of a cached
     /// page's key, so a hit needs no more.
-    Cursor(Text<1, 2048>),
+    Cursor(CursorText),
 }
 
 /// The conditions that a book must fulfil to be in the list: all that are given.
 #[derive(Debug)]
 pub(crate) struct Filter {
-    pub(crate) title_contains: Option<Text<0, 200>>,
-    pub(crate) author: Option<Text<0, 100>>,
+    pub(crate) title_contains: Option<TitlePart>,
+    pub(crate) author: Option<WholeAuthor>,
     pub(crate) year_from: Option<Year>,
     pub(crate) year_to: Option<Year>,
 }
@@ -67,7 +81,7 @@ impl ListQuery {
     pub(crate) fn cache_key(&self) -> String {
         let page = match &self.start {
             Start::Page(page) => [Some(page.to_string()), None],
-            Start::Cursor(cursor) => [None, Some(cursor.to_string())],
+            Start::Cursor(CursorText(text)) => [None, Some(text.to_string())],
         };
         let rest = [Some(self.page_size.to_string()), Some(self.list_fingerprint())];
         fingerprint(page.iter().chain(&rest).map(Option::as_deref))
@@ -100,7 +114,7 @@ impl FromFields for ListQuery {
         let year_to = fields.optional("year_to");
         let sort_by = fields.optional::<SortBy>("sort_by");
         let sort_dir = fields.optional("sort_dir");
-        let page = page?.map_or(1, |Page(page)| page);
+        let page = page?.map_or(FIRST_PAGE, |Page(page)| page);
         Some(Self {
             start: cursor?.map_or(Start::Page(page), Start::Cursor),
             page_size: page_size?.map_or(DEFAULT_PAGE_SIZE, |PageSize(size)| size),
@@ -115,6 +129,25 @@ impl FromFields for ListQuery {
     }
 }
 
+/// The text of a cursor, not decoded yet.
+#[derive(Debug)]
+pub(crate) struct CursorText(pub(crate) Text<1, LONGEST_CURSOR>);
+
+impl FromField for CursorText {
+    fn from_field(raw: Raw) -> Result<Self, String> {
+        Text::from_field(raw).map(Self)
+    }
+}
+
+impl PartialSchema for CursorText {
+    fn schema() -> RefOr<Schema> {
+        // The alphabet of base64url. Other characters are refused when the cursor is decoded.
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9_-]+$"));
+        text.min_length(Some(1)).max_length(Some(LONGEST_CURSOR)).into()
+    }
+}
+
+/// The number of a page, 1 or more.
 struct Page(i64);
 
 impl FromField for Page {
@@ -124,6 +157,13 @@ impl FromField for Page {
     }
 }
 
+impl PartialSchema for Page {
+    fn schema() -> RefOr<Schema> {
+        integer().minimum(Some(1)).maximum(Some(i64::MAX)).default(Some(json!(FIRST_PAGE))).into()
+    }
+}
+
+/// The number of books on a page, 1 to [`LARGEST_PAGE_SIZE`].
 struct PageSize(u8);
 
 impl FromField for PageSize {
@@ -133,38 +173,51 @@ impl FromField for PageSize {
     }
 }
 
-/// The parameters of `GET /books` for the `OpenAPI` document; [`ListQuery`] reads them.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "read by the OpenAPI generator alone")]
-pub(crate) struct ListQueryParameters {
-    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_i64, default = 1)]
-    page: Option<i64>,
-    /// Where the page begins, instead of `page`: the `next_cursor` of the page before it, for the same filter and
-    /// order. A page far down the list then costs no more than the first.
-    #[param(min_length = 1, max_length = 2048, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
-    #[param(minimum = 1, maximum = 100, default = 10)]
-    page_size: Option<i64>,
-    /// Part of the title, in any case.
-    #[param(max_length = 200, pattern = "^[^\\u0000-\\u001f]*$", example = "darkness")]
-    title_contains: Option<String>,
-    /// The whole author, in any case.
-    #[param(max_length = 100, pattern = "^[^\\u0000-\\u001f]*$", example = "ursula k. le guin")]
-    author: Option<String>,
-    #[param(minimum = 0, maximum = 2100)]
-    year_from: Option<i32>,
-    #[param(minimum = 0, maximum = 2100)]
-    year_to: Option<i32>,
-    /// Columns in order of weight: `id`, `title`, `author`, `year`, each at most
-    /// once, and with `:asc` or `:desc` if need be. Text is in the order of its code points; books without a year come
-    /// after all others, and first with `year:desc`.
-    #[param(
-        pattern = "^(?!.*\\b(id|title|author|year)\\b.*\\b\\1\\b)(id|title|author|year)(:(asc|desc))?(,(id|title|author|year)(:(asc|desc))?)*$",
-        example = "author:desc,title"
-    )]
-    sort_by: Option<String>,
-    /// The direction of parts of `sort_by` that name none.
-    #[param(inline)]
-    sort_dir: Option<Direction>,
+impl PartialSchema for PageSize {
+    fn schema() -> RefOr<Schema> {
+        let size = integer().minimum(Some(1)).maximum(Some(LARGEST_PAGE_SIZE));
+        size.default(Some(json!(DEFAULT_PAGE_SIZE))).into()
+    }
+}
+
+fn integer() -> ObjectBuilder {
+    let integer = ObjectBuilder::new().schema_type(Type::Integer);
+    integer.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+}
+
+/// The parameters of `GET /books` in the `OpenAPI` description, with the bounds of the types that read them.
+impl IntoParams for ListQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parameters = [
+            parameter::<Page>("page"),
+            parameter::<CursorText>("cursor").description(Some(
+                "Where the page begins, instead of `page`: the `next_cursor` of the page before it, for the same \
+                 filter and\norder. A page far down the list then costs no more than the first.",
+            )),
+            parameter::<PageSize>("page_size"),
+            parameter::<TitlePart>("title_contains")
+                .description(Some("Part of the title, in any case."))
+                .example(Some(json!("darkness"))),
+            parameter::<WholeAuthor>("author")
+                .description(Some("The whole author, in any case."))
+                .example(Some(json!("ursula k. le guin"))),
+            parameter::<Year>("year_from"),
+            parameter::<Year>("year_to"),
+            parameter::<SortBy>("sort_by")
+                .description(Some(
+                    "Columns in order of weight: `id`, `title`, `author`, `year`, each at most\nonce, and with `:asc` \
+                     or `:desc` if need be. Text is in the order of its code points; books without a year come\nafter \
+                     all others, and first with `year:desc`.",
+                ))
+                .example(Some(json!("author:desc,title"))),
+            parameter::<Direction>("sort_dir")
+                .description(Some("The direction of parts of `sort_by` that name none.")),
+        ];
+        parameters.map(ParameterBuilder::build).into()
+    }
+}
+
+fn parameter<T: PartialSchema>(name: &str) -> ParameterBuilder {
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
+    parameter.required(Required::False).schema(Some(T::schema()))
 }

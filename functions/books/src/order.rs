@@ -3,7 +3,9 @@
 use std::fmt;
 
 use shared::validation::{FromField, Raw};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Columns in order of weight, none twice and `id` last, so that no two books are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +96,16 @@ impl FromField for Direction {
 /// `sort_dir`.
 #[derive(Default)]
 pub(crate) struct SortBy(Vec<(Column, Option<Direction>)>);
+
+impl PartialSchema for SortBy {
+    fn schema() -> RefOr<Schema> {
+        // The lookahead refuses a column that is named twice.
+        const COLUMN: &str = "(id|title|author|year)";
+        const PART: &str = "(id|title|author|year)(:(asc|desc))?";
+        let pattern = format!(r"^(?!.*\b{COLUMN}\b.*\b\1\b){PART}(,{PART})*$");
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+    }
+}
 
 impl FromField for SortBy {
     fn from_field(raw: Raw) -> Result<Self, String> {

@@ -4,7 +4,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use shared::http::openapi::{SignedIn, Stored, Throttled, WithId, WithIfMatch, WithJson};
+use shared::http::openapi::{RateLimited, SignedIn, Stored, WithId, WithIfMatch, WithJson};
 use shared::http::{Caller, Error, IfMatch, Json, JsonResponse, NumericId, Result};
 
 use crate::book::{Book, BookUpdate, ExpectedVersions, StoredBook};
@@ -18,7 +18,7 @@ use crate::store::{Conditional, Store};
     responses(
         (status = 200, description = "The book, as it is now", body = Book,
          headers(("ETag" = String, description = "Names this version of the book"))),
-        WithJson, WithId, WithIfMatch, SignedIn, Throttled, Stored,
+        WithJson, WithId, WithIfMatch, SignedIn, RateLimited, Stored,
     ),
 )]
 pub(crate) async fn update_book(

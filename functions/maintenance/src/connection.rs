@@ -27,7 +27,7 @@ pub async fn connect(database: &ConnectionSettings) -> Result<Client, Error> {
     Ok(client)
 }
 
-/// Runs `work` on a connection that has the advisory lock: of all callers, on any machine, one is at work at a time.
+/// Runs `work` on a connection that has the advisory lock: of all processes, on any machine, one is at work at a time.
 pub(crate) async fn with_advisory_lock<T>(
     database: &ConnectionSettings,
     work: impl AsyncFnOnce(&mut Client) -> Result<T, Error>,

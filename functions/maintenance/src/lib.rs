@@ -55,7 +55,7 @@ impl App {
     }
 
     /// Does the task of an event. For a custom resource, a task that fails is no error: `CloudFormation` is told.
-    pub async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Report, Error> {
+    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Report, Error> {
         let LambdaEvent { payload, context } = event;
         let report = self.dispatch(payload.get(), &context).await;
         report.inspect_err(|error| tracing::error!(%error, "a task failed"))

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
         let app = App::from_env(&env)?;
         Ok(move |event| {
             let app = app.clone();
-            async move { app.answer(event).await }
+            async move { app.handle(event).await }
         })
     })
 }

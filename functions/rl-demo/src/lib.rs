@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 use shared::config::{self, Env};
-use shared::http::openapi::Throttled;
+use shared::http::openapi::RateLimited;
 use shared::http::{JsonResponse, Routes};
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
@@ -45,7 +45,7 @@ pub(crate) struct Admitted {
 /// Answers while the quota of 5 per 10 seconds lasts.
 #[utoipa::path(
     get, path = "/rl-demo/ping", tag = "rl-demo",
-    responses((status = 200, description = "Let in", body = Admitted), Throttled),
+    responses((status = 200, description = "Let in", body = Admitted), RateLimited),
 )]
 pub(crate) async fn ping() -> JsonResponse<Admitted> {
     JsonResponse(Admitted { ok: true, message: "pong" })
@@ -54,7 +54,7 @@ pub(crate) async fn ping() -> JsonResponse<Admitted> {
 /// Answers while the quota of 3 per minute lasts. Reads no body and signs nobody in.
 #[utoipa::path(
     post, path = "/rl-demo/login-sim", tag = "rl-demo",
-    responses((status = 200, description = "Let in", body = Admitted), Throttled),
+    responses((status = 200, description = "Let in", body = Admitted), RateLimited),
 )]
 pub(crate) async fn simulate_login() -> JsonResponse<Admitted> {
     JsonResponse(Admitted { ok: true, message: "a login would be tried now" })

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use lambda_http::request::RequestContext;
 use miniz_oxide::inflate::decompress_to_vec;
-use shared::http::openapi::{Throttled, WithIfNoneMatch, WithName};
+use shared::http::openapi::{RateLimited, WithIfNoneMatch, WithName};
 use shared::http::{EntityTag, Error, IfNoneMatch, Result};
 use tokio::task::spawn_blocking;
 
@@ -57,7 +57,7 @@ const ASSETS: [Asset; 3] = [
     get, path = "/docs", tag = "system",
     responses(
         (status = 200, description = "Swagger UI", body = String, content_type = "text/html"),
-        Throttled,
+        RateLimited,
     ),
 )]
 pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Response {
@@ -82,7 +82,7 @@ pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Res
     get, path = "/", tag = "system",
     responses(
         (status = 307, description = "The documentation is elsewhere", headers(("Location" = String, description = "Where it is"))),
-        Throttled,
+        RateLimited,
     ),
 )]
 pub(crate) async fn lead_to_docs() -> Redirect {
@@ -101,7 +101,7 @@ pub(crate) async fn lead_to_docs() -> Redirect {
         (status = 200, description = "The file; compressed, if the caller accepts gzip",
          content((String = "text/css"), (String = "text/javascript")),
          headers(("ETag" = String, description = "Names these bytes"))),
-        WithName, WithIfNoneMatch, Throttled,
+        WithName, WithIfNoneMatch, RateLimited,
     ),
 )]
 pub(crate) async fn get_docs_file(
@@ -122,7 +122,7 @@ pub(crate) async fn get_docs_file(
     let tag = asset.tag(response.headers().contains_key(CONTENT_ENCODING));
     // A file keeps its name when it changes, so a browser must ask each time whether it has the current one.
     let freshness = [(CACHE_CONTROL, "no-cache"), (VARY, "accept-encoding")];
-    Ok((freshness, condition.answer(&tag, response)).into_response())
+    Ok((freshness, condition.respond(&tag, response)).into_response())
 }
 
 impl Asset {

@@ -10,7 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::config::{self, Env};
-use shared::http::openapi::{Stored, Throttled};
+use shared::http::openapi::{RateLimited, Stored};
 use shared::http::{JsonResponse, Result, Routes};
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
@@ -80,7 +80,10 @@ pub(crate) async fn report_health() -> JsonResponse<Health> {
 /// Describes the whole API in this document (`OpenAPI` 3.1).
 #[utoipa::path(
     get, path = "/openapi.json", tag = "system",
-    responses((status = 200, description = "The document", body = Object, content_type = "application/json"), Throttled),
+    responses(
+        (status = 200, description = "The document", body = Object, content_type = "application/json"),
+        RateLimited,
+    ),
 )]
 pub(crate) async fn describe_api() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], include_str!("../../../openapi.json"))
@@ -89,7 +92,7 @@ pub(crate) async fn describe_api() -> impl IntoResponse {
 /// Says that Postgres and Redis answer; 503 if one of them does not.
 #[utoipa::path(
     get, path = "/health/ready", tag = "system",
-    responses((status = 200, description = "Both answer", body = Readiness), Throttled, Stored),
+    responses((status = 200, description = "Both answer", body = Readiness), RateLimited, Stored),
 )]
 pub(crate) async fn report_readiness(
     State(postgres): State<Postgres>,

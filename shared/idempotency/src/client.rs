@@ -1,7 +1,7 @@
 //! The `DynamoDB` client, configured for the short time that a request may wait.
 //!
 //! It trusts the root certificates of Amazon alone, since parsing those of the system takes longer than a start may,
-//! and it leaves room for a second attempt where the first one runs into a connection that died while the process was
+//! and its timeouts allow a second attempt where the first one runs into a connection that died while the process was
 //! frozen.
 
 use std::time::Duration;

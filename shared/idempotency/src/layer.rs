@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 use lambda_http::RequestExt as _;
 use shared::http::error::is_final;
 use shared::http::extract::LARGEST_BODY;
-use shared::http::problem::Writer;
-use shared::http::{Caller, ClientIp, Error, Result};
+use shared::http::problem::ProblemRenderer;
+use shared::http::{Caller, ClientNetwork, Error, Result};
 use shared::identity::tokens::Verifier;
 use shared::stores::idempotent_write::IdempotencyToken;
 use shared::stores::postgres::Postgres;
@@ -25,18 +25,18 @@ use crate::record::{RecordState, StoredResponse, marked_as_replayed};
 use crate::state::Idempotency;
 use crate::table::{Claim, ClaimRequest, Ownership};
 
-type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// Whose keys are kept apart from everybody else's.
+/// The scope of a key: the same key in two scopes names two requests.
 #[derive(Clone)]
 pub enum Scope {
-    /// A user's; who is not signed in is refused before anything else is looked at.
+    /// Each user has keys of their own. A client without a user is refused before anything else is looked at.
     User(Verifier, Postgres),
-    /// A network's: an IPv4 address' or an IPv6 /64's.
+    /// Each network, an IPv4 address or an IPv6 /64, has keys of its own.
     Network,
 }
 
-/// How long a request may take where nobody says when it will be ended: as long as API Gateway waits.
+/// How long a request may take where Lambda gives no deadline: as long as API Gateway waits.
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 
 /// A layer that does what a `POST` with an `Idempotency-Key` asks for once, however often it comes. Belongs inside of
@@ -44,15 +44,15 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 pub fn idempotent(
     idempotency: &Idempotency,
     scope: Scope,
-) -> FromFnLayer<impl Fn(Request, Next) -> Answering + Clone + Send + Sync + 'static, (), (Request,)> {
+) -> FromFnLayer<impl Fn(Request, Next) -> ResponseFuture + Clone + Send + Sync + 'static, (), (Request,)> {
     let rule = Arc::new((idempotency.clone(), scope));
-    from_fn(move |request: Request, next: Next| -> Answering {
+    from_fn(move |request: Request, next: Next| -> ResponseFuture {
         if request.method() == Method::POST && request.headers().contains_key(HEADER) {
             let rule = rule.clone();
             Box::pin(async move {
                 let (idempotency, scope) = &*rule;
-                let answer = answer_once(idempotency, scope, request, next).await;
-                answer.unwrap_or_else(IntoResponse::into_response)
+                let response = respond_once(idempotency, scope, request, next).await;
+                response.unwrap_or_else(IntoResponse::into_response)
             })
         } else {
             Box::pin(next.run(request))
@@ -60,39 +60,39 @@ pub fn idempotent(
     })
 }
 
-async fn answer_once(
+async fn respond_once(
     idempotency: &Idempotency,
     scope: &Scope,
     request: Request,
     next: Next,
 ) -> Result<Response> {
-    let (writer, now) = (Writer::of(&request), now());
+    let (renderer, now) = (ProblemRenderer::of(&request), now());
     let deadline = deadline(&request, now);
     let (mut parts, body) = request.into_parts();
-    let caller = scope.identify(&mut parts).await?;
+    let client = scope.identify(&mut parts).await?;
     let key = Key::from_headers(&parts.headers)?;
     let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| Error::TooLarge(LARGEST_BODY))?;
     let route = parts.extensions.get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let operation = [parts.method.as_str(), route.as_deref().unwrap_or_default()];
-    let token = idempotency.token(&caller, operation, &key, &body);
+    let token = idempotency.token(&client, operation, &key, &body);
     parts.extensions.insert(token.clone());
     let request = Request::from_parts(parts, Body::from(body));
 
     let ownership = match idempotency.claim(&token, now, deadline).await {
-        Handling::Run(ownership) => ownership,
-        Handling::Replay(response) => return Ok(response),
-        Handling::Refuse(error) => return Err(error),
+        NextStep::Run(ownership) => ownership,
+        NextStep::Replay(response) => return Ok(response),
+        NextStep::Reject(error) => return Err(error),
     };
     let response = next.run(request).await;
     let response = if token.is_replay() { marked_as_replayed(response) } else { response };
     match ownership {
-        Some(ownership) => idempotency.end(ownership, response, &writer).await,
+        Some(ownership) => idempotency.end(ownership, response, &renderer).await,
         None => Ok(response),
     }
 }
 
 impl Scope {
-    /// Who asks, as part of what names the request.
+    /// The name of the client, which becomes part of the id of its request.
     async fn identify(&self, parts: &mut Parts) -> Result<String> {
         match self {
             Self::User(verifier, postgres) => {
@@ -100,7 +100,7 @@ impl Scope {
                 Ok(format!("user:{}", user.user_id))
             }
             Self::Network => {
-                let Ok(network) = ClientIp::from_request_parts(parts, &()).await;
+                let Ok(network) = ClientNetwork::from_request_parts(parts, &()).await;
                 Ok(format!("network:{network}"))
             }
         }
@@ -108,42 +108,47 @@ impl Scope {
 }
 
 /// The next step for a request with a key.
-enum Handling {
+enum NextStep {
     /// The handler runs. Without ownership of a record, the row beside what it writes makes the write idempotent.
     Run(Option<Ownership>),
     Replay(Response),
-    Refuse(Error),
+    Reject(Error),
 }
 
 impl Idempotency {
-    async fn claim(&self, token: &IdempotencyToken, now: u64, deadline: u64) -> Handling {
+    async fn claim(&self, token: &IdempotencyToken, now: u64, deadline: u64) -> NextStep {
         let (Some(id), Some(validation)) = (token.id(), token.validation()) else {
-            return Handling::Run(None);
+            return NextStep::Run(None);
         };
         match self.table.claim(ClaimRequest { id, validation, now, deadline }).await {
-            Ok(Claim::Acquired(ownership)) => Handling::Run(Some(ownership)),
+            Ok(Claim::Acquired(ownership)) => NextStep::Run(Some(ownership)),
             Ok(Claim::Existing(record)) => match record.state(validation) {
-                RecordState::Completed(response) => Handling::Replay(response),
-                RecordState::Refused(error) => Handling::Refuse(error),
+                RecordState::Completed(response) => NextStep::Replay(response),
+                RecordState::Conflicting(error) => NextStep::Reject(error),
                 RecordState::Corrupt => {
                     tracing::error!(id, "an idempotency record is damaged; went on without it");
-                    Handling::Run(None)
+                    NextStep::Run(None)
                 }
             },
             Err(error) => {
                 tracing::warn!(%error, "went on without an idempotency record");
-                Handling::Run(None)
+                NextStep::Run(None)
             }
         }
     }
 
     /// Stores a final response, and releases the record after any other, so that the request can be tried again. The
     /// client gets the response even if that fails.
-    async fn end(&self, ownership: Ownership, response: Response, writer: &Writer) -> Result<Response> {
+    async fn end(
+        &self,
+        ownership: Ownership,
+        response: Response,
+        renderer: &ProblemRenderer,
+    ) -> Result<Response> {
         // The key was used for another body, and only the database knew it: this response must not be replayed.
         let reused = response.extensions().get::<Error>() == Some(&Error::KeyReused);
         let (ended, response) = if is_final(response.status()) && !reused {
-            let (parts, body) = writer.write(response).into_parts();
+            let (parts, body) = renderer.render(response).into_parts();
             let body =
                 to_bytes(body, usize::MAX).await.map_err(|error| Error::Internal(error.to_string()))?;
             let ended = match StoredResponse::of(&parts, &body) {
@@ -169,6 +174,7 @@ fn now() -> u64 {
 
 /// When Lambda will end this invocation, in milliseconds since 1970. A claim expires then.
 fn deadline(request: &Request, now: u64) -> u64 {
-    let told = request.lambda_context_ref().map(|context| context.deadline).filter(|deadline| *deadline > 0);
-    told.unwrap_or_else(|| now + LONGEST_REQUEST.as_secs() * 1000)
+    let deadline =
+        request.lambda_context_ref().map(|context| context.deadline).filter(|deadline| *deadline > 0);
+    deadline.unwrap_or_else(|| now + LONGEST_REQUEST.as_secs() * 1000)
 }

@@ -49,8 +49,8 @@ pub(crate) struct ExistingRecord(HashMap<String, AttributeValue>);
 pub(crate) enum RecordState {
     /// The request was completed; the response to replay.
     Completed(Response),
-    /// The request must be refused with this error.
-    Refused(Error),
+    /// The request is still in progress, or the key was used for another body; this error says which.
+    Conflicting(Error),
     /// The record is not readable.
     Corrupt,
 }
@@ -79,10 +79,10 @@ impl ExistingRecord {
     /// The state for a request with this `validation`. A record that Powertools made may have none.
     pub(crate) fn state(&self, validation: &str) -> RecordState {
         if self.text(VALIDATION).is_some_and(|stored| stored != validation) {
-            return RecordState::Refused(Error::KeyReused);
+            return RecordState::Conflicting(Error::KeyReused);
         }
         match self.text(STATUS) {
-            Some(IN_PROGRESS) => RecordState::Refused(Error::InProgress),
+            Some(IN_PROGRESS) => RecordState::Conflicting(Error::InProgress),
             Some(COMPLETED) => {
                 let stored =
                     self.text(DATA).and_then(|data| serde_json::from_str::<StoredResponse>(data).ok());

@@ -37,17 +37,17 @@ impl Idempotency {
         Self { secret: secret.into(), ..self }
     }
 
-    /// Derives the token of a write from the caller, the operation (method and route), the key and the body. Neither
+    /// Derives the token of a write from the client, the operation (method and route), the key and the body. Neither
     /// key nor body can be read from it.
     pub(super) fn token(
         &self,
-        caller: &str,
+        client: &str,
         operation: [&str; 2],
         key: &Key,
         body: &[u8],
     ) -> IdempotencyToken {
         let [method, route] = operation.map(Some);
-        let id = fingerprint([self.stage.as_deref(), Some(caller), method, route, Some(key.as_str())]);
+        let id = fingerprint([self.stage.as_deref(), Some(client), method, route, Some(key.as_str())]);
         let mac = mac(&mac(&self.secret, key.as_str().as_bytes()), body);
         IdempotencyToken::new(id, URL_SAFE_NO_PAD.encode(mac))
     }

@@ -1,6 +1,6 @@
 -- Looks a page up and, if it is not stored, takes its lease if that is free.
 -- KEYS[1]: the version. ARGV: the page's key, the lease's owner, the lease's lifetime in ms, corrupt bytes to delete.
--- Returns {version, page or nil, 1 if the caller has the lease}.
+-- Returns {version, page or nil, 1 if this request has the lease}.
 local stored = redis.pcall('GET', KEYS[1])
 local version = type(stored) == 'string' and tonumber(stored)
 if not version then

@@ -1,5 +1,5 @@
 //! The signed-in user who sends a request: a bearer token (RFC 6750 §2.1) whose session and role the database confirms
-//! each time.
+//! each time. A "client" is whatever sends a request; a [`Caller`] is a client that has proved which user it acts for.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
@@ -11,10 +11,10 @@ use crate::identity::sessions::{self, SignedIn};
 use crate::identity::tokens::{Kind, Verifier};
 use crate::stores::postgres::Postgres;
 
-/// A signed-in user.
+/// An authenticated user: the client has presented a valid access token of a session that is live.
 pub struct Caller(pub SignedIn);
 
-/// A signed-in administrator.
+/// An authenticated user with the role of an administrator.
 pub struct Admin(pub SignedIn);
 
 impl Caller {

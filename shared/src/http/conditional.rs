@@ -29,11 +29,11 @@ struct Named {
     tag: String,
 }
 
-/// `If-Match`: change the resource only if it still has a tag that the caller knows.
+/// `If-Match`: change the resource only if it still has a tag that the client knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfMatch(Option<Tags>);
 
-/// `If-None-Match`: answer in full only if the resource has none of the tags that the caller has.
+/// `If-None-Match`: respond in full only if the resource has none of the tags that the client has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfNoneMatch(Option<Tags>);
 
@@ -89,9 +89,9 @@ impl IfMatch {
 }
 
 impl IfNoneMatch {
-    /// `response`, which has `tag`, or 304 if the caller has it already. Compares weakly (RFC 9110 §8.8.3.2).
+    /// `response`, which has `tag`, or 304 if the client has it already. Compares weakly (RFC 9110 §8.8.3.2).
     #[must_use]
-    pub fn answer(&self, tag: &EntityTag, response: Response) -> Response {
+    pub fn respond(&self, tag: &EntityTag, response: Response) -> Response {
         let has_it = match &self.0 {
             None => false,
             Some(Tags::Any) => true,

@@ -1,8 +1,8 @@
-//! Everything that callers can be told when a request fails.
+//! Everything that clients can be told when a request fails.
 //!
-//! Handlers and layers answer with an [`Error`]. Each of its variants has one `Descriptor`: the status, the words of
+//! Handlers and layers return an [`Error`]. Each of its variants has one `Descriptor`: the status, the words of
 //! the problem document (RFC 9457), the words of OAuth, the headers, and the words of the `OpenAPI` description.
-//! [`problem`](super::problem) writes it out.
+//! [`problem`](super::problem) renders it.
 
 mod conversions;
 
@@ -14,10 +14,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::validation::FieldError;
 
-/// What a handler answers with, or why it can't.
+/// The result of a handler: its response or an error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request failed, as its sender may know it. The texts of [`Error::Unavailable`] and [`Error::Internal`] are for
+/// Why a request failed, as its client may know it. The texts of [`Error::Unavailable`] and [`Error::Internal`] are for
 /// the log alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -43,7 +43,7 @@ pub enum Error {
     PreconditionFailed,
     /// Something with this name exists.
     Conflict(&'static str),
-    /// The same request, by its `Idempotency-Key`, is still being answered.
+    /// The same request, by its `Idempotency-Key`, is still in progress.
     InProgress,
     /// The `Idempotency-Key` belongs to a request with another body.
     KeyReused,
@@ -61,14 +61,14 @@ pub enum Error {
     Internal(String),
 }
 
-/// How long a caller should wait when a store gives no answer.
+/// How long a client should wait when a store gives no answer.
 const RETRY_WHEN_UNAVAILABLE: Duration = Duration::from_secs(1);
 
-/// How long a caller should wait while its first request is being answered: hardly any takes longer.
+/// How long a client should wait while its first request is in progress: hardly any takes longer.
 const RETRY_WHEN_IN_PROGRESS: Duration = Duration::from_secs(1);
 
-/// Whether an answer of this status stands for good: the same request would be answered so again. That is not so where
-/// a store was unavailable, nor where the answer depends on more than the request: a session, a quota, a header.
+/// Whether a response of this status is final: the same request would get the same response again. That is not so where
+/// a store was unavailable, nor where the response depends on more than the request: a session, a quota, a header.
 #[must_use]
 pub fn is_final(status: StatusCode) -> bool {
     const TRANSIENT: [StatusCode; 4] = [
@@ -83,15 +83,15 @@ pub fn is_final(status: StatusCode) -> bool {
 /// The detail of an error that lists fields.
 const SEE_ERRORS: &str = "Some fields are not valid; see errors.";
 
-/// Everything that is told of one kind of error.
+/// Everything that a response, and the `OpenAPI` description, say of one kind of error.
 pub(super) struct Descriptor {
     pub(super) status: StatusCode,
     /// The kind of problem, the last part of its `type`.
     pub(super) code: &'static str,
-    /// What the caller is told.
+    /// The `detail` of the problem document.
     pub(super) detail: Cow<'static, str>,
     /// The status in the `OpenAPI` description.
-    pub(super) documentation: &'static str,
+    pub(super) documentation: Cow<'static, str>,
     /// The `error` of RFC 6749 §5.2, which token endpoints send along. What that section has no word for takes the
     /// nearest of §4.1.2.1.
     pub(super) oauth_code: &'static str,
@@ -107,19 +107,19 @@ impl Descriptor {
             status,
             code,
             detail: Cow::Borrowed(""),
-            documentation: "",
+            documentation: Cow::Borrowed(""),
             oauth_code: "invalid_request",
             retry_after: None,
             challenge: None,
         }
     }
 
-    fn refused(code: &'static str) -> Self {
+    fn bad_request(code: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code)
             .documented("The request can not be understood, or what it presents is refused")
     }
 
-    fn signed_out(code: &'static str) -> Self {
+    fn unauthorized(code: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code).documented("No access token, or one that is no longer good")
     }
 
@@ -132,8 +132,8 @@ impl Descriptor {
         Self { detail: detail.into(), ..self }
     }
 
-    fn documented(self, documentation: &'static str) -> Self {
-        Self { documentation, ..self }
+    fn documented(self, documentation: impl Into<Cow<'static, str>>) -> Self {
+        Self { documentation: documentation.into(), ..self }
     }
 
     fn oauth(self, oauth_code: &'static str) -> Self {
@@ -155,22 +155,22 @@ impl Descriptor {
 }
 
 impl Error {
-    /// What is told of this error.
+    /// The descriptor of this kind of error.
     pub(super) fn descriptor(&self) -> Descriptor {
         use StatusCode as Status;
         match self {
-            Self::Malformed(detail) => Descriptor::refused("malformed-request").detail(*detail),
-            Self::InvalidRequest(_) => Descriptor::refused("invalid-request").detail(SEE_ERRORS),
-            Self::InvalidGrant => Descriptor::refused("invalid-grant")
+            Self::Malformed(detail) => Descriptor::bad_request("malformed-request").detail(*detail),
+            Self::InvalidRequest(_) => Descriptor::bad_request("invalid-request").detail(SEE_ERRORS),
+            Self::InvalidGrant => Descriptor::bad_request("invalid-grant")
                 .detail("The credentials are not valid.")
                 .oauth("invalid_grant"),
-            Self::UnsupportedGrantType => Descriptor::refused("unsupported-grant-type")
+            Self::UnsupportedGrantType => Descriptor::bad_request("unsupported-grant-type")
                 .detail("This endpoint does not serve this grant type.")
                 .oauth("unsupported_grant_type"),
-            Self::Unauthenticated => Descriptor::signed_out("unauthenticated")
+            Self::Unauthenticated => Descriptor::unauthorized("unauthenticated")
                 .detail("Sign in first.")
                 .challenge(r#"Bearer realm="bookshelf""#),
-            Self::InvalidToken => Descriptor::signed_out("invalid-token")
+            Self::InvalidToken => Descriptor::unauthorized("invalid-token")
                 .detail("The access token is invalid or has expired.")
                 .challenge(r#"Bearer realm="bookshelf", error="invalid_token""#),
             Self::Forbidden => Descriptor::new(Status::FORBIDDEN, "insufficient-scope")
@@ -197,7 +197,7 @@ impl Error {
                 .detail("This Idempotency-Key belongs to a request with another body."),
             Self::TooLarge(limit) => Descriptor::new(Status::PAYLOAD_TOO_LARGE, "content-too-large")
                 .detail(format!("The body is larger than {limit} bytes."))
-                .documented("The body is larger than 64 KiB"),
+                .documented(format!("The body is larger than {} KiB", limit / 1024)),
             Self::UnsupportedMediaType(expected) => {
                 Descriptor::new(Status::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type")
                     .detail(format!("The body must be sent as {expected}."))
@@ -219,7 +219,7 @@ impl Error {
         }
     }
 
-    /// The status it is answered with.
+    /// The status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.descriptor().status
@@ -256,7 +256,7 @@ impl Error {
     }
 }
 
-/// The error travels beside an empty body, until the outermost layers write it out: they know the request's id.
+/// The error travels beside an empty body, until the outermost layers render it: they know the request's id.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();

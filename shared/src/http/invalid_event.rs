@@ -1,7 +1,7 @@
-//! Answers events that the [event guard](crate::lambda::event) refused.
+//! Responds to events that the [event guard](crate::lambda::event) rejected.
 //!
-//! A refused event still becomes a request, so that it is counted and logged like any other. The request carries its
-//! refusal as an [`InvalidEvent`], and a layer around every route answers with that instead of calling the handler.
+//! A rejected event still becomes a request, so that it is counted and logged like any other. The request carries the
+//! error as an [`InvalidEvent`], and a layer around every route responds with it instead of calling the handler.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::Error;
 
-/// Marks a request whose event was refused, with the answer that it gets.
+/// Marks a request whose event was rejected, with the error that it gets.
 #[derive(Debug, Clone)]
 pub(crate) struct InvalidEvent(pub(crate) Error);
 

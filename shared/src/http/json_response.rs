@@ -1,4 +1,4 @@
-//! A response in JSON. axum's own `Json` would be an extractor as well, one that answers bad input in plain text.
+//! A response in JSON. axum's own `Json` would be an extractor as well, one that rejects bad input in plain text.
 
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;

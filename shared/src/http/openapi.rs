@@ -27,12 +27,12 @@ use super::problem::{Problem, TokenProblem};
 use crate::validation::FieldError;
 
 /// The failures of a route with a quota.
-pub struct Throttled;
+pub struct RateLimited;
 
 /// The failures of a route that needs a store.
 pub struct Stored;
 
-/// The failures of a route for signed-in callers.
+/// The failures of a route for authenticated users.
 pub struct SignedIn;
 
 /// The failures of a route for administrators.
@@ -65,9 +65,9 @@ pub struct WithClaim;
 /// The failures of a token endpoint, which has a quota and needs a store.
 pub struct WithGrant;
 
-impl IntoResponses for Throttled {
+impl IntoResponses for RateLimited {
     fn responses() -> Responses {
-        // An event that the guard refused is counted, and then answered with 400.
+        // An event that the guard rejected is counted, and then gets a 400.
         named([MALFORMED, TOO_MANY])
     }
 }
@@ -149,7 +149,7 @@ impl IntoResponses for WithGrant {
     }
 }
 
-/// The paths below which no answer may be stored.
+/// The paths below which no response may be stored.
 const NOT_STORED: &str = "/auth/";
 
 /// Adds what the attributes on handlers can't say: the headers that layers set, and the components that the groups of
@@ -202,11 +202,11 @@ fn take_parameters_once(schema: &mut RefOr<Schema>) {
 
 fn complete_operation(path: &str, operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
-    let is_throttled = responses.contains_key("429");
+    let is_rate_limited = responses.contains_key("429");
     for response in responses.values_mut() {
-        errors::write_out(response);
+        errors::expand(response);
         let RefOr::T(response) = response else { continue };
-        if is_throttled {
+        if is_rate_limited {
             response.headers.extend([RATE_LIMIT, RATE_LIMIT_POLICY].map(shared_header));
         }
         if path.starts_with(NOT_STORED) {

@@ -1,6 +1,6 @@
 //! Problem details (RFC 9457): the one form of every error, the router's own included.
 //!
-//! An [`Error`] travels outwards beside an empty body. The layer `write_out` gives it its body and headers, and does
+//! An [`Error`] travels outwards beside an empty body. The layer `render_errors` gives it body and headers, and does
 //! the same for the router's 404 and 405. On token endpoints it adds the members of RFC 6749 §5.2.
 
 use std::borrow::Cow;
@@ -73,7 +73,7 @@ pub(super) struct TokenProblem {
     oauth: OAuthError,
 }
 
-/// Names one request, in its answer and in every log line about it: Lambda's own request id.
+/// The id of one request, in its problem document and in every log line about it: Lambda's own request id.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RequestId(String);
 
@@ -109,31 +109,32 @@ impl TokenEndpoints {
 #[derive(Debug, Clone, Copy)]
 struct ForOAuthClient;
 
-/// The layer that writes errors out, and answers `OPTIONS` with what the router allows. It knows the token endpoints
+/// The layer that renders errors, and responds to `OPTIONS` with what the router allows. It knows the token endpoints
 /// by their paths, so that it knows one whatever becomes of the request, a panic included.
-pub(crate) async fn write_out(
+pub(crate) async fn render_errors(
     State(token_endpoints): State<TokenEndpoints>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    // axum has chosen the route before it runs the layers of `Router::layer`, so the path is known already.
     if token_endpoints.contains(request.extensions().get()) {
         request.extensions_mut().insert(ForOAuthClient);
     }
-    let writer = Writer::of(&request);
-    writer.write(next.run(request).await)
+    let renderer = ProblemRenderer::of(&request);
+    renderer.render(next.run(request).await)
 }
 
-/// Writes the errors of one request. For layers that need the bytes of an answer before it leaves through the
-/// outermost layers.
+/// Renders the errors of one request. For layers that need the bytes of a response before it passes the outermost
+/// layers.
 #[derive(Debug)]
-pub struct Writer {
+pub struct ProblemRenderer {
     method: Method,
     request_id: RequestId,
     for_oauth: bool,
 }
 
-impl Writer {
-    /// The writer of this request's errors.
+impl ProblemRenderer {
+    /// The renderer of this request's errors.
     #[must_use]
     pub fn of(request: &Request) -> Self {
         Self {
@@ -145,7 +146,7 @@ impl Writer {
 
     /// `response` with its error, if it has one, as a body.
     #[must_use]
-    pub fn write(&self, mut response: Response) -> Response {
+    pub fn render(&self, mut response: Response) -> Response {
         let error = match (response.extensions_mut().remove::<Error>(), response.status()) {
             (Some(error), _) => error,
             (None, StatusCode::METHOD_NOT_ALLOWED) if self.method == Method::OPTIONS => {
@@ -158,24 +159,24 @@ impl Writer {
         log(&error);
         let descriptor = error.descriptor();
         let body = describe(&error, &descriptor, &self.request_id, self.for_oauth);
-        render(&descriptor, &body, response, &self.method)
+        with_problem(&descriptor, &body, response, &self.method)
     }
 }
 
-fn options(router_answer: Response) -> Response {
-    let (mut parts, _) = router_answer.into_parts();
+fn options(method_not_allowed: Response) -> Response {
+    let (mut parts, _) = method_not_allowed.into_parts();
     parts.status = StatusCode::NO_CONTENT;
     parts.headers.remove(CONTENT_LENGTH);
     Response::from_parts(parts, Body::empty())
 }
 
-fn describe(error: &Error, told: &Descriptor, request_id: &RequestId, for_oauth: bool) -> Problem {
-    let oauth = OAuthError { error: told.oauth_code, error_description: told.detail.clone() };
+fn describe(error: &Error, descriptor: &Descriptor, request_id: &RequestId, for_oauth: bool) -> Problem {
+    let oauth = OAuthError { error: descriptor.oauth_code, error_description: descriptor.detail.clone() };
     Problem {
-        kind: format!("urn:problem-type:bookshelf:{}", told.code),
-        title: told.status.canonical_reason().unwrap_or_default(),
-        status: told.status.as_u16(),
-        detail: told.detail.clone(),
+        kind: format!("urn:problem-type:bookshelf:{}", descriptor.code),
+        title: descriptor.status.canonical_reason().unwrap_or_default(),
+        status: descriptor.status.as_u16(),
+        detail: descriptor.detail.clone(),
         request_id: request_id.to_string(),
         errors: error.fields().to_vec(),
         oauth: for_oauth.then_some(oauth),
@@ -189,7 +190,8 @@ pub(super) fn example(error: &Error, for_oauth: bool) -> Value {
     serde_json::to_value(problem).unwrap_or_default()
 }
 
-fn render(told: &Descriptor, problem: &Problem, response: Response, method: &Method) -> Response {
+/// `response` with `problem` as its body, and the headers of the error.
+fn with_problem(descriptor: &Descriptor, problem: &Problem, response: Response, method: &Method) -> Response {
     let (mut parts, _) = response.into_parts();
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let headers = &mut parts.headers;
@@ -197,17 +199,17 @@ fn render(told: &Descriptor, problem: &Problem, response: Response, method: &Met
     // A cache may keep a 404 or 405 that says nothing about it (RFC 9111 §4.2.2); what failed may work next time.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.remove(CONTENT_LENGTH);
-    if let Some(wait) = told.retry_after {
+    if let Some(wait) = descriptor.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
-    if let Some(challenge) = told.challenge {
+    if let Some(challenge) = descriptor.challenge {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     let body = if method == Method::HEAD { Body::empty() } else { Body::from(body) };
     Response::from_parts(parts, body)
 }
 
-/// `wait` in seconds, rounded up: a caller who waits that long has waited long enough.
+/// `wait` in seconds, rounded up: a client that waits that long has waited long enough.
 pub(super) fn whole_seconds(wait: std::time::Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

@@ -1,4 +1,4 @@
-//! The rate limit of a route: refuses with 429, and tells every caller what is left of the quota.
+//! The rate limit of a route: refuses with 429, and tells every client what is left of the quota.
 //!
 //! `RateLimit-Policy` and `RateLimit` follow draft-ietf-httpapi-ratelimit-headers (Structured Fields, RFC 9651).
 
@@ -11,11 +11,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::caller::bearer_token;
-use super::client_ip::ClientIp;
+use super::client_network::ClientNetwork;
 use super::error::Error;
 use super::problem::whole_seconds;
 use crate::identity::tokens::{Kind, Verifier};
-use crate::protection::limiter::{Decision, Identity, Limiter, Unavailable};
+use crate::protection::limiter::{Decision, Limiter, RateLimitKey, Unavailable};
 use crate::protection::quota::{Outage, Quota};
 
 /// The quota of a route, and what it takes to count against it.
@@ -32,36 +32,36 @@ impl RateLimit {
         Self { quota: limiter.configured(quota), limiter, verifier: None }
     }
 
-    /// Counts the requests of each user, and by network those of nobody known.
+    /// Counts the requests of each user, and those without a valid token by network.
     pub(super) fn by_user(limiter: Limiter, quota: Quota, verifier: Verifier) -> Self {
         Self { verifier: Some(verifier), ..Self::by_network(limiter, quota) }
     }
 
-    /// The name under which the sender of `request` is counted. The signature of a token is enough: whether its
-    /// session is still alive is looked up later, for those who are admitted.
-    fn identify(&self, request: &Request) -> Option<String> {
+    /// The name under which the client of `request` is counted; `None` if nothing is known of it. The signature of a
+    /// token is enough: its session is looked up later, and only for a request that is admitted.
+    fn client(&self, request: &Request) -> Option<String> {
         if let (Some(verifier), Ok(token)) = (&self.verifier, bearer_token(request.headers()))
             && let Ok(claims) = verifier.verify(token, Kind::Access)
         {
             return Some(format!("user:{}", claims.sub));
         }
-        let network = ClientIp::of(request.extensions());
+        let network = ClientNetwork::of(request.extensions());
         network.is_known().then(|| network.to_string())
     }
 
-    /// The answer to a request that was counted with this outcome.
-    async fn answer(
+    /// The response to a request about which the limiter decided so; `response_future` is the handler's.
+    async fn respond(
         &self,
-        counted: Result<Decision, Unavailable>,
-        serving: impl Future<Output = Response>,
+        decision: Result<Decision, Unavailable>,
+        response_future: impl Future<Output = Response>,
     ) -> Response {
-        match counted {
-            Ok(decision) if decision.admitted => with_headers(serving.await, decision),
+        match decision {
+            Ok(decision) if decision.admitted => with_headers(response_future.await, decision),
             Ok(decision) => refuse(decision),
             Err(error) if self.quota.outage == Outage::Refuse => Error::from(error).into_response(),
             Err(error) => {
                 tracing::warn!(quota = self.quota.name, %error, "admitted uncounted");
-                serving.await
+                response_future.await
             }
         }
     }
@@ -73,23 +73,21 @@ pub(super) async fn enforce(State(rule): State<Arc<RateLimit>>, request: Request
         // Asks what may be asked, and costs nothing: a browser's preflight must not use up its user's quota.
         return next.run(request).await;
     }
-    let identity = rule.identify(&request);
-    let identity = identity.as_deref().map_or(Identity::Unknown, Identity::Of);
-    if let Some(refusal) = rule.limiter.remembered_refusal(rule.quota, identity) {
+    let client = rule.client(&request);
+    let key = client.as_deref().map_or(RateLimitKey::Unknown, RateLimitKey::Client);
+    // A safe method (RFC 9110 §9.2.1) changes nothing. So it is served while it is counted, and the trips to both
+    // stores travel together; a client that turns out to be refused gets nothing of the response. A quota that refuses
+    // without Redis has a reason to be asked first.
+    if !request.method().is_safe() || rule.quota.outage == Outage::Refuse {
+        let decision = rule.limiter.admit(rule.quota, key).await;
+        return rule.respond(decision, next.run(request)).await;
+    }
+    let log = rule.limiter.log(rule.quota, key);
+    if let Some(refusal) = log.remembered_refusal() {
         return refuse(refusal);
     }
-    // A safe method (RFC 9110 §9.2.1) changes nothing. So it is served while it is counted, and the trips to both
-    // stores travel together; a caller who turns out to be refused gets nothing of the answer. A quota that refuses
-    // without Redis has a reason to be asked first.
-    let at_once = request.method().is_safe() && rule.quota.outage == Outage::Admit;
-    let counting = rule.limiter.admit(rule.quota, identity);
-    let serving = next.run(request);
-    if at_once {
-        let (counted, response) = tokio::join!(counting, serving);
-        rule.answer(counted, ready(response)).await
-    } else {
-        rule.answer(counting.await, serving).await
-    }
+    let (decision, response) = tokio::join!(log.count(), next.run(request));
+    rule.respond(decision, ready(response)).await
 }
 
 fn refuse(decision: Decision) -> Response {

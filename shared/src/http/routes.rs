@@ -1,7 +1,7 @@
 //! The routes of a function: the only way to put a handler behind a path.
 //!
 //! Every route gets the layers that no route may lack, from the outside in: its quota, unless it has none, and the
-//! refusal of invalid events. Layers of a route's own, idempotency for instance, are put on before and are innermost.
+//! rejection of invalid events. Layers of a route's own, idempotency for instance, are put on before and are innermost.
 //! A layer holds what it needs, so nothing is looked up while a request is served.
 
 use std::sync::Arc;
@@ -56,13 +56,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.limited(quota, routes)
     }
 
-    /// Adds a route that answers without counting.
+    /// Adds a route without a quota.
     #[must_use]
     pub fn unlimited(self, routes: UtoipaMethodRouter<S>) -> Self {
         self.add(routes.layer(from_fn(reject_invalid_event)))
     }
 
-    /// Forbids caches to store the answers of the routes so far (RFC 9111 §5.2.2.5).
+    /// Forbids caches to store the responses of the routes so far (RFC 9111 §5.2.2.5).
     #[must_use]
     pub fn not_cached(self) -> Self {
         let no_store = HeaderValue::from_static("no-store");
@@ -82,7 +82,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     fn add_limited(self, rule: RateLimit, routes: UtoipaMethodRouter<S>) -> Self {
-        // Together they are one layer: axum makes each one's service anew for each request.
         let layers = (from_fn_with_state(Arc::new(rule), rate_limit::enforce), from_fn(reject_invalid_event));
         self.add(routes.layer(layers))
     }

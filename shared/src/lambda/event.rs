@@ -1,9 +1,9 @@
-//! The event guard: makes an API Gateway event, however broken, safe to convert into a request, or refuses it.
+//! The event guard: makes an API Gateway event, however broken, safe to convert into a request, or rejects it.
 //!
 //! `lambda_http` builds a URL from the event and parses it again, so that a decoded `?` in a path would become a query,
 //! `..` would leave its folder, and bad base64 would panic. Here every part is checked, and brought into a form that
-//! means the same to the parser as it did in the event. A refused event is converted too, without its body, and is
-//! answered by `http::invalid_event`.
+//! means the same to the parser as it did in the event. A rejected event is converted too, without its body, and
+//! `http::invalid_event` responds to it.
 
 use std::collections::HashMap;
 
@@ -46,7 +46,7 @@ const QUERY: &AsciiSet = &SEGMENT
     .remove(b',')
     .remove(b';');
 
-/// A path that no function serves. A refused path is replaced by it, and so gets the router's 404.
+/// A path that no function serves. A rejected path is replaced by it, and so gets the router's 404.
 const UNSERVED: &str = "/-";
 
 /// The event is not from API Gateway or a Function URL.
@@ -65,7 +65,7 @@ pub fn read(event: &RawValue) -> Result<LambdaRequest, NotHttp> {
 /// Checks an event and brings it into a form that is safe to convert. `stage_prefix` (`/prod`) is cut off the path.
 ///
 /// # Errors
-/// The answer that the request must get instead of its handler's.
+/// The error that the request must get instead of its handler's response.
 pub fn guard(event: &mut LambdaRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
     match event {
         LambdaRequest::ApiGatewayV2(event) => guard_v2(event, stage_prefix),
@@ -104,7 +104,7 @@ fn guard_v2(event: &mut ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> 
     event.request_context.domain_name = None;
     remove_host(&mut event.headers);
     let outcome = path.as_ref().and(query.as_ref()).map(drop).map_err(Error::clone).and(body);
-    // A refused event keeps its path, if that is sound: it is counted, and answered in the form of that route.
+    // A rejected event keeps its path, if that is sound: it is counted, and gets an error in the form of that route.
     event.raw_path = Some(path.unwrap_or_else(|_| UNSERVED.to_owned()));
     event.raw_query_string = query.ok();
     if outcome.is_err() {
@@ -187,7 +187,7 @@ fn check_body(body: Option<&str>, is_base64_encoded: bool) -> Result<(), Error> 
     }
 }
 
-/// Removes the host and the scheme, which a caller chooses and no answer depends on.
+/// Removes the host and the scheme, which a client chooses and no response depends on.
 fn remove_host(headers: &mut HeaderMap) {
     headers.remove(HOST);
     headers.remove("x-forwarded-proto");

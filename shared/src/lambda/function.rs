@@ -1,5 +1,5 @@
-//! The trait that makes a type a function of this API. Everything else (the Lambda `main`, the local server, the tests,
-//! the `OpenAPI` description) uses this trait and nothing more.
+//! The trait that makes a type a function of this API. The Lambda `main`, the tests and the `OpenAPI` description use a
+//! function through this trait alone.
 
 use crate::config::{self, Env};
 use crate::http::Routes;

@@ -1,5 +1,5 @@
-//! The middleware stack: the outermost layers, the same for every function. They name the request and log its answer,
-//! catch panics and write errors out.
+//! The middleware stack: the outermost layers, the same for every function. They give the request its id, log its
+//! response, render errors as problem details, and catch panics.
 
 use std::any::Any;
 use std::time::Instant;
@@ -25,23 +25,28 @@ use crate::telemetry::metrics::{self, Metric};
 pub(super) fn router<F: Function>(function: F) -> Router {
     let (routes, token_endpoints) = function.routes().into_parts();
     let nosniff = HeaderValue::from_static("nosniff");
-    // The first sees a request first. Together they are one layer: axum makes each one's service anew for each request.
+    // In a tuple of layers the first one sees a request first. They are applied together, since each call of `layer`
+    // adds a service in a box of its own, which axum clones for every request.
+    //
+    // axum runs these layers after it has chosen the route, so they find `MatchedPath` in the request.
     routes.with_state(function).layer((
-        from_fn(|request, next| identify_and_log(F::NAME, request, next)),
+        from_fn(|request, next| log_request(F::NAME, request, next)),
         SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff),
-        from_fn_with_state(token_endpoints, problem::write_out),
+        from_fn_with_state(token_endpoints, problem::render_errors),
         CatchPanicLayer::custom(on_panic),
     ))
 }
 
-async fn identify_and_log(function: &'static str, mut request: Request, next: Next) -> Response {
+/// Gives the request its id, and logs what became of it: one line in the log, and the metrics of `CloudWatch`.
+async fn log_request(function: &'static str, mut request: Request, next: Next) -> Response {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
     request.extensions_mut().insert(RequestId::new(id.clone()));
-    let answering = async move {
+    let response_future = async move {
         let (method, began) = (request.method().clone(), Instant::now());
         // The path may hold what a client put there by mistake, so only those who debug see it.
         let path = tracing::enabled!(Level::DEBUG).then(|| request.uri().path().to_owned());
         let route = request.extensions().get::<MatchedPath>().cloned();
+        // Entered here, around the whole request: whatever uses Redis below shares one timeout.
         let response = redis::within_request(next.run(request)).await;
         if response.status().is_server_error() {
             metrics::count(Metric::ServerErrors);
@@ -52,7 +57,8 @@ async fn identify_and_log(function: &'static str, mut request: Request, next: Ne
         tracing::info!(%method, route, path, status, micros, "answered");
         response
     };
-    metrics::within_request(function, &id, answering).await
+    // Around everything, the count of server errors above included.
+    metrics::within_request(function, &id, response_future).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]

@@ -1,7 +1,8 @@
 //! A process that Lambda ends (SIGTERM) first finishes the events it is working on.
 //!
-//! [`InFlight`] is the outermost layer and counts the events from their arrival until their answers are sent; further
-//! inside, an answer is known before it is sent. [`shutdown_signal`] returns after the signal, when the count is zero.
+//! [`InFlight`] is the outermost layer and counts the events from their arrival until their responses are sent;
+//! further inside, a response is known before it is sent. [`shutdown_signal`] returns after the signal, when the
+//! count is zero.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use tracing::Instrument as _;
 
 use crate::telemetry;
 
-/// The events whose answers are not sent yet. As a layer it counts them, and gives each its span in the log.
+/// The events whose responses are not sent yet. As a layer it counts them, and gives each its span in the log.
 #[derive(Clone, Default)]
 pub(super) struct InFlight(Arc<watch::Sender<usize>>);
 
-/// Returns when the process was told to end and the last event in flight is answered.
+/// Returns when the process was told to end and the response to the last event in flight is sent.
 pub(super) async fn shutdown_signal(in_flight: InFlight) {
     // A system without this signal ends processes in another way.
     let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
@@ -33,7 +34,7 @@ impl InFlight {
         let _ = self.0.subscribe().wait_for(|events| *events == 0).await;
     }
 
-    /// Counts one event until the answer of this is dropped.
+    /// Counts one event until the value that this returns is dropped.
     fn begin(&self) -> InFlightEvent {
         self.0.send_modify(|events| *events += 1);
         InFlightEvent(self.clone())
@@ -80,11 +81,11 @@ where
     fn call(&mut self, event: LambdaInvocation) -> Self::Future {
         let in_flight = self.in_flight.begin();
         let span = telemetry::request_span(&event.context.request_id);
-        let answering = span.in_scope(|| self.inner.call(event));
-        let answering = async move {
+        let response_future = span.in_scope(|| self.inner.call(event));
+        let counted_future = async move {
             let _in_flight = in_flight;
-            answering.await
+            response_future.await
         };
-        Box::pin(answering.instrument(span))
+        Box::pin(counted_future.instrument(span))
     }
 }

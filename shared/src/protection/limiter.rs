@@ -17,32 +17,26 @@ use crate::stores::redis::Redis;
 
 static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limiter/admit.lua")));
 
-/// Whose requests are counted together.
+/// The key that a request is counted under: requests with the same key share a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity<'a> {
-    /// A network, a user, or any other name.
-    Of(&'a str),
-    /// Nobody knows. All such callers share a tenth of the quota.
+pub enum RateLimitKey<'a> {
+    /// The name of one client: of its user or of its network.
+    Client(&'a str),
+    /// The client is unknown. All such requests share a tenth of the quota.
     Unknown,
 }
 
-/// What the limiter says of one request.
+/// The limiter's decision about one request, with the numbers that its client is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
-    /// The quota that was applied.
+    /// The quota with its override; a tenth of it for [`RateLimitKey::Unknown`].
     pub quota: Quota,
-    /// Whether the request may pass.
+    /// False if the request was refused, which then was not counted.
     pub admitted: bool,
     /// How many more would pass now.
     pub remaining: u32,
     /// Until one more may pass: the oldest counted request leaves the window then.
     pub reset: Duration,
-}
-
-impl Decision {
-    fn refusal(quota: Quota, reset: Duration) -> Self {
-        Self { quota, admitted: false, remaining: 0, reset }
-    }
 }
 
 /// Redis gave no answer; [`Quota::outage`] decides.
@@ -58,7 +52,8 @@ pub struct Limiter {
     refusals: Arc<Mutex<Refusals>>,
 }
 
-/// Whoever was refused, by key: when, and for how long. They are refused again without asking Redis.
+/// The refusals that still hold, by the key of the log: their time and the wait. Until it is over, further requests are
+/// refused without asking Redis.
 type Refusals = HashMap<String, (FreezeAwareInstant, Duration)>;
 
 /// Refusals that one execution environment remembers, at most; about 150 bytes each.
@@ -75,52 +70,28 @@ impl Limiter {
         self.quotas.iter().find(|configured| configured.name == quota.name).copied().unwrap_or(quota)
     }
 
-    /// Counts one request of `identity` against `quota`, in one round trip; in none where it was refused before
-    /// and the wait it was told is not over.
-    pub async fn admit(&self, quota: Quota, identity: Identity<'_>) -> Result<Decision, Unavailable> {
-        let (quota, key) = &self.subject(quota, identity);
-        if let Some(reset) = self.still_refused(key) {
-            return Ok(Decision::refusal(*quota, reset));
+    /// Counts one request under `key` against `quota`, in one round trip; in none where an earlier request was refused
+    /// and the wait that its client was told is not over.
+    pub async fn admit(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<Decision, Unavailable> {
+        let log = self.log(quota, key);
+        match log.remembered_refusal() {
+            Some(refusal) => Ok(refusal),
+            None => log.count().await,
         }
-        let asked = FreezeAwareInstant::now();
-        let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
-        let (admitted, remaining, reset): (bool, u32, u64) = self
-            .redis
-            .run(|mut connection| async move {
-                ADMIT.key(key).arg(quota.limit).arg(window).invoke_async(&mut connection).await
-            })
-            .await?;
-        let reset = Duration::from_micros(reset);
-        if !admitted {
-            // From when it was asked: Redis decided later, so memory never refuses longer than Redis would.
-            self.remember(key, asked, reset);
-        }
-        Ok(Decision { quota: *quota, admitted, remaining, reset })
     }
 
-    /// The refusal of `identity` that memory still holds, if there is one. Asks nobody.
-    pub(crate) fn remembered_refusal(&self, quota: Quota, identity: Identity<'_>) -> Option<Decision> {
-        let (quota, key) = self.subject(quota, identity);
-        self.still_refused(&key).map(|reset| Decision::refusal(quota, reset))
-    }
-
-    /// `quota` as it applies to `identity`, and the key of the log of both.
-    fn subject(&self, mut quota: Quota, identity: Identity<'_>) -> (Quota, String) {
-        let name = match identity {
-            Identity::Of(name) => name,
-            Identity::Unknown => {
+    /// The log of `quota` and `key`, for a layer that takes the two steps of [`Limiter::admit`] itself.
+    pub(crate) fn log(&self, mut quota: Quota, key: RateLimitKey<'_>) -> RequestLog<'_> {
+        let name = match key {
+            RateLimitKey::Client(name) => name,
+            RateLimitKey::Unknown => {
                 quota.limit = (quota.limit / 10).max(1);
                 "unknown"
             }
         };
         // The window is part of the key: a log is kept for one window, also while an override is rolled out.
         let key = self.redis.key(&format!("limit:{}:{}:{name}", quota.name, quota.window.as_secs()));
-        (quota, key)
-    }
-
-    fn still_refused(&self, key: &str) -> Option<Duration> {
-        let refusals = self.refusals.lock().ok()?;
-        refusals.get(key).and_then(|(since, wait)| since.remaining(*wait))
+        RequestLog { limiter: self, quota, key }
     }
 
     fn remember(&self, key: &str, since: FreezeAwareInstant, wait: Duration) {
@@ -131,5 +102,43 @@ impl Limiter {
         if refusals.len() < REMEMBERED {
             refusals.insert(key.to_owned(), (since, wait));
         }
+    }
+}
+
+/// The log of the requests that are counted under one key against one quota.
+pub(crate) struct RequestLog<'a> {
+    limiter: &'a Limiter,
+    /// The quota as it applies to the key.
+    quota: Quota,
+    /// The name of the log in Redis.
+    key: String,
+}
+
+impl RequestLog<'_> {
+    /// The refusal that memory still holds, if there is one. Asks no store.
+    pub(crate) fn remembered_refusal(&self) -> Option<Decision> {
+        let refusals = self.limiter.refusals.lock().ok()?;
+        let (since, wait) = refusals.get(&self.key)?;
+        let reset = since.remaining(*wait)?;
+        Some(Decision { quota: self.quota, admitted: false, remaining: 0, reset })
+    }
+
+    /// Lets Redis count one request and decide about it.
+    pub(crate) async fn count(&self) -> Result<Decision, Unavailable> {
+        let Self { limiter, quota, key } = self;
+        let asked = FreezeAwareInstant::now();
+        let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
+        let (admitted, remaining, reset): (bool, u32, u64) = limiter
+            .redis
+            .run(|mut connection| async move {
+                ADMIT.key(key).arg(quota.limit).arg(window).invoke_async(&mut connection).await
+            })
+            .await?;
+        let reset = Duration::from_micros(reset);
+        if !admitted {
+            // From when it was asked: Redis decided later, so memory never refuses longer than Redis would.
+            limiter.remember(key, asked, reset);
+        }
+        Ok(Decision { quota: *quota, admitted, remaining, reset })
     }
 }

@@ -1,4 +1,4 @@
-//! A quota: how many requests one caller may make in a window of time. The table of all quotas is in
+//! A quota: how many requests one client may make in a window of time. The table of all quotas is in
 //! [`quotas`](super::quotas), and the [`limiter`](super::limiter) counts against them.
 
 use std::time::Duration;
@@ -10,10 +10,10 @@ pub const SECOND: Duration = Duration::from_secs(1);
 /// One minute.
 pub const MINUTE: Duration = Duration::from_mins(1);
 
-/// What the names of the variables begin with that override quotas.
+/// The prefix of the variables that override quotas.
 pub(super) const VARIABLE_PREFIX: &str = "RATE_LIMIT_";
 
-/// How many requests one caller may make in a window of time.
+/// How many requests one client may make in a window of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Names the quota in headers, keys and, in upper case, in the variable `RATE_LIMIT_<NAME>`.
@@ -26,12 +26,12 @@ pub struct Quota {
     pub outage: Outage,
 }
 
-/// What a quota does while Redis gives no answer.
+/// The behaviour of a quota while Redis gives no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outage {
     /// Requests pass uncounted: being open matters more than being exact.
     Admit,
-    /// Requests are answered 503: what the quota protects is worth more than being open.
+    /// Requests get a 503: what the quota protects is worth more than being open.
     Refuse,
 }
 
@@ -42,13 +42,13 @@ impl Quota {
         Self { name, limit, window: MINUTE, outage: Outage::Admit }
     }
 
-    /// Sets the window.
+    /// The same number of requests in another window, 1 s to a day.
     #[must_use]
     pub const fn per(self, window: Duration) -> Self {
         Self { window, ..self }
     }
 
-    /// Sets what happens while Redis gives no answer.
+    /// The same quota with another [`Outage`].
     #[must_use]
     pub const fn on_outage(self, outage: Outage) -> Self {
         Self { outage, ..self }

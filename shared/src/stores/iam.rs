@@ -77,14 +77,14 @@ impl TokenSigner {
     }
 
     /// Signs a token for `user` of the RDS database, Aurora cluster or RDS Proxy at `host` and `port`, valid from
-    /// `now`. The caller has checked the host with [`is_valid_name`].
+    /// `now`. The host must have passed [`is_valid_name`].
     pub(crate) fn postgres_token(&self, host: &str, port: u16, user: &str, now: SystemTime) -> String {
         let user = utf8_percent_encode(user, RESERVED);
         self.token("rds-db", &format!("{host}:{port}/?Action=connect&DBUser={user}"), now)
     }
 
-    /// Signs a token for `user` of the `ElastiCache` serverless cache named `cache`, valid from `now`. The caller has
-    /// checked the name with [`is_valid_name`].
+    /// Signs a token for `user` of the `ElastiCache` serverless cache named `cache`, valid from `now`. The name
+    /// must have passed [`is_valid_name`].
     pub(crate) fn redis_token(&self, cache: &str, user: &str, now: SystemTime) -> String {
         let user = utf8_percent_encode(user, RESERVED);
         let request = format!("{cache}/?Action=connect&User={user}&ResourceType=ServerlessCache");

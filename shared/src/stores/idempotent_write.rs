@@ -54,13 +54,13 @@ impl IdempotencyToken {
         Self(Some(Arc::new(Identified { id, validation, is_replay: AtomicBool::new(false) })))
     }
 
-    /// The id of the write.
+    /// The primary key of the row in `idempotent_writes`; `None` without an idempotency key.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.0.as_ref().map(|write| write.id.as_str())
     }
 
-    /// The fingerprint of the payload.
+    /// The fingerprint of the payload, which tells a replay from another request with the same key.
     #[must_use]
     pub fn validation(&self) -> Option<&str> {
         self.0.as_ref().map(|write| write.validation.as_str())

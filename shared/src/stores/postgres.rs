@@ -4,7 +4,7 @@
 //! for a while is pinged before its next use, since it may have died while the process was frozen. One that fails or
 //! times out is closed instead of returned. Statements go out as `query_typed`: one round trip and no prepared
 //! statement, so that RDS Proxy or `PgBouncer` can share connections between clients. No statement waits longer than
-//! [`STATEMENT_TIMEOUT`]; callers turn [`Error::Unavailable`] into a 503.
+//! [`STATEMENT_TIMEOUT`]; a request that gets [`Error::Unavailable`] is answered with 503.
 
 mod error;
 mod pool;

@@ -3,8 +3,9 @@
 //! The first command opens the connection, and every clone of [`Redis`] shares it. After an idle period it is pinged
 //! before its next use, since it may have died while the process was frozen. A lost connection is replaced once, within
 //! the timeout of the command. Redis makes responses faster and limits exact, but no data is stored there alone:
-//! so timeouts are short, a failure is the ordinary result [`Unavailable`], and each caller has a policy for it. A
-//! request that ran into the timeout once gets [`Unavailable`] at once from then on, instead of waiting again.
+//! so timeouts are short, a failure is the ordinary result [`Unavailable`], and each module that uses Redis has a
+//! policy for it. A request that ran into the timeout once gets [`Unavailable`] at once from then on, instead of waiting
+//! again.
 
 mod settings;
 
@@ -37,6 +38,9 @@ tokio::task_local! {
 }
 
 /// Runs one request. Of its operations on Redis at most one waits for the whole timeout; later ones fail at once.
+///
+/// A task-local and not an argument: the middleware enters it, and it reaches every operation below through handlers
+/// and layers that know nothing of it. It holds across awaits, but not in a task that the request spawns.
 pub async fn within_request<T>(request: impl Future<Output = T>) -> T {
     TIMED_OUT.scope(Cell::new(false), request).await
 }

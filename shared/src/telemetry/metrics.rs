@@ -1,7 +1,7 @@
 //! Metrics: at most one line a request in the embedded metric format of `CloudWatch`, which makes metrics out of it.
 //!
-//! Code within a request [counts](count) into a task-local array; when the request is answered, the counts are written
-//! to standard output. This calls nobody, and writes no line where nothing was counted.
+//! Code within a request [counts](count) into a task-local array; after the request the counts are written to standard
+//! output. This calls nobody, and writes no line where nothing was counted.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -18,7 +18,7 @@ const DIMENSION: &str = "function";
 /// A metric. Alarms know it by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
-    /// An answer of 500 or more.
+    /// A response with a status of 500 or more.
     ServerErrors,
     /// A guess at a password that was refused because of a lock.
     Lockouts,
@@ -58,13 +58,16 @@ pub fn count(metric: Metric) {
 }
 
 /// Runs one request of `function`, and writes its counts.
+///
+/// The middleware enters the task-local here, and [`count`] finds it from any depth of the call. It holds across
+/// awaits, but not in a task that the request spawns.
 pub async fn within_request<T>(function: &str, request_id: &str, request: impl Future<Output = T>) -> T {
-    let counting = async { (request.await, COUNTS.with(Cell::get)) };
-    let (answer, counts) = COUNTS.scope(Cell::default(), counting).await;
+    let with_counts = async { (request.await, COUNTS.with(Cell::get)) };
+    let (response, counts) = COUNTS.scope(Cell::default(), with_counts).await;
     if let Some(line) = line(counts, function, request_id, SystemTime::now()) {
         write(&line);
     }
-    answer
+    response
 }
 
 #[expect(

@@ -123,7 +123,7 @@ impl Fields {
         }
     }
 
-    /// Records a problem; answers `None` so that it can end an expression.
+    /// Records a problem; returns `None` so that it can end an expression.
     pub fn refuse<T>(&mut self, field: &str, detail: impl Into<String>) -> Option<T> {
         self.errors.push(FieldError { field: field.to_owned(), detail: detail.into() });
         None

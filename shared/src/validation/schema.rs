@@ -1,14 +1,21 @@
-//! The schema of a request in the `OpenAPI` description, from the schemas of the types of its fields.
+//! The schema of a request or a response in the `OpenAPI` description, from the schemas of the types of its fields.
 
 use serde_json::Value;
 use utoipa::PartialSchema;
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Deprecated, RefOr};
 
-/// The fields of one request, in the making. Bounds come from the types that read the fields.
+/// The fields of one request or response, in the making. Bounds come from the types that read the fields.
 pub struct FieldsSchema {
     object: Object,
-    is_form: bool,
+    kind: Kind,
+}
+
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Object,
+    Form,
+    Response,
 }
 
 impl FieldsSchema {
@@ -17,21 +24,29 @@ impl FieldsSchema {
     pub fn object(description: &str) -> Self {
         let object = ObjectBuilder::new().schema_type(Type::Object).description(Some(description));
         let object = object.additional_properties(Some(AdditionalProperties::FreeForm(false)));
-        Self { object: object.build(), is_form: false }
+        Self { object: object.build(), kind: Kind::Object }
     }
 
     /// The parameters of an OAuth request: unknown ones are ignored and empty ones count as absent.
     #[must_use]
     pub fn form(description: &str) -> Self {
         let object = ObjectBuilder::new().schema_type(Type::Object).description(Some(description));
-        Self { object: object.build(), is_form: true }
+        Self { object: object.build(), kind: Kind::Form }
+    }
+
+    /// An object in a response. Its fields have the bounds of a request's, but no patterns: clients need not check
+    /// again what was checked before it was stored. It may get further fields later.
+    #[must_use]
+    pub fn response(description: &str) -> Self {
+        let object = ObjectBuilder::new().schema_type(Type::Object).description(Some(description));
+        Self { object: object.build(), kind: Kind::Response }
     }
 
     /// A field that must be there.
     #[must_use]
     pub fn required<T: PartialSchema>(mut self, name: &str, example: impl Into<Value>) -> Self {
         let mut field = field::<T>(example);
-        if self.is_form {
+        if self.kind == Kind::Form {
             field.min_length = field.min_length.or(Some(1));
         }
         self.object.required.push(name.to_owned());
@@ -77,7 +92,10 @@ impl FieldsSchema {
         self
     }
 
-    fn with(mut self, name: &str, field: Object) -> Self {
+    fn with(mut self, name: &str, mut field: Object) -> Self {
+        if self.kind == Kind::Response {
+            field.pattern = None;
+        }
         self.object.properties.insert(name.to_owned(), field.into());
         self
     }

@@ -50,10 +50,10 @@ pub struct Text<const MIN: usize, const MAX: usize, L = Line> {
 }
 
 /// A text of several lines and at most `MAX` code points.
-pub type Paragraph<const MAX: usize> = Text<0, MAX, Lines>;
+pub type MultilineText<const MAX: usize> = Text<0, MAX, Lines>;
 
 impl<const MIN: usize, const MAX: usize, L> Text<MIN, MAX, L> {
-    /// The text.
+    /// The text, byte for byte as the client sent it: neither trimmed nor normalised.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -107,8 +107,8 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_refused_except_line_ends_in_paragraphs() {
+    fn control_characters_are_refused_except_line_ends_in_multiline_text() {
         assert!(!accepts::<Text<1, 9>>("a\0b") && !accepts::<Text<1, 9>>("a\nb"));
-        assert!(accepts::<Paragraph<9>>("a\tb\r\nc") && !accepts::<Paragraph<9>>("a\x1bb"));
+        assert!(accepts::<MultilineText<9>>("a\tb\r\nc") && !accepts::<MultilineText<9>>("a\x1bb"));
     }
 }

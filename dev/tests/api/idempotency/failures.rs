@@ -36,7 +36,7 @@ async fn a_retry_gets_the_response_of_a_process_that_was_killed_after_its_commit
     lock.commit().await.unwrap();
     until_exists(&context, "books").await;
     killed.kill().await;
-    assert!(request.await.is_err(), "the caller gets no response");
+    assert!(request.await.is_err(), "the client gets no response");
 
     assert_in_progress(&create(&other, &ada, "k", &book("T")).await);
     records.set_number("in_progress_expiration", 1).await.unwrap();

@@ -1,4 +1,4 @@
-//! Registrations with an idempotency key: the caller is known by its network alone, and the body contains a password.
+//! Registrations with an idempotency key: the client is known by its network alone, and the body contains a password.
 
 use serde_json::json;
 use testkit::{Client, Response};

@@ -1,4 +1,7 @@
-//! The handle that all statements of this store go through.
+//! The struct [`Store`]: what the statements of books need, without the statements.
+//!
+//! It is in a file of its own because its methods are in several: each of those files imports the struct from here, and
+//! none of them another one that imports it back.
 
 use std::sync::Arc;
 

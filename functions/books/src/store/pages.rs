@@ -15,7 +15,7 @@ use super::row::book_at;
 use super::select;
 use crate::book::{Book, Year};
 use crate::cursor::{Cursor, Key, Value};
-use crate::list_query::{Filter, ListQuery, Start};
+use crate::list_query::{CursorText, Filter, ListQuery, Start};
 use crate::page::Page;
 
 /// Why there is no page.
@@ -115,7 +115,7 @@ impl Position {
                 let skipped = (page - 1).saturating_mul(query.page_size.into());
                 Some(Self { page: *page, after: None, skipped })
             }
-            Start::Cursor(text) => {
+            Start::Cursor(CursorText(text)) => {
                 let Cursor { page, after } = Cursor::decode(text.as_str(), key, &query.list_fingerprint())?;
                 Some(Self { page, after: Some(after), skipped: 0 })
             }

@@ -88,7 +88,7 @@ pub(super) fn named_to_oauth_clients<const N: usize>(failures: [Failure; N]) -> 
 }
 
 /// Replaces a reference to a failure by its response.
-pub(super) fn write_out(response: &mut RefOr<Response>) {
+pub(super) fn expand(response: &mut RefOr<Response>) {
     let RefOr::Ref(Ref { ref_location, .. }) = response else { return };
     for (before, for_oauth) in [(NAMED, false), (NAMED_TO_OAUTH_CLIENTS, true)] {
         let name = ref_location.strip_prefix(before);

@@ -1,4 +1,4 @@
-//! The headers that more than one operation answers with: described once, referred to by name.
+//! The response headers that several operations have in common: described once, referred to by name.
 
 use serde_json::{Value, json};
 use utoipa::openapi::header::{Header, HeaderBuilder};

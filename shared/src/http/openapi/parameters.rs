@@ -1,10 +1,10 @@
 //! The parameters that the extractors of `http` read from path and headers, for the `OpenAPI` description.
 
 use serde_json::json;
-use utoipa::IntoParams;
-use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Required};
+use utoipa::{IntoParams, PartialSchema};
 
 use super::headers::text;
 use crate::http::conditional::{IfMatch, IfNoneMatch};
@@ -24,8 +24,14 @@ impl IntoParams for IfNoneMatch {
 
 impl IntoParams for NumericId {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![id(Self::schema())]
+    }
+}
+
+impl PartialSchema for NumericId {
+    fn schema() -> RefOr<Schema> {
         let number = ObjectBuilder::new().schema_type(Type::Integer);
-        vec![id(number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(1)))]
+        number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(1)).into()
     }
 }
 
@@ -61,7 +67,7 @@ fn condition(name: &str, which: &str, example: &str) -> Parameter {
     parameter.schema(Some(text())).example(Some(json!(example))).build()
 }
 
-fn id(schema: ObjectBuilder) -> Parameter {
+fn id(schema: impl Into<RefOr<Schema>>) -> Parameter {
     let parameter = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path);
     parameter.required(Required::True).schema(Some(schema)).build()
 }

@@ -21,7 +21,7 @@ fn a_path_means_after_encoding_what_it_meant_before() {
 }
 
 #[test]
-fn a_path_that_climbs_or_holds_what_no_path_holds_is_refused() {
+fn a_path_that_climbs_or_holds_what_no_path_holds_is_rejected() {
     let long = format!("/{}", "a".repeat(70_000));
     for raw in
         ["/books/../auth/me", "/./books", "//books", "/books//7", "books", "/a\0", "/a\tb", "/a\\b", &long]

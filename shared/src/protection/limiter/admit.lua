@@ -1,5 +1,5 @@
--- KEYS[1]: the log of one caller. ARGV: the limit, the window in µs.
--- Counts one request, if there is room for it. Returns {admitted, remaining, µs until one more may pass}.
+-- KEYS[1]: the log of one client. ARGV: the limit, the window in µs.
+-- Counts one request, if the limit permits it. Returns {admitted, remaining, µs until one more may pass}.
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -29,7 +29,8 @@ if not admitted then
   used = used - 1
 end
 redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
--- The entry whose leaving makes room: the oldest, or a younger one while the limit has just been lowered.
+-- One more request may pass when this entry leaves the window: the oldest, or a younger one while the limit has just
+-- been lowered.
 local blocking = first or now
 if used > limit then
   blocking = tonumber(redis.call('LINDEX', KEYS[1], limit - 1)) or now

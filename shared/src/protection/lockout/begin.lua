@@ -1,7 +1,7 @@
 -- Reserves an attempt under every counter, or under none of them.
 -- KEYS: one per counter, a sorted set of attempts by the time at which they stop counting, with members 'r<attempt>'
 -- (reserved) and 'f<attempt>' (failed). Beside it are `<key>:lock`, and `<key>:relapses`, the number of recent locks.
--- ARGV: the attempt's id, the lifetimes of a reservation and of the relapses, then per counter {threshold, window, lock
+-- ARGV: the attempt's id, the lifetimes of a reservation and of that number, then per counter {threshold, window, lock
 -- duration, longest lock duration, 1 if a success clears it}. Times are in ms.
 -- Returns {1, 0}, or {0, ms to wait}.
 local time = redis.call('TIME')

@@ -2,14 +2,15 @@
 -- KEYS and ARGV as in begin.lua. Returns how many failures count under the first counter.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local attempt, relapse_ttl, first = ARGV[1], ARGV[3], 0
+local attempt, repeat_ttl, first = ARGV[1], ARGV[3], 0
 
--- Each lock is twice as long as the last one, as long as that counts as a relapse.
+-- Each lock is twice as long as the last one, while that one still counts. `<key>:relapses` is the number of locks that
+-- do; the key has this name because deployed versions share it.
 local function lock(key, shortest, longest)
-  local relapses = tonumber(redis.pcall('GET', key .. ':relapses')) or 0
-  local length = math.min(shortest * 2 ^ math.min(relapses, 30), longest)
+  local locks = tonumber(redis.pcall('GET', key .. ':relapses')) or 0
+  local length = math.min(shortest * 2 ^ math.min(locks, 30), longest)
   redis.call('SET', key .. ':lock', '1', 'PX', math.ceil(length))
-  redis.call('SET', key .. ':relapses', string.format('%.0f', relapses + 1), 'PX', relapse_ttl)
+  redis.call('SET', key .. ':relapses', string.format('%.0f', locks + 1), 'PX', repeat_ttl)
 end
 
 for i, key in ipairs(KEYS) do

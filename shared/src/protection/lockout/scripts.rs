@@ -13,8 +13,8 @@ use crate::stores::redis::{Redis, Unavailable};
 /// attempt whose password hash is slow must not lose its reservation to another one.
 const RESERVATION_TTL: Duration = Duration::from_secs(30);
 
-/// How long a lock is remembered as a relapse, which makes the next lock longer.
-const RELAPSE_TTL: Duration = Duration::from_hours(24);
+/// How long a lock is remembered: a repeated lockout within this time is longer than the last one.
+const REPEAT_TTL: Duration = Duration::from_hours(24);
 
 static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("begin.lua")));
 static FAIL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fail.lua")));
@@ -68,12 +68,12 @@ async fn run<T: FromRedisValue>(
         .await
 }
 
-/// Every script takes the counters' keys; the attempt's id, the lifetimes of a reservation and of a relapse; and for
-/// each counter its threshold, window, lock duration, longest lock duration, and whether a success clears it. Times
-/// are in milliseconds.
+/// Every script takes the counters' keys; the attempt's id, the lifetimes of a reservation and of a remembered lock;
+/// and for each counter its threshold, window, lock duration, longest lock duration, and whether a success clears it.
+/// Times are in milliseconds.
 fn invocation<'a>(script: &'a Script, counters: &[Counter], attempt_id: &str) -> ScriptInvocation<'a> {
     let mut call = script.prepare_invoke();
-    call.arg(attempt_id).arg(RESERVATION_TTL.as_millis()).arg(RELAPSE_TTL.as_millis());
+    call.arg(attempt_id).arg(RESERVATION_TTL.as_millis()).arg(REPEAT_TTL.as_millis());
     for Counter { rule, key } in counters {
         call.key(key).arg(rule.threshold).arg(rule.window.as_millis()).arg(rule.lock_duration.as_millis());
         call.arg(rule.max_lock_duration.as_millis()).arg(u8::from(rule.cleared_by_success));

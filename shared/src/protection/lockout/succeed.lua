@@ -1,5 +1,5 @@
--- Deletes the reservation, and the failures and relapses of every counter that a success clears. Attempts still in
--- flight keep their reservations.
+-- Deletes the reservation, and the failures and the number of recent locks of every counter that a success clears.
+-- Attempts still in flight keep their reservations.
 -- KEYS and ARGV as in begin.lua.
 local attempt = ARGV[1]
 for i, key in ipairs(KEYS) do

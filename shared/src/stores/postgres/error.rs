@@ -1,4 +1,4 @@
-//! The three outcomes of a failed statement that callers tell apart, by the server's SQLSTATE.
+//! Failed statements by the server's SQLSTATE: the three kinds that a request must tell apart.
 
 use tokio_postgres::error::SqlState;
 

@@ -79,7 +79,7 @@ impl ConnectionSettings {
         Ok(Self { config, tls, iam })
     }
 
-    /// Opens a connection. A token, if one is needed, is signed for `now`. The caller sets the timeout.
+    /// Opens a connection. A token, if one is needed, is signed for `now`. Has no timeout of its own.
     pub async fn connect(&self, now: SystemTime) -> Result<(Client, ConnectionTask), tokio_postgres::Error> {
         let mut config = self.config.clone();
         if let Some(iam) = &self.iam {

@@ -85,7 +85,7 @@ impl ConnectionSettings {
         }
     }
 
-    /// Opens a connection. A token, if one is needed, is signed for `now`. The caller sets the timeout.
+    /// Opens a connection. A token, if one is needed, is signed for `now`. Has no timeout of its own.
     pub(super) async fn connect(&self, now: SystemTime) -> RedisResult<Connection> {
         match &self.tls {
             None => {

@@ -1,4 +1,5 @@
-//! The network that a request comes from, as the gateway saw it. Headers do not count: a caller writes those.
+//! The network that a request comes from, by the source address that API Gateway saw. Headers do not count: a client
+//! writes those.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,18 +10,18 @@ use axum::http::Extensions;
 use axum::http::request::Parts;
 use lambda_http::request::RequestContext;
 
-/// The identity of a caller's network: an IPv4 address, or the /64 that an IPv6 address is in (one
-/// subscriber has all of it). Callers without an address share one identity.
+/// The network of a client: an IPv4 address, or the /64 that an IPv6 address is in (one subscriber has all of it).
+/// Clients without an address share one network, `unknown`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientIp(Option<IpAddr>);
+pub struct ClientNetwork(Option<IpAddr>);
 
-impl ClientIp {
+impl ClientNetwork {
     /// Whether there is an address.
     pub(super) fn is_known(self) -> bool {
         self.0.is_some()
     }
 
-    /// The source address in the gateway's request context.
+    /// The network of the source address in the request context of API Gateway.
     pub(super) fn of(extensions: &Extensions) -> Self {
         let source = match extensions.get::<RequestContext>() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
@@ -38,7 +39,7 @@ impl ClientIp {
     }
 }
 
-impl fmt::Display for ClientIp {
+impl fmt::Display for ClientNetwork {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(IpAddr::V6(network)) => write!(formatter, "{network}/64"),
@@ -48,7 +49,7 @@ impl fmt::Display for ClientIp {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for ClientIp {
+impl<S: Sync> FromRequestParts<S> for ClientNetwork {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -61,11 +62,11 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        ClientIp::from_text(text).to_string()
+        ClientNetwork::from_text(text).to_string()
     }
 
     #[test]
-    fn one_subscriber_is_one_identity() {
+    fn one_subscriber_is_one_network() {
         assert_eq!(shown("2001:db8:1:2::1"), shown("2001:db8:1:2:ffff::9"));
         assert_ne!(shown("2001:db8:1:2::1"), shown("2001:db8:1:3::1"));
         assert_eq!(shown("::ffff:192.0.2.1"), "192.0.2.1");
