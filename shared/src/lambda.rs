@@ -46,8 +46,8 @@ impl EventHandler {
 
     /// Handles one event, and returns the response in the form of the API that sent it (HTTP API or REST API).
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
-        let mut request = event::read(&event.payload)?;
-        let rejection = event::guard(&mut request, self.stage_prefix.as_deref()).err().map(InvalidEvent);
+        let (request, verdict) = event::read(&event.payload, self.stage_prefix.as_deref())?;
+        let rejection = verdict.err().map(InvalidEvent);
         let router = self.router.clone();
         let service = service_fn(move |mut request: Request| {
             if let Some(rejection) = &rejection {

@@ -2,7 +2,7 @@
 //!
 //! | module | purpose |
 //! |---|---|
-//! | `handle` | the struct `Store`, and the digest of a refresh token |
+//! | `handle` | the struct `Store` |
 //! | `accounts` | registration, credentials, changes of the password |
 //! | `sessions` | begins, ends and lists sessions |
 //! | `rotation` | exchanges a refresh token for its successor |

@@ -6,6 +6,7 @@
 //! token is stored.
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use shared::config::{self, Env};
 use shared::identity::tokens::{ACCESS_TOKEN_LIFETIME, Issuer, Kind, Subject};
 use shared::validation::MultilineText;
@@ -126,4 +127,10 @@ impl TokenService {
             refresh_token: refresh_token.text,
         }
     }
+}
+
+/// The primary key of a refresh token: its SHA-256. The database has no more of it, so nobody can use a token that they
+/// read there.
+pub(crate) fn digest(token: &str) -> Vec<u8> {
+    Sha256::digest(token).to_vec()
 }

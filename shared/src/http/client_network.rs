@@ -16,13 +16,14 @@ use lambda_http::request::RequestContext;
 pub struct ClientNetwork(Option<IpAddr>);
 
 impl ClientNetwork {
-    /// Whether there is an address.
-    pub(super) fn is_known(self) -> bool {
-        self.0.is_some()
+    /// The name of the client's network; `None` if there is no address.
+    pub(super) fn name(extensions: &Extensions) -> Option<String> {
+        let network = Self::of(extensions);
+        network.0.map(|_| network.to_string())
     }
 
     /// The network of the source address in the request context of API Gateway.
-    pub(super) fn of(extensions: &Extensions) -> Self {
+    fn of(extensions: &Extensions) -> Self {
         let source = match extensions.get::<RequestContext>() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
             Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),

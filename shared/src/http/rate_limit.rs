@@ -40,13 +40,13 @@ impl RateLimit {
     /// The name under which the client of `request` is counted; `None` if nothing is known of it. The signature of a
     /// token is enough: its session is looked up later, and only for a request that is admitted.
     fn client(&self, request: &Request) -> Option<String> {
-        if let (Some(verifier), Ok(token)) = (&self.verifier, bearer_token(request.headers()))
+        if let Some(verifier) = &self.verifier
+            && let Ok(token) = bearer_token(request.headers())
             && let Ok(claims) = verifier.verify(token, Kind::Access)
         {
             return Some(format!("user:{}", claims.sub));
         }
-        let network = ClientNetwork::of(request.extensions());
-        network.is_known().then(|| network.to_string())
+        ClientNetwork::name(request.extensions())
     }
 
     /// The response to a request about which the limiter decided so; `response_future` is the handler's.

@@ -54,25 +54,19 @@ const UNSERVED: &str = "/-";
 #[error("this is not an event of API Gateway or a Function URL, or a broken one")]
 pub struct NotHttp;
 
-/// Reads an event. It is not safe to convert before [`guard`] has seen it.
-pub fn read(event: &RawValue) -> Result<LambdaRequest, NotHttp> {
-    match parse(event.get())? {
-        event @ (LambdaRequest::ApiGatewayV2(_) | LambdaRequest::ApiGatewayV1(_)) => Ok(event),
-        _ => Err(NotHttp),
-    }
-}
-
-/// Checks an event and brings it into a form that is safe to convert. `stage_prefix` (`/prod`) is cut off the path.
-///
-/// # Errors
-/// The error that the request must get instead of its handler's response.
-pub fn guard(event: &mut LambdaRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
-    match event {
+/// Reads an event and brings it into a form that is safe to convert, with the verdict on it: the error that the request
+/// must get instead of its handler's response. `stage_prefix` (`/prod`) is cut off the path.
+pub fn read(
+    event: &RawValue,
+    stage_prefix: Option<&str>,
+) -> Result<(LambdaRequest, Result<(), Error>), NotHttp> {
+    let mut request = parse(event.get())?;
+    let verdict = match &mut request {
         LambdaRequest::ApiGatewayV2(event) => guard_v2(event, stage_prefix),
         LambdaRequest::ApiGatewayV1(event) => guard_v1(event, stage_prefix),
-        // `read` lets no other through.
-        _ => Err(Error::NotFound),
-    }
+        _ => return Err(NotHttp),
+    };
+    Ok((request, verdict))
 }
 
 /// Reads the event; where that fails, once more without its nulls: AWS sends some, and the types take an absent member

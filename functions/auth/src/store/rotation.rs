@@ -11,8 +11,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::handle::{Store, digest};
-use crate::token_service::{RefreshToken, RefreshTokenRecord};
+use super::handle::Store;
+use crate::token_service::{RefreshToken, RefreshTokenRecord, digest};
 
 /// The exchange of one refresh token, with a lock on its session until the transaction ends.
 pub(crate) struct Rotation {

@@ -6,8 +6,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::handle::{Store, digest};
-use crate::token_service::{IDLE_LIMIT, RefreshToken};
+use super::handle::Store;
+use crate::token_service::{IDLE_LIMIT, RefreshToken, digest};
 
 /// Why a session ended, as the database has it.
 #[derive(Debug, Clone, Copy)]
