@@ -4,8 +4,8 @@
 //! before its next use, since it may have died while the process was frozen. A lost connection is replaced once, within
 //! the timeout of the command. Redis makes responses faster and limits exact, but no data is stored there alone:
 //! so timeouts are short, a failure is the ordinary result [`Unavailable`], and each module that uses Redis has a
-//! policy for it. A request that ran into the timeout once gets [`Unavailable`] at once from then on, instead of waiting
-//! again.
+//! policy for it. A request that ran into the timeout once gets [`Unavailable`] at once from then on, instead of
+//! waiting again.
 
 mod settings;
 

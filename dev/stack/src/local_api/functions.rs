@@ -14,6 +14,9 @@ use crate::{Error, Result, environment::http_event, http, process::Process, proc
 
 const START: Duration = Duration::from_mins(1);
 
+/// How long one probe may take: as long as a function under load needs for its first event.
+const PROBE: Duration = Duration::from_secs(2);
+
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// cargo-lambda and the functions behind it. Dropping it ends them all.
@@ -145,7 +148,12 @@ async fn answered(name: &str, port: u16) {
     // Changes nothing and uses up nobody's quota. `maintenance` answers it with an error: it is no task.
     let probe = http_event("OPTIONS", "/", "", "").to_string();
     let url = format!("http://127.0.0.1:{port}/2015-03-31/functions/{name}/invocations");
-    while !http::send("POST", &url, &probe).await.is_ok_and(|response| is_from_a_function(&response)) {
+    loop {
+        // An event that is handed to a process which has just been killed gets no response.
+        let response = timeout(PROBE, http::send("POST", &url, &probe)).await;
+        if response.is_ok_and(|sent| sent.is_ok_and(|response| is_from_a_function(&response))) {
+            return;
+        }
         sleep(PAUSE).await;
     }
 }
