@@ -63,7 +63,9 @@ impl Stack {
             }
         })?;
         let env = variables(&servers, &saved)?;
-        let stack = Self { env, servers, roles: BTreeSet::new(), is_restored: !saved.is_empty(), folder };
+        let owns_postgres = servers.iter().any(|server| server.name() == "postgres");
+        let is_restored = owns_postgres && !saved.is_empty();
+        let stack = Self { env, servers, roles: BTreeSet::new(), is_restored, folder };
         stack.write_env().context("write the env file")?;
         println!("Servers ready in {:.1} s: {}", started.elapsed().as_secs_f32(), stack.env_file().display());
         Ok(stack)
@@ -84,9 +86,10 @@ impl Stack {
         }
         if self.server("postgres").is_some() {
             self.roles = roles(self.var("DATABASE_URL")).await?;
+            // From here on the next stack can go on with what there is.
+            self.write_state().context("write down the state of the stack")?;
         }
-        // From here on the next stack can go on with what there is.
-        self.write_state().context("write down the state of the stack")
+        Ok(())
     }
 
     /// The variables that a function reads, with their values here.

@@ -82,10 +82,10 @@ pub(super) async fn enforce(State(rule): State<Arc<RateLimit>>, request: Request
         let decision = rule.limiter.admit(rule.quota, key).await;
         return rule.respond(decision, next.run(request)).await;
     }
-    let log = rule.limiter.log(rule.quota, key);
-    if let Some(refusal) = log.remembered_refusal() {
-        return refuse(refusal);
-    }
+    let log = match rule.limiter.log(rule.quota, key) {
+        Ok(log) => log,
+        Err(refusal) => return refuse(refusal),
+    };
     let (decision, response) = tokio::join!(log.count(), next.run(request));
     rule.respond(decision, ready(response)).await
 }

@@ -73,15 +73,15 @@ impl Limiter {
     /// Counts one request under `key` against `quota`, in one round trip; in none where an earlier request was refused
     /// and the wait that its client was told is not over.
     pub async fn admit(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<Decision, Unavailable> {
-        let log = self.log(quota, key);
-        match log.remembered_refusal() {
-            Some(refusal) => Ok(refusal),
-            None => log.count().await,
+        match self.log(quota, key) {
+            Ok(log) => log.count().await,
+            Err(refusal) => Ok(refusal),
         }
     }
 
-    /// The log of `quota` and `key`, for a layer that takes the two steps of [`Limiter::admit`] itself.
-    pub(crate) fn log(&self, mut quota: Quota, key: RateLimitKey<'_>) -> RequestLog<'_> {
+    /// The log of `quota` and `key`, or the refusal that memory still holds. Asks no store: for a layer that takes the
+    /// two steps of [`Limiter::admit`] itself.
+    pub(crate) fn log(&self, mut quota: Quota, key: RateLimitKey<'_>) -> Result<RequestLog<'_>, Decision> {
         let name = match key {
             RateLimitKey::Client(name) => name,
             RateLimitKey::Unknown => {
@@ -91,7 +91,16 @@ impl Limiter {
         };
         // The window is part of the key: a log is kept for one window, also while an override is rolled out.
         let key = self.redis.key(&format!("limit:{}:{}:{name}", quota.name, quota.window.as_secs()));
-        RequestLog { limiter: self, quota, key }
+        match self.remembered_refusal(quota, &key) {
+            Some(refusal) => Err(refusal),
+            None => Ok(RequestLog { limiter: self, quota, key }),
+        }
+    }
+
+    fn remembered_refusal(&self, quota: Quota, key: &str) -> Option<Decision> {
+        let refusals = self.refusals.lock().ok()?;
+        let (since, wait) = refusals.get(key)?;
+        Some(Decision { quota, admitted: false, remaining: 0, reset: since.remaining(*wait)? })
     }
 
     fn remember(&self, key: &str, since: FreezeAwareInstant, wait: Duration) {
@@ -115,14 +124,6 @@ pub(crate) struct RequestLog<'a> {
 }
 
 impl RequestLog<'_> {
-    /// The refusal that memory still holds, if there is one. Asks no store.
-    pub(crate) fn remembered_refusal(&self) -> Option<Decision> {
-        let refusals = self.limiter.refusals.lock().ok()?;
-        let (since, wait) = refusals.get(&self.key)?;
-        let reset = since.remaining(*wait)?;
-        Some(Decision { quota: self.quota, admitted: false, remaining: 0, reset })
-    }
-
     /// Lets Redis count one request and decide about it.
     pub(crate) async fn count(&self) -> Result<Decision, Unavailable> {
         let Self { limiter, quota, key } = self;
