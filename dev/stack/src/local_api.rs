@@ -58,9 +58,7 @@ impl LocalApi {
         // Before anything that takes long, so that a taken port is known at once.
         let port = lock_port(options.port)?;
         let tools = Tools::new()?;
-        println!(
-            "Building the functions; meanwhile Postgres, Redis and DynamoDB are installed and started …"
-        );
+        println!("Building the functions (the first time a minute or two); meanwhile the servers start …");
         let (binaries, cargo_lambda, mut stack) = tokio::try_join!(
             workspace::build_functions(&[]),
             tools.cargo_lambda(),
