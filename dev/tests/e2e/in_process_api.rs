@@ -19,8 +19,9 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use shared::config::Env;
+use stack::environment::under_role;
 use testkit::Client;
-use testkit::functions::{Description, describe_all};
+use testkit::functions::FUNCTIONS;
 use testkit::gateway_events::http_api_event;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -41,7 +42,7 @@ struct Functions {
 impl InProcessApi {
     /// Starts every function with `variables` and listens on a free port.
     pub(crate) async fn start(variables: &BTreeMap<String, String>) -> Self {
-        let functions = Functions::start(&|| Env::of(variables.clone()));
+        let functions = Functions::start(variables);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
@@ -70,23 +71,17 @@ impl Drop for InProcessApi {
 }
 
 impl Functions {
-    fn start(env: &dyn Fn() -> Env) -> Self {
-        let descriptions = describe_all(env).unwrap();
-        let paths = |function: &Description| {
+    fn start(variables: &BTreeMap<String, String>) -> Self {
+        let mut functions = Self { routes: Vec::new(), clients: BTreeMap::new() };
+        for function in FUNCTIONS.iter().filter(|function| function.purpose.is_some()) {
             let name = function.name;
-            function.openapi.paths.paths.keys().map(move |path| (path.clone(), name)).collect::<Vec<_>>()
-        };
-        let clients = [
-            ("auth", Client::start::<auth::App>(env())),
-            ("bf-demo", Client::start::<bf_demo::App>(env())),
-            ("books", Client::start::<books::App>(env())),
-            ("rl-demo", Client::start::<rl_demo::App>(env())),
-            ("system", Client::start::<system::App>(env())),
-        ];
-        Self {
-            routes: descriptions.iter().flat_map(paths).collect(),
-            clients: clients.into_iter().map(|(name, client)| (name, client.unwrap())).collect(),
+            let url = under_role(name, &variables["DATABASE_URL"]);
+            let env = Env::of(variables.clone()).with([("DATABASE_URL", url)]);
+            let paths = function.operations(&env).unwrap().paths.paths.into_keys();
+            functions.routes.extend(paths.map(|path| (path, name)));
+            functions.clients.insert(name, Client::of(function.start(&env).unwrap()));
         }
+        functions
     }
 
     /// The function that serves `path`. As in the local router, an unknown path goes to `system`.
