@@ -4,13 +4,13 @@
 //! data; it counts as complete once its owner has put a [`STATE`] file into it, and is made anew otherwise.
 
 use std::{
-    fs::{self, DirBuilder, File, TryLockError},
+    fs::{self, DirBuilder},
     io,
     os::unix::fs::{DirBuilderExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result, error::Context, random, user::User};
+use crate::{Error, Result, error::Context, lock::Lock, random, user::User};
 
 /// The name of the file that completes a persistent folder.
 pub(crate) const STATE: &str = "state.env";
@@ -35,9 +35,8 @@ pub(crate) struct Folder {
     path: PathBuf,
     servers: PathBuf,
     persistence: Persistence,
-    /// Kept open for its lock, which the kernel releases however we end. Lies beside the folder, not
-    /// in it, and is never removed: two could otherwise hold "the" lock on two different files.
-    _lock: File,
+    /// On a file beside the folder, which outlives it.
+    _lock: Lock,
 }
 
 impl Folder {
@@ -51,7 +50,7 @@ impl Folder {
         fs::create_dir_all(parent).context(format!("create {}", parent.display()))?;
         for candidate in names(name).take(100) {
             let path = parent.join(&candidate);
-            if let Some(lock) = try_lock(&parent.join(format!(".{candidate}.lock")))? {
+            if let Some(lock) = Lock::acquire(&parent.join(format!(".{candidate}.lock")))? {
                 let saved = if persistence == Persistence::Persistent { servers_of(&path) } else { None };
                 let servers = match saved {
                     Some(servers) => servers,
@@ -92,17 +91,6 @@ fn servers_of(path: &Path) -> Option<PathBuf> {
     let servers = path.join("servers");
     let servers = fs::read_link(&servers).unwrap_or(servers);
     (path.join(STATE).is_file() && servers.is_dir()).then_some(servers)
-}
-
-/// Takes an exclusive lock, or tells that another process has it.
-pub(crate) fn try_lock(path: &Path) -> Result<Option<File>> {
-    let context = || format!("lock {}", path.display());
-    let file = File::options().write(true).create(true).truncate(false).open(path).context(context())?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error).context(context()),
-    }
 }
 
 fn names(name: &str) -> impl Iterator<Item = String> {

@@ -16,6 +16,7 @@
 //! | [`process_spec`] | describes a process before it is started |
 //! | [`process`] | starts and ends programs |
 //! | [`workspace`] | finds the project's folders and calls cargo |
+//! | `lock` | lets one process at a time do something |
 //! | `folder` | holds the folder of a stack |
 //! | `ports` | finds free ports |
 //! | [`tools`] | finds or installs the programs that are needed |
@@ -34,6 +35,7 @@ pub mod error;
 mod folder;
 pub mod http;
 pub mod local_api;
+mod lock;
 pub mod ports;
 pub mod process;
 pub mod process_spec;

@@ -1,12 +1,11 @@
 //! Free ports on 127.0.0.1.
 
 use std::{
-    fs::File,
     net::{Ipv4Addr, TcpListener},
     path::Path,
 };
 
-use crate::{Error, Result, folder::try_lock, random};
+use crate::{Error, Result, lock::Lock, random};
 
 /// A free port below the range from which systems take ports for outgoing connections.
 ///
@@ -33,13 +32,13 @@ pub(crate) fn free_as(port: Option<u16>) -> Result<u16> {
 #[derive(Debug)]
 pub(crate) struct PortLock {
     pub(crate) port: u16,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl PortLock {
     /// Exactly `port`; `None` if it is taken.
     pub(crate) fn on(port: u16, locks: &Path) -> Result<Option<Self>> {
-        let lock = try_lock(&locks.join(format!(".port-{port}.lock")))?;
+        let lock = Lock::acquire(&locks.join(format!(".port-{port}.lock")))?;
         Ok(lock.filter(|_| is_free(port)).map(|lock| Self { port, _lock: lock }))
     }
 

@@ -1,7 +1,7 @@
 //! Installing into `target/tools/<name>-<version>`: complete or not at all, by one process at a time.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::Path,
     time::{Duration, Instant},
 };
@@ -9,12 +9,7 @@ use std::{
 use tokio::time::sleep;
 
 use super::{source::Source, step::run, tool::Tool};
-use crate::{
-    Result,
-    error::Context,
-    folder::{remove_tree, try_lock},
-    process_spec::ProcessSpec,
-};
+use crate::{Result, error::Context, folder::remove_tree, lock::Lock, process_spec::ProcessSpec};
 
 /// The program from an earlier installation, or installed now.
 ///
@@ -45,10 +40,10 @@ async fn install(source: &Source, done: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn lock(done: &Path) -> Result<File> {
+async fn lock(done: &Path) -> Result<Lock> {
     let mut told = false;
     loop {
-        if let Some(lock) = try_lock(&done.with_extension("lock"))? {
+        if let Some(lock) = Lock::acquire(&done.with_extension("lock"))? {
             return Ok(lock);
         }
         if !told {
