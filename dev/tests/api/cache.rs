@@ -9,6 +9,7 @@ use shared::stores::redis::Redis;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, TestContext};
 
+use crate::support::locks::until_lock_is_awaited;
 use crate::support::redis_keys::{connection, delete_keys, keys};
 use crate::support::users::{books, sign_up};
 
@@ -231,9 +232,7 @@ async fn repeating_one_invalidation_does_not_delete_a_later_one() {
     let failing = database.transaction().await.unwrap();
     failing.batch_execute("lock table pending_invalidations in share row exclusive mode").await.unwrap();
     let repeating = tokio::spawn(async move { total(&reader).await });
-    let waiting = "select exists (select from pg_locks
-        where not granted and relation = 'pending_invalidations'::regclass)";
-    while !failing.query_one(waiting, &[]).await.unwrap().get::<_, bool>(0) {}
+    until_lock_is_awaited(&failing, "pending_invalidations").await;
     // Another invalidation fails while the reader is about to delete the row of the first.
     failing.batch_execute("update pending_invalidations set mark = default").await.unwrap();
     failing.commit().await.unwrap();

@@ -5,15 +5,14 @@ mod interop;
 mod registration;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::proxy::Proxy;
 use testkit::records::{Record, Records};
 use testkit::{Client, Response, TestContext};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
 
+use crate::support::locks::until_lock_is_awaited;
 use crate::support::responses::{assert_problem, without_request_id};
 use crate::support::users::{TestUser, books, sign_up};
 
@@ -56,17 +55,6 @@ fn begin(books: &Client, user: &TestUser) -> JoinHandle<Response> {
         let request = client.post("/books").bearer(&token).header("idempotency-key", "k");
         request.json(&book("T")).send().await
     })
-}
-
-/// Returns when a statement waits for a lock on the table of books.
-async fn until_books_are_awaited(context: &TestContext) {
-    until_exists(context, "pg_locks where not granted and relation = 'books'::regclass").await;
-}
-
-/// Returns when `rows`, what follows `from` in SQL, has a row.
-async fn until_exists(context: &TestContext, rows: &str) {
-    let appearing = async { while count(context, rows).await == 0 {} };
-    timeout(Duration::from_secs(10), appearing).await.expect("a row in time");
 }
 
 /// The number of `rows`, what follows `from` in SQL.
@@ -187,7 +175,7 @@ async fn a_retry_during_the_first_request_is_told_to_wait() {
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
     let first = begin(&one, &ada);
-    until_books_are_awaited(&context).await;
+    until_lock_is_awaited(&lock, "books").await;
     assert_in_progress(&create(&other, &ada, "k", &book("T")).await);
     assert_reused(&create(&other, &ada, "k", &book("other")).await);
     lock.commit().await.unwrap();

@@ -10,14 +10,27 @@ use testkit::{Client, TestContext};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::Client as Database;
 
 use super::{
     assert_in_progress, assert_replayed, assert_reused, begin, book, context, count, create, records,
-    the_record, until_books_are_awaited, until_exists,
+    the_record,
 };
+use crate::support::locks::until_lock_is_awaited;
 use crate::support::responses::assert_problem;
 use crate::support::users::{TestUser, books, sign_up};
+
+/// Returns when the database has a book.
+async fn until_a_book_exists(database: &Database) {
+    let query = "select exists (select from books)";
+    let appearing = async {
+        while !database.query_one(query, &[]).await.unwrap().get::<_, bool>(0) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), appearing).await.expect("a book in time");
+}
 
 #[tokio::test]
 async fn a_retry_gets_the_response_of_a_process_that_was_killed_after_its_commit() {
@@ -30,11 +43,11 @@ async fn a_retry_gets_the_response_of_a_process_that_was_killed_after_its_commit
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
     let request = begin(&Client::of(killed.clone()), &ada);
-    until_books_are_awaited(&context).await;
+    until_lock_is_awaited(&lock, "books").await;
     // The claim is stored. From here on nothing reaches the table.
     proxy.set(Mode::Swallowing);
     lock.commit().await.unwrap();
-    until_exists(&context, "books").await;
+    until_a_book_exists(&database).await;
     killed.kill().await;
     assert!(request.await.is_err(), "the client gets no response");
 
@@ -59,11 +72,11 @@ async fn an_owner_that_lost_its_claim_changes_nothing() {
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
     let request = begin(&Client::of(frozen.clone()), &ada);
-    until_books_are_awaited(&context).await;
+    until_lock_is_awaited(&lock, "books").await;
     frozen.freeze();
     let first = the_record(&records).await;
     lock.commit().await.unwrap();
-    until_exists(&context, "books").await;
+    until_a_book_exists(&database).await;
     records.set_number("in_progress_expiration", 1).await.unwrap();
     let second = create(&other, &ada, "k", &book("T")).await;
     assert_eq!((second.status, second.header("idempotency-replayed")), (201, Some("true")));
@@ -109,10 +122,10 @@ async fn a_write_that_happened_despite_a_503_is_not_executed_again() {
     let lock = database.transaction().await.unwrap();
     lock.batch_execute("lock table books in exclusive mode").await.unwrap();
     let request = begin(&books, &ada);
-    until_books_are_awaited(&context).await;
+    until_lock_is_awaited(&lock, "books").await;
     proxy.set(Mode::Swallowing);
     lock.commit().await.unwrap();
-    until_exists(&context, "books").await;
+    until_a_book_exists(&database).await;
     assert_problem(&request.await.unwrap(), 503);
     assert_eq!(records.all().await.unwrap().len(), 0);
     proxy.set(Mode::Open);
