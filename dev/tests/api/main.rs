@@ -33,6 +33,7 @@ mod rotation;
 mod round_trips;
 mod routes;
 mod secret;
+mod sessions;
 mod sign_in;
 mod support;
 mod system;
