@@ -16,6 +16,7 @@
 //! | [`process_spec`] | describes a process before it is started |
 //! | [`process`] | starts and ends programs |
 //! | [`workspace`] | finds the project's folders and calls cargo |
+//! | `versions` | the oldest servers that can be used |
 //! | `lock` | lets one process at a time do something |
 //! | `folder` | holds the folder of a stack |
 //! | `ports` | finds free ports |
@@ -49,6 +50,7 @@ pub mod signals;
 pub mod stack;
 pub mod tools;
 mod user;
+mod versions;
 pub mod workspace;
 
 pub use error::{Context, Error, Result};

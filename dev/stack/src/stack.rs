@@ -25,6 +25,7 @@ use crate::{
     settings,
     tools::Tools,
     user::User,
+    versions,
     workspace::{self, MAINTENANCE},
 };
 
@@ -63,6 +64,7 @@ impl Stack {
             }
         })?;
         let env = variables(&servers, &saved)?;
+        check_versions(&env).await?;
         let owns_postgres = servers.iter().any(|server| server.name() == "postgres");
         let is_restored = owns_postgres && !saved.is_empty();
         let stack = Self { env, servers, roles: BTreeSet::new(), is_restored, folder };
@@ -223,6 +225,11 @@ async fn start_dynamodb(context: &ServerContext<'_>) -> Result<Option<Server>> {
     let mut server = servers::dynamodb(&python, context, &table)?;
     server.start().await?;
     Ok(Some(server))
+}
+
+async fn check_versions(env: &BTreeMap<String, String>) -> Result<()> {
+    versions::check_postgres(&env["DATABASE_URL"]).await?;
+    versions::check_redis(&env["REDIS_URL"]).await
 }
 
 fn is_given(variable: &str) -> bool {
