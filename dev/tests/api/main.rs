@@ -27,6 +27,7 @@ mod metrics;
 mod mutated_events;
 mod outages;
 mod rate_limits;
+mod redis_scripts;
 mod replay;
 mod roles;
 mod rotation;

@@ -6,6 +6,7 @@ pub(crate) mod moto;
 pub(crate) mod not_run;
 pub(crate) mod page_cache;
 pub(crate) mod redis_keys;
+pub(crate) mod redis_monitor;
 pub(crate) mod responses;
 pub(crate) mod tasks;
 pub(crate) mod users;
