@@ -14,6 +14,7 @@ mod cache_races;
 mod conditional_requests;
 mod connections;
 mod deployments;
+mod dropped_packets;
 mod events;
 mod execution_environments;
 mod idempotency;
