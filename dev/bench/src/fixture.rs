@@ -15,14 +15,17 @@ use crate::dataset;
 use crate::driver::Program;
 use crate::peer::Peer;
 use crate::primitives::Primitives;
+use crate::remote_stores::RemoteStores;
 
 /// The number of books in all scenarios that do not vary it.
 pub(super) const BOOKS: u32 = 10_000;
 
 /// Quotas that are never used up. Requests are counted as usual.
-const LARGE_QUOTAS: [(&str, &str); 4] = [
+const LARGE_QUOTAS: [(&str, &str); 6] = [
     ("RATE_LIMIT_DEFAULT", "10000/1"),
     ("RATE_LIMIT_LOGIN", "10000/1"),
+    ("RATE_LIMIT_LOGIN_SIM", "10000/1"),
+    ("RATE_LIMIT_PASSWORD", "10000/1"),
     ("RATE_LIMIT_PING", "10000/1"),
     ("RATE_LIMIT_REGISTER", "10000/1"),
 ];
@@ -48,7 +51,7 @@ impl Fixture {
         fs::create_dir_all(dir.join("logs")).context(format!("create {}", dir.display()))?;
         if !built {
             release::build(&workspace::functions()?).await?;
-            release::build(&["floor", "primitives"].map(str::to_owned)).await?;
+            release::build(&["floor", "latency-proxy", "primitives"].map(str::to_owned)).await?;
         }
         let peer = Peer::prepare(&dir).await?;
         let stack = Stack::start("bench-stack", Persistence::Temporary).await?;
@@ -56,7 +59,7 @@ impl Fixture {
         let fixture = Self {
             primitives: Primitives::start(&programs.join("primitives/bootstrap"))?,
             floor: programs.join("floor/bootstrap"),
-            redis: Mutex::new(connect_redis(stack.var("REDIS_URL"))?),
+            redis: Mutex::new(connect_redis(redis_for_administration(&stack))?),
             peer,
             stack,
             dir,
@@ -108,6 +111,12 @@ impl Fixture {
         flushed.context("empty Redis")
     }
 
+    /// The stores as they are on AWS.
+    pub(super) fn remote_stores(&self) -> Result<RemoteStores> {
+        let program = workspace::target()?.join("lambda/latency-proxy/bootstrap");
+        RemoteStores::start(&program, &self.dir, [self.stack.var("DATABASE_URL"), self.redis()])
+    }
+
     /// The minimal function.
     pub(super) fn floor(&self) -> Program {
         self.program("floor", vec![self.floor.clone()], self.dir.clone(), BTreeMap::new())
@@ -136,7 +145,8 @@ impl Fixture {
     fn peer_variables(&self, books: u32) -> BTreeMap<String, String> {
         let variables = [
             ("DATABASE_URL", self.peer_postgres(books)),
-            ("REDIS_URL", self.redis().to_owned()),
+            // The functions' user may be allowed their commands alone.
+            ("REDIS_URL", redis_for_administration(&self.stack).to_owned()),
             ("REDIS_KEY_PREFIX", format!("peer:{books}:")),
             ("JWT_SECRET", self.stack.var("PASSWORD_PEPPER").to_owned()),
             ("_HANDLER", "main.handler".into()),
@@ -153,15 +163,22 @@ impl Fixture {
         variables: BTreeMap<String, String>,
     ) -> Program {
         let log = self.dir.join("logs").join(format!("{name}.log"));
-        Program { name: name.to_owned(), command, dir, variables: variables.into_iter().collect(), log }
+        let (name, variables) = (name.to_owned(), variables.into_iter().collect());
+        Program { name, command, dir, variables, log, share: None }
     }
+}
+
+/// The URL of Redis under a user that may do everything, where the functions' own may not.
+fn redis_for_administration(stack: &Stack) -> &str {
+    Some(stack.var("REDIS_ADMIN_URL")).filter(|url| !url.is_empty()).unwrap_or(stack.var("REDIS_URL"))
 }
 
 /// An authenticated connection to Redis.
 fn connect_redis(url: &str) -> Result<TcpStream> {
-    let (user, host) = url.trim_start_matches("redis://").split_once('@').unwrap_or_default();
+    let (login, host) = url.trim_start_matches("redis://").split_once('@').unwrap_or_default();
+    let (user, password) = login.split_once(':').unwrap_or(("", login));
     let mut redis = TcpStream::connect(host.split('/').next().unwrap_or_default()).context("reach Redis")?;
-    let authenticated = write!(redis, "AUTH {}\r\n", user.trim_start_matches(':'));
+    let authenticated = write!(redis, "AUTH {user} {password}\r\n");
     authenticated.and_then(|()| redis.read_exact(&mut [0; 5])).context("authenticate to Redis")?;
     Ok(redis)
 }

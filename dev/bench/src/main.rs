@@ -23,6 +23,8 @@ mod peer;
 mod plot;
 mod primitives;
 mod processes;
+mod processor_share;
+mod remote_stores;
 mod report;
 mod results;
 mod runtime_api;

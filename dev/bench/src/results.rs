@@ -11,6 +11,8 @@ use crate::statistics::{Summary, ratios, sums};
 pub(super) struct Results {
     pub(super) comparisons: Vec<Comparison>,
     pub(super) metrics: Vec<Metric>,
+    /// Under which conditions a group was measured, by group.
+    pub(super) notes: Vec<(&'static str, String)>,
     /// The errors because of which groups of scenarios were not finished.
     pub(super) failures: Vec<String>,
 }
@@ -92,6 +94,7 @@ impl Results {
         let facts = self.metrics.iter().map(|Metric { name, subject, value, unit }| {
             json!({"name": name, "who": subject, "value": value, "unit": unit})
         });
-        json!({"figures": figures.collect::<Vec<_>>(), "facts": facts.collect::<Vec<_>>(), "failures": self.failures})
+        let notes = self.notes.iter().map(|(group, note)| json!({"group": group, "note": note}));
+        json!({"notes": notes.collect::<Vec<_>>(), "figures": figures.collect::<Vec<_>>(), "facts": facts.collect::<Vec<_>>(), "failures": self.failures})
     }
 }
