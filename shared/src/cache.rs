@@ -1,7 +1,7 @@
 //! A read-through cache of list pages in Redis, all of them under one version.
 //!
-//! The version is part of every entry's key, so raising it invalidates every page at once; what was stored before
-//! expires by itself. A reader learns the version in the same round trip in which it looks a page up. After a miss it
+//! Every entry belongs to a version and counts only under that one, so raising the version invalidates every page at once;
+//! what was stored before is overwritten, or expires by itself. A reader learns the version in the same round trip in which it looks a page up. After a miss it
 //! queries the database and stores the page only if the version is still the same: so a slow reader can't store a page
 //! from before a write. Of many concurrent misses on one page, one reader queries and the others wait for its page:
 //! within a process they share a flight (single flight), among processes a lease in Redis decides. A reader that has
@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 pub use self::cached_page::CachedPage;
-use self::entries::{Entries, Lookup, Miss};
+use self::entries::{Entries, Miss};
 use self::single_flight::{Participant, SingleFlight};
 use crate::config::{self, Env};
 use crate::stores::redis::{Redis, Unavailable};
@@ -37,6 +37,21 @@ pub struct Cache {
     fill_timeout: Duration,
 }
 
+/// The result of a look-up.
+pub enum Lookup {
+    /// The cached page.
+    Hit(CachedPage),
+    /// There is none, or Redis gave no answer; [`Cache::fill`] gets the page.
+    Miss(MissedPage),
+}
+
+/// A page that is not cached.
+pub struct MissedPage {
+    key: String,
+    /// `None` without Redis.
+    miss: Option<Miss>,
+}
+
 impl Cache {
     /// The cache of the lists called `name`. Reads `CACHE_PATIENCE_MS`: the longest that a reader waits for another one
     /// to fill a page, in milliseconds, 10 to 5000 (default 300).
@@ -52,32 +67,38 @@ impl Cache {
         Ok(Self { entries, flights: SingleFlight::default(), fill_timeout })
     }
 
-    /// Returns the page called `key`, a [`fingerprint`](crate::fingerprint::fingerprint) of everything that determines
-    /// it: from Redis in one round trip, from another reader that is querying it already, or from `query`, whose page
-    /// is then stored. Errors are those of `query`; a failure of Redis is logged and costs the cache alone.
-    pub async fn read_through<E, Query: Future<Output = Result<CachedPage, E>>>(
-        &self,
-        key: &str,
-        query: impl FnOnce() -> Query,
-    ) -> Result<CachedPage, E> {
-        let mut missed = match self.entries.look_up(key).await {
-            Ok(Lookup::Hit(page)) => return Ok(page),
-            Ok(Lookup::Miss(miss)) => Some((miss, self.flights.join(key, miss.version))),
+    /// Looks up the page called `key`, a [`fingerprint`](crate::fingerprint::fingerprint) of everything that determines
+    /// it, in one round trip to Redis. A failure of Redis is logged and is a miss.
+    pub async fn look_up(&self, key: &str) -> Lookup {
+        let miss = match self.entries.look_up(key).await {
+            Ok(entries::Lookup::Hit(page)) => return Lookup::Hit(page),
+            Ok(entries::Lookup::Miss(miss)) => Some(miss),
             Err(error) => {
                 tracing::warn!(%error, "a list is served without the cache");
                 None
             }
         };
+        Lookup::Miss(MissedPage { key: key.to_owned(), miss })
+    }
+
+    /// Returns a page that was missed: from another reader that is querying it already, or from `query`, whose page is
+    /// then stored. Errors are those of `query`; a failure of Redis is logged and costs the cache alone.
+    pub async fn fill<E, Query: Future<Output = Result<CachedPage, E>>>(
+        &self,
+        MissedPage { key, miss }: MissedPage,
+        query: impl FnOnce() -> Query,
+    ) -> Result<CachedPage, E> {
+        let mut missed = miss.map(|miss| (miss, self.flights.join(&key, miss.version)));
         if let Some((miss, participant)) = &mut missed
             && let Ok(Some(page)) =
-                timeout(self.fill_timeout, self.wait_for_fill(key, miss, participant)).await
+                timeout(self.fill_timeout, self.wait_for_fill(&key, miss, participant)).await
         {
             return Ok(page);
         }
         // On the heap: most requests have no use for so large a future.
         let page = Box::pin(query()).await?;
         if let Some((miss, participant)) = missed {
-            self.publish(key, &miss, participant, &page).await;
+            self.publish(&key, &miss, participant, &page).await;
         }
         Ok(page)
     }
@@ -95,29 +116,27 @@ impl Cache {
                     Some(page) => return Some(page),
                     None => *participant = self.flights.join(key, miss.version),
                 },
-                Participant::Leader(_) if miss.leased => return None,
+                Participant::Leader(_) if miss.lease.is_some() => return None,
                 Participant::Leader(leader) => {
                     sleep(POLL_INTERVAL).await;
                     match self.entries.look_up(key).await.ok()? {
-                        Lookup::Hit(page) => {
+                        entries::Lookup::Hit(page) => {
                             leader.share(&page);
                             return Some(page);
                         }
-                        Lookup::Miss(again) => *miss = again,
+                        entries::Lookup::Miss(again) => *miss = again,
                     }
                 }
             }
         }
     }
 
-    /// Gives the page to the waiting readers of this process, then stores it for all others.
+    /// Gives the page to the waiting readers of this process, then begins to store it for all others.
     async fn publish(&self, key: &str, miss: &Miss, participant: Participant, page: &CachedPage) {
         if let Participant::Leader(leader) = &participant {
             leader.share(page);
         }
-        if let Err(error) = self.entries.store(key, miss, page).await {
-            tracing::warn!(%error, "a page was not cached");
-        }
+        self.entries.store(key, miss, page).await;
     }
 
     /// Invalidates every page. Called after a write was committed and before its response is sent.

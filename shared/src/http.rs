@@ -1,5 +1,6 @@
 //! HTTP: extractors, responses, errors, and the routes with the layers that every one of them has.
 
+pub mod admission;
 pub mod caller;
 pub mod client_network;
 pub mod conditional;
@@ -13,7 +14,8 @@ pub mod problem;
 mod rate_limit;
 pub mod routes;
 
-pub use caller::{Admin, Caller};
+pub use admission::Admission;
+pub use caller::{Admin, Authenticator, Caller};
 pub use client_network::ClientNetwork;
 pub use conditional::{EntityTag, IfMatch, IfNoneMatch};
 pub use error::{Error, Result};

@@ -1,7 +1,7 @@
 //! A function under the Lambda runtime: from the start of the process to the response to one event.
 //!
-//! [`serve`] is the whole `main` of a function: it reads the environment, prepares an [`EventHandler`] and gives it one
-//! event of API Gateway after another. The handler lets the event guard check the event, converts it into a request,
+//! [`serve`] is the whole `main` of a function: it reads the environment, opens connections, prepares an [`EventHandler`]
+//! and gives it one event of API Gateway after another. The handler lets the event guard check the event, converts it into a request,
 //! and sends that through the middleware stack to the router. The tests use the same handler without the runtime.
 
 pub mod event;
@@ -11,6 +11,7 @@ mod shutdown;
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use axum::Router;
 use lambda_http::lambda_runtime::tower::Service;
@@ -18,6 +19,7 @@ use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, Runtime};
 use lambda_http::{Request, service_fn};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use self::event::NotHttp;
@@ -35,13 +37,18 @@ pub struct EventHandler {
 }
 
 impl EventHandler {
-    /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) beside what the function itself reads.
+    /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) beside what the function itself reads. Connections are opened
+    /// with the first request.
     pub fn from_env<F: Function>(env: &Env) -> Result<Self, config::Error> {
+        Self::new(F::from_env(env)?, env)
+    }
+
+    fn new<F: Function>(function: F, env: &Env) -> Result<Self, config::Error> {
         let stage_prefix = env.optional("STAGE_PREFIX").map(str::to_owned);
         if stage_prefix.as_ref().is_some_and(|prefix| !prefix.starts_with('/') || prefix.ends_with('/')) {
             return Err(config::Error::invalid("STAGE_PREFIX", "does not look like /prod"));
         }
-        Ok(Self { router: middleware::router(F::from_env(env)?), stage_prefix })
+        Ok(Self { router: middleware::router(function), stage_prefix })
     }
 
     /// Handles one event, and returns the response in the form of the API that sent it (HTTP API or REST API).
@@ -62,6 +69,10 @@ impl EventHandler {
     }
 }
 
+/// How long the start waits for connections. During the start Lambda gives a full processor, whatever the function's
+/// memory, so a handshake costs the least there.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// The variables that Lambda sets. Without one of them the runtime would panic.
 const RUNTIME_VARIABLES: [&str; 4] = [
     "AWS_LAMBDA_RUNTIME_API",
@@ -80,7 +91,11 @@ pub fn serve<F: Function>() -> ExitCode {
 #[must_use]
 pub fn serve_with<F: Function>(resolve: impl AsyncFnOnce(Env) -> Result<Env, config::Error>) -> ExitCode {
     run(async |env| {
-        let handler = EventHandler::from_env::<F>(&resolve(env).await?)?;
+        let env = resolve(env).await?;
+        let function = F::from_env(&env)?;
+        let handler = EventHandler::new(function.clone(), &env)?;
+        // A timeout leaves the attempts under way; the first requests wait for them.
+        let _ = timeout(CONNECT_TIMEOUT, function.connect()).await;
         Ok(move |event| {
             let handler = handler.clone();
             async move { handler.handle(event).await }

@@ -1,12 +1,15 @@
 //! The stores: connections to Postgres and Redis, and writes that happen once although they are sent repeatedly.
 //!
-//! An execution environment keeps its connections from one invocation to the next, and Lambda freezes it in between. So
-//! every connection is opened lazily, checked after it was idle, and given up at the first sign that it is lost; and no
-//! operation waits longer than its timeout.
+//! A connection belongs to the execution environment and not to a request. It is begun when the environment starts, goes
+//! on until it is open or refused, and serves one invocation after another, with freezes in between. A request waits for
+//! it only as long as its own timeout, and never begins a second one beside it. A connection that was idle is checked
+//! before its next use, and one that is lost is replaced.
 //!
 //! | module | purpose |
 //! |---|---|
 //! | `freeze` | measures time that also passes while the process is frozen |
+//! | `tcp` | limits how long a path that drops packets can keep a connection |
+//! | `opener` | opens connections one at a time, in a task that outlives the request which needs it |
 //! | [`tls`] | configures TLS that trusts the certificate authorities of AWS and no others |
 //! | [`iam`] | signs in to the stores with short-lived IAM tokens instead of passwords |
 //! | [`postgres`] | keeps a pool of connections to Postgres |
@@ -16,6 +19,17 @@
 pub(crate) mod freeze;
 pub mod iam;
 pub mod idempotent_write;
+mod opener;
 pub mod postgres;
 pub mod redis;
+mod tcp;
 pub mod tls;
+
+use self::postgres::Postgres;
+use self::redis::Redis;
+
+/// Opens the connections to both stores at once, and returns when each is open or refused.
+pub async fn connect(postgres: &Postgres, redis: &Redis) {
+    // A refusal is in the log; the request that needs the connection tries again.
+    let _ = tokio::join!(postgres.connect(), redis.connect());
+}

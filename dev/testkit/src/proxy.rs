@@ -2,42 +2,38 @@
 //!
 //! A function gets the URL of the proxy instead of that of the store. For every connection to the proxy there is one
 //! to the store, and the proxy copies bytes in both directions. Its [`Mode`] says whether bytes are forwarded,
-//! discarded or held back, and can change at any time, for open connections too. The proxy also records the bytes
-//! that clients sent, and counts connections and round trips.
+//! swallowed or held back, and can change at any time, for open connections too. It can delay answers and sign-ins,
+//! close connections, forget them as a NAT gateway does, and make a server forget its scripts. It records the bytes
+//! that clients sent, and counts connections and round trips; a [`TripCounter`] counts those that were made one after
+//! the other, over several stores together.
+
+mod connection;
+mod faults;
+mod scripts;
+mod state;
+#[cfg(test)]
+mod tests;
+mod trips;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use stack::{Context as _, Error, Result};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::context::TestContext;
 
-/// What the proxy does with bytes and connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Mode {
-    /// Bytes are forwarded.
-    Open,
-    /// Bytes are discarded in both directions, and the connections stay open.
-    Swallowing,
-    /// Connections are closed at once.
-    Closed,
-    /// Bytes reach the store. Its answers are held back until the mode is `Open`.
-    Holding,
-}
+pub use faults::Mode;
+use state::State;
+pub use trips::TripCounter;
 
 /// The delay of answers at a counting proxy. All that a client sends in the meantime was sent before it saw the answer,
 /// and so belongs to the same round trip.
 const COUNTING_DELAY: Duration = Duration::from_millis(10);
-
-/// The time after which a connection notices a change of the mode.
-const TICK: Duration = Duration::from_millis(10);
 
 /// The longest time that a test waits for bytes to arrive.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
@@ -48,18 +44,6 @@ pub struct Proxy {
     url: String,
     state: Arc<State>,
     _listener: Arc<Listener>,
-}
-
-#[derive(Default)]
-struct State {
-    mode: AtomicU8,
-    delay: Mutex<Duration>,
-    trips: AtomicUsize,
-    opened: AtomicUsize,
-    open: AtomicUsize,
-    /// The number of bytes of answers that are held back.
-    held_back: AtomicUsize,
-    sent: Mutex<Vec<u8>>,
 }
 
 struct Listener(AbortHandle);
@@ -73,21 +57,17 @@ impl Drop for Listener {
 impl Proxy {
     /// Starts a proxy in front of the store at `url`, for example `redis://:password@127.0.0.1:6379/0`.
     pub async fn in_front_of(url: &str) -> Result<Self> {
-        let (_, rest) = url.split_once("://").unwrap_or_default();
-        let host = rest.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let store: SocketAddr =
-            host.parse().map_err(|_| Error::new("a proxy needs an address and a port"))?;
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("listen on 127.0.0.1")?;
-        let address = listener.local_addr().context("listen on 127.0.0.1")?;
-        let state = Arc::<State>::default();
-        let listening = tokio::spawn(accept(listener, store, state.clone()));
-        let url = url.replace(host, &address.to_string());
-        Ok(Self { url, state, _listener: Arc::new(Listener(listening.abort_handle())) })
+        Self::start(url, State::default()).await
     }
 
     /// The same with a delay of ten milliseconds for every answer, so that [trips](Self::trips) are counted exactly.
     pub async fn counting(url: &str) -> Result<Self> {
-        let proxy = Self::in_front_of(url).await?;
+        Self::counted_by(&TripCounter::default(), url).await
+    }
+
+    /// The same as [`counting`](Self::counting), with a counter that other proxies may use too.
+    pub async fn counted_by(counter: &TripCounter, url: &str) -> Result<Self> {
+        let proxy = Self::start(url, State::counted_by(counter.clone())).await?;
         proxy.delay_answers(COUNTING_DELAY);
         Ok(proxy)
     }
@@ -102,6 +82,19 @@ impl Proxy {
         (context.with(variable, proxy.url()), proxy)
     }
 
+    async fn start(url: &str, state: State) -> Result<Self> {
+        let (_, rest) = url.split_once("://").unwrap_or_default();
+        let host = rest.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let store: SocketAddr =
+            host.parse().map_err(|_| Error::new("a proxy needs an address and a port"))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("listen on 127.0.0.1")?;
+        let address = listener.local_addr().context("listen on 127.0.0.1")?;
+        let state = Arc::new(state);
+        let listening = tokio::spawn(connection::accept(listener, store, state.clone()));
+        let url = url.replace(host, &address.to_string());
+        Ok(Self { url, state, _listener: Arc::new(Listener(listening.abort_handle())) })
+    }
+
     /// The URL of the store through this proxy.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -110,12 +103,34 @@ impl Proxy {
 
     /// Changes the mode, for open connections as well.
     pub fn set(&self, mode: Mode) {
-        self.state.mode.store(mode as u8, SeqCst);
+        self.state.set(|faults, _| faults.mode = mode);
     }
 
     /// Delays every answer of the store by `delay`.
     pub fn delay_answers(&self, delay: Duration) {
-        *lock(&self.state.delay) = delay;
+        self.state.set(|faults, _| faults.delay = delay);
+    }
+
+    /// Lets no answer through on a new connection before it is `delay` old: its sign-in takes at least that long, and
+    /// what follows takes no longer than usual.
+    pub fn delay_sign_ins(&self, delay: Duration) {
+        self.state.set(|faults, _| faults.sign_in_delay = delay);
+    }
+
+    /// Makes the store answer `NOSCRIPT` to every `EVALSHA`, so that only `EVAL` works.
+    pub fn forget_scripts(&self, forgets: bool) {
+        self.state.set(|faults, _| faults.forgets_scripts = forgets);
+    }
+
+    /// Closes the connections that are open now. New ones work.
+    pub fn cut(&self) {
+        self.state.set(|faults, opened| faults.closed_up_to = opened);
+    }
+
+    /// Swallows everything on the connections that are open now, for ever and without closing them, as a NAT gateway
+    /// does that has forgotten them. New ones work.
+    pub fn forget_connections(&self) {
+        self.state.set(|faults, opened| faults.forgotten_up_to = opened);
     }
 
     /// The number of round trips since the last call, including those that open a connection. One round trip is all
@@ -125,7 +140,7 @@ impl Proxy {
         self.state.trips.swap(0, SeqCst)
     }
 
-    /// The number of connections that are open.
+    /// The number of connections that clients have open.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.open.load(SeqCst)
@@ -140,13 +155,13 @@ impl Proxy {
     /// The bytes that clients have sent since the last call.
     #[must_use]
     pub fn sent(&self) -> Vec<u8> {
-        std::mem::take(&mut lock(&self.state.sent))
+        std::mem::take(&mut self.state.sent())
     }
 
     /// How often `text` is in the bytes that clients have sent.
     #[must_use]
     pub fn count(&self, text: &str) -> usize {
-        String::from_utf8_lossy(&lock(&self.state.sent)).matches(text).count()
+        String::from_utf8_lossy(&self.state.sent()).matches(text).count()
     }
 
     /// Waits until clients have sent `text` this many times.
@@ -169,137 +184,8 @@ impl Proxy {
 async fn until(reached: impl Fn() -> bool, failure: &str) {
     let waiting = async {
         while !reached() {
-            sleep(TICK / 10).await;
+            sleep(Duration::from_millis(1)).await;
         }
     };
     timeout(WAIT_LIMIT, waiting).await.unwrap_or_else(|_| panic!("{failure}"));
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn accept(listener: TcpListener, store: SocketAddr, state: Arc<State>) {
-    while let Ok((client, _)) = listener.accept().await {
-        state.opened.fetch_add(1, SeqCst);
-        let state = state.clone();
-        tokio::spawn(async move {
-            state.open.fetch_add(1, SeqCst);
-            // Returns an error when either side closes its connection abruptly.
-            let _ = forward(client, store, &state).await;
-            state.open.fetch_sub(1, SeqCst);
-        });
-    }
-}
-
-/// The answers of the store that were not forwarded yet.
-struct Answers {
-    bytes: Vec<u8>,
-    /// The time at which the first of the bytes may be forwarded.
-    due: Instant,
-}
-
-/// Forwards bytes until either side closes its connection, or the mode is `Closed`.
-async fn forward(mut client: TcpStream, store: SocketAddr, state: &State) -> std::io::Result<()> {
-    let mut server = TcpStream::connect(store).await?;
-    for stream in [&client, &server] {
-        stream.set_nodelay(true)?;
-    }
-    let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
-    let mut answers = Answers { bytes: Vec::new(), due: Instant::now() };
-    let mut is_answered = true;
-    while !state.mode_is(Mode::Closed) {
-        if state.mode_is(Mode::Open) && !answers.bytes.is_empty() && answers.due <= Instant::now() {
-            // Counted first, because the test may continue as soon as the client has its answer.
-            state.held_back.fetch_sub(answers.bytes.len(), SeqCst);
-            client.write_all(&std::mem::take(&mut answers.bytes)).await?;
-            is_answered = true;
-        }
-        tokio::select! {
-            read = client.read(&mut up) => {
-                let Some(bytes) = bytes_read(&up, read?) else { return Ok(()) };
-                if std::mem::take(&mut is_answered) {
-                    state.trips.fetch_add(1, SeqCst);
-                }
-                lock(&state.sent).extend_from_slice(bytes);
-                if !state.mode_is(Mode::Swallowing) {
-                    server.write_all(bytes).await?;
-                }
-            }
-            read = server.read(&mut down) => {
-                let Some(bytes) = bytes_read(&down, read?) else { return Ok(()) };
-                if !state.mode_is(Mode::Swallowing) {
-                    if answers.bytes.is_empty() {
-                        answers.due = Instant::now() + *lock(&state.delay);
-                    }
-                    answers.bytes.extend_from_slice(bytes);
-                    state.held_back.fetch_add(bytes.len(), SeqCst);
-                }
-            }
-            () = sleep(TICK.min(answers.due.saturating_duration_since(Instant::now()).max(TICK / 10))) => {}
-        }
-    }
-    Ok(())
-}
-
-/// The bytes that were read; `None` at the end of the connection.
-fn bytes_read(buffer: &[u8], read: usize) -> Option<&[u8]> {
-    buffer.get(..read).filter(|bytes| !bytes.is_empty())
-}
-
-impl State {
-    fn mode_is(&self, mode: Mode) -> bool {
-        self.mode.load(SeqCst) == mode as u8
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A store that returns what it receives, two bytes at a time.
-    async fn store() -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            let (mut client, _) = listener.accept().await.unwrap();
-            let mut two = [0; 2];
-            while client.read_exact(&mut two).await.is_ok() {
-                client.write_all(&two).await.unwrap();
-            }
-        });
-        format!("redis://:password@{address}/0")
-    }
-
-    async fn connect(proxy: &Proxy) -> TcpStream {
-        let address = proxy.url().trim_start_matches("redis://:password@").trim_end_matches("/0").to_owned();
-        TcpStream::connect(address).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn what_is_sent_before_an_answer_is_one_trip() {
-        let proxy = Proxy::counting(&store().await).await.unwrap();
-        let mut client = connect(&proxy).await;
-        let mut two = [0; 2];
-        for _ in 0..2 {
-            client.write_all(b"a").await.unwrap();
-            client.write_all(b"b").await.unwrap();
-            client.read_exact(&mut two).await.unwrap();
-        }
-        assert_eq!((proxy.trips(), proxy.trips(), proxy.connections()), (2, 0, 1));
-        assert_eq!((proxy.sent(), proxy.sent()), (b"abab".to_vec(), Vec::new()));
-    }
-
-    #[tokio::test]
-    async fn an_answer_is_held_until_the_proxy_is_open_again() {
-        let proxy = Proxy::in_front_of(&store().await).await.unwrap();
-        let mut client = connect(&proxy).await;
-        proxy.set(Mode::Holding);
-        client.write_all(b"ab").await.unwrap();
-        proxy.until_holding().await;
-        proxy.set(Mode::Open);
-        let mut two = [0; 2];
-        client.read_exact(&mut two).await.unwrap();
-        assert_eq!(&two, b"ab");
-    }
 }

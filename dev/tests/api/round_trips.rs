@@ -1,34 +1,71 @@
-//! The number of round trips that a request makes to each store. How long one takes depends on the network; how many
-//! there are depends on the code alone.
+//! The number of round trips that a request makes. How long one takes depends on the network; how many there are
+//! depends on the code alone.
+//!
+//! A request waits for as many as it makes one after the other, to either store: what travels together counts once.
 
 use serde_json::json;
-use testkit::proxy::{Mode, Proxy};
+use testkit::proxy::{Mode, Proxy, TripCounter};
 use testkit::{Client, RequestBuilder, TestContext};
 
 use crate::support::responses::assert_problem;
 use crate::support::users::{books, sign_up};
 
-/// A context whose stores are behind counting proxies.
-async fn with_counting_proxies(context: TestContext) -> (TestContext, [Proxy; 2]) {
-    let [redis, postgres] = ["REDIS_URL", "DATABASE_URL"].map(|name| context.variable(name).to_owned());
-    let proxies = [Proxy::counting(&redis).await.unwrap(), Proxy::counting(&postgres).await.unwrap()];
-    let context = context.with("REDIS_URL", proxies[0].url()).with("DATABASE_URL", proxies[1].url());
-    (context, proxies)
+/// Counting proxies in front of Redis and of Postgres.
+struct Stores {
+    counter: TripCounter,
+    redis: Proxy,
+    postgres: Proxy,
 }
 
-/// Sends a request and returns its status and the numbers of round trips to Redis and to Postgres.
-async fn trips(proxies: &[Proxy; 2], request: RequestBuilder<'_>) -> (u16, [usize; 2]) {
-    for proxy in proxies {
-        let _ = proxy.trips();
+/// The round trips of one request.
+#[derive(Debug, PartialEq)]
+struct Trips {
+    /// Those that it made one after the other, before its response.
+    sequential: usize,
+    /// Those to Redis, with what it left behind.
+    redis: usize,
+    /// The same to Postgres.
+    postgres: usize,
+}
+
+impl Stores {
+    /// Proxies for the stores of `context`, and a context that uses them.
+    async fn of(context: TestContext) -> (TestContext, Self) {
+        let counter = TripCounter::default();
+        let proxy = async |name| Proxy::counted_by(&counter, context.variable(name)).await.unwrap();
+        let (redis, postgres) = (proxy("REDIS_URL").await, proxy("DATABASE_URL").await);
+        let context = context.with("REDIS_URL", redis.url()).with("DATABASE_URL", postgres.url());
+        (context, Self { counter, redis, postgres })
     }
-    (request.send().await.status, proxies.each_ref().map(Proxy::trips))
+
+    /// Sends a request and returns its status and its round trips.
+    async fn trips(&self, request: RequestBuilder<'_>) -> (u16, Trips) {
+        self.take().await;
+        let status = request.send().await.status;
+        // At once, before anything that the request left behind is sent.
+        let sequential = self.counter.trips();
+        let [redis, postgres] = self.take().await;
+        (status, Trips { sequential, redis, postgres })
+    }
+
+    /// Lets everything that is under way end, and begins to count anew. Returns the trips to each store so far.
+    async fn take(&self) -> [usize; 2] {
+        self.counter.settled().await;
+        let _ = self.counter.trips();
+        [self.redis.trips(), self.postgres.trips()]
+    }
+}
+
+/// That many sequential round trips, and that many to Redis and to Postgres.
+fn trips(sequential: usize, [redis, postgres]: [usize; 2]) -> Trips {
+    Trips { sequential, redis, postgres }
 }
 
 #[tokio::test]
 async fn each_request_makes_a_fixed_number_of_round_trips() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
-    let (context, proxies) = with_counting_proxies(context).await;
+    let (context, stores) = Stores::of(context).await;
     let books = books(&context);
     let book = json!({"title": "T", "author": "A"});
     let create = |books| Client::post(books, "/books").bearer(&ada.access).json(&book);
@@ -37,34 +74,33 @@ async fn each_request_makes_a_fixed_number_of_round_trips() {
     assert_eq!(books.get("/books").send().await.status, 200);
     assert_eq!(create(&books).send().await.status, 201);
     assert_eq!(
-        trips(&proxies, create(&books)).await,
-        (201, [2, 2]),
-        "create: quota, invalidation; token, book"
+        stores.trips(create(&books)).await,
+        (201, trips(4, [2, 2])),
+        "create: quota, token, book, invalidation"
     );
-    assert_eq!(trips(&proxies, update(&books)).await, (200, [2, 2]), "update: the same");
-    for (target, redis, postgres, what) in [
-        ("/books", 2, 1, "an uncached list: quota with look-up, storing; the page"),
-        ("/books", 1, 0, "a cached list: quota with look-up"),
-        ("/books?page=2", 2, 1, "another list"),
-        ("/books/1", 1, 1, "an item: quota; the book"),
-        ("/books/x", 1, 0, "an invalid id: quota"),
+    assert_eq!(stores.trips(update(&books)).await, (200, trips(4, [2, 2])), "update: the same");
+    for (target, expected, what) in [
+        ("/books", trips(3, [2, 1]), "an uncached list: quota with look-up, the page, storing"),
+        ("/books", trips(1, [1, 0]), "a cached list: quota with look-up"),
+        ("/books?page=2", trips(3, [2, 1]), "another list"),
+        ("/books/1", trips(1, [1, 1]), "an item: quota beside the book"),
+        ("/books/x", trips(1, [1, 0]), "an invalid id: quota"),
     ] {
-        let (_, counted) = trips(&proxies, books.get(target)).await;
-        assert_eq!(counted, [redis, postgres], "{what}");
+        let (_, counted) = stores.trips(books.get(target)).await;
+        assert_eq!(counted, expected, "{what}");
     }
-    assert_eq!(proxies.each_ref().map(Proxy::connections), [1, 1]);
+    assert_eq!([stores.redis.connections(), stores.postgres.connections()], [1, 1]);
 }
 
 #[tokio::test]
 async fn a_refused_client_is_refused_again_without_a_round_trip() {
-    let (context, proxies) =
-        with_counting_proxies(TestContext::new().await.with("RATE_LIMIT_PING", "1/60")).await;
+    let (context, stores) = Stores::of(TestContext::new().await.with("RATE_LIMIT_PING", "1/60")).await;
     let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
     assert_eq!(demo.from_new_network().get("/rl-demo/ping").send().await.status, 200);
     let ping = || demo.get("/rl-demo/ping");
-    assert_eq!(trips(&proxies, ping()).await, (200, [1, 0]));
-    assert_eq!(trips(&proxies, ping()).await, (429, [1, 0]));
-    assert_eq!(trips(&proxies, ping()).await, (429, [0, 0]));
+    assert_eq!(stores.trips(ping()).await, (200, trips(1, [1, 0])));
+    assert_eq!(stores.trips(ping()).await, (429, trips(1, [1, 0])));
+    assert_eq!(stores.trips(ping()).await, (429, trips(0, [0, 0])));
 }
 
 #[tokio::test]

@@ -73,9 +73,12 @@ pub(crate) async fn change_password(
     let name = usernames::key(&user.username);
     let guess = Guess { event: "password", name: &name, network, knows_network: true };
     let check = Box::pin(check_password(&store, &passwords.hasher, &name, &change.current_password, network));
-    let current = passwords.check_with_lockout(guess, check).await?.ok_or_else(wrong_password)?;
-    let hash = passwords.hasher.hash(&change.new_password.0).await?;
-    if !store.change_password(&user, current.password_version, &hash).await? {
+    let replace = async |current: Credentials| {
+        let hash = passwords.hasher.hash(&change.new_password.0).await?;
+        Ok(store.change_password(&user, current.password_version, &hash).await?)
+    };
+    let changed = passwords.check_with_lockout(guess, check, replace).await?.ok_or_else(wrong_password)?;
+    if !changed {
         // Somebody else changed it while it was checked.
         Event::new("password", "refused").reason("credentials_changed").user(user.user_id).record(network);
         return Err(wrong_password());

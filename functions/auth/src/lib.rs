@@ -24,13 +24,14 @@ mod token_service;
 use axum::extract::FromRef;
 use idempotency::{Idempotency, Scope, idempotent};
 use shared::config::{self, Env};
-use shared::http::Routes;
+use shared::http::{Authenticator, Routes};
 use shared::identity::passwords::Hasher;
 use shared::identity::tokens::{Issuer, Verifier};
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
 use shared::protection::lockout::Lockout;
 use shared::protection::quotas;
+use shared::stores;
 use shared::stores::postgres::Postgres;
 use shared::stores::redis::Redis;
 use utoipa_axum::router::UtoipaMethodRouterExt as _;
@@ -46,7 +47,9 @@ use token_service::TokenService;
 pub struct App {
     store: Store,
     postgres: Postgres,
+    redis: Redis,
     verifier: Verifier,
+    authenticator: Authenticator,
     tokens: TokenService,
     hasher: Hasher,
     policy: PasswordPolicy,
@@ -63,21 +66,28 @@ impl Function for App {
         let redis = Redis::from_env(env)?;
         let store = Store::new(postgres.clone());
         let hasher = Hasher::from_env(env)?;
+        let verifier = Verifier::from_env(env)?;
         Ok(Self {
             tokens: TokenService::from_env(env, Issuer::from_env(env)?)?,
             store,
-            verifier: Verifier::from_env(env)?,
+            authenticator: Authenticator::new(verifier.clone(), postgres.clone()),
+            verifier,
             // A registration holds a password, which a record must not help to guess.
             idempotency: Idempotency::from_env(env)?.with_secret(&hasher.subkey("idempotency")),
             password_check: PasswordCheck::new(
                 hasher.clone(),
-                Lockout::new(redis.clone()).with_fallback(postgres.clone()),
+                Lockout::with_fallback(redis.clone(), postgres.clone()),
             ),
             hasher,
             policy: PasswordPolicy::from_env(env)?,
-            limiter: Limiter::from_env(env, redis)?,
+            limiter: Limiter::from_env(env, redis.clone())?,
             postgres,
+            redis,
         })
+    }
+
+    async fn connect(&self) {
+        stores::connect(&self.postgres, &self.redis).await;
     }
 
     fn routes(&self) -> Routes<Self> {
@@ -90,9 +100,9 @@ impl Function for App {
             .token_endpoint(quotas::DEFAULT, routes!(revoke::revoke_token))
             .limited_by_user(quotas::PASSWORD, &self.verifier, routes!(change_password::change_password))
             .limited(quotas::DEFAULT, routes!(sessions::list_sessions))
-            .limited(quotas::DEFAULT, routes!(sessions::end_session))
-            .limited(quotas::DEFAULT, routes!(logout::log_out))
-            .limited(quotas::DEFAULT, routes!(logout::log_out_everywhere))
+            .limited_signed_in(quotas::DEFAULT, &self.authenticator, routes!(sessions::end_session))
+            .limited_signed_in(quotas::DEFAULT, &self.authenticator, routes!(logout::log_out))
+            .limited_signed_in(quotas::DEFAULT, &self.authenticator, routes!(logout::log_out_everywhere))
             .limited(quotas::DEFAULT, routes!(me::show_me))
             .limited(quotas::DEFAULT, routes!(admin_only::greet_admin))
             .not_cached()

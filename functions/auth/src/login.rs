@@ -82,8 +82,9 @@ pub(crate) async fn log_in(
     let guess = Guess { event: "login", name: &name, network, knows_network };
     // On the heap: together the two futures are large.
     let check = Box::pin(check_password(&store, &passwords.hasher, found, &grant.password));
-    let credentials = passwords.check_with_lockout(guess, check).await?.ok_or(Error::InvalidGrant)?;
-    Ok(JsonResponse(open_session(&store, &tokens, credentials, network).await?))
+    let open = async |credentials| open_session(&store, &tokens, credentials, network).await;
+    let response = passwords.check_with_lockout(guess, check, open).await?;
+    Ok(JsonResponse(response.ok_or(Error::InvalidGrant)?))
 }
 
 /// The credentials again, if the password is theirs and they may sign in. Takes as long where there are none.

@@ -47,15 +47,17 @@ impl PasswordCheck {
         Self { hasher, lockout }
     }
 
-    /// Runs `check`, which returns `None` for a wrong password, with the guess reserved before and settled after.
+    /// Runs `check`, which returns `None` for a wrong password, with the guess reserved before and settled after. While a
+    /// right guess is settled, `proceed` goes on with what the check returned.
     ///
     /// While a rule is locked this returns `None` too, at once and without a check, so that a lock tells nothing. A
     /// check that fails for want of a store does not count as a guess.
-    pub(crate) async fn check_with_lockout<T>(
+    pub(crate) async fn check_with_lockout<T, U>(
         &self,
         guess: Guess<'_>,
         check: impl Future<Output = Result<Option<T>>>,
-    ) -> Result<Option<T>> {
+        proceed: impl AsyncFnOnce(T) -> Result<U>,
+    ) -> Result<Option<U>> {
         let refused = |outcome| Event::new(guess.event, outcome).username(guess.name).record(guess.network);
         let attempt = match self.lockout.begin(self.counters(&guess)).await? {
             Admission::Allowed(attempt) => attempt,
@@ -64,12 +66,13 @@ impl PasswordCheck {
                 return Ok(None);
             }
         };
-        let checked = check.await;
-        match &checked {
-            Ok(Some(_)) => {
-                if let Err(error) = attempt.succeeded().await {
+        match check.await {
+            Ok(Some(right)) => {
+                let (settled, result) = tokio::join!(attempt.succeeded(), proceed(right));
+                if let Err(error) = settled {
                     tracing::warn!(%error, "failures before a success were not cleared");
                 }
+                result.map(Some)
             }
             Ok(None) => {
                 // The response must not depend on whether the count was stored: until it runs out, the reservation
@@ -78,10 +81,14 @@ impl PasswordCheck {
                     tracing::warn!(%error, "a failure was not counted");
                 }
                 refused("refused");
+                Ok(None)
             }
-            Err(_) => drop(attempt.abandoned().await),
+            Err(error) => {
+                // A failure to take the reservation back is no worse than the failed check: it expires.
+                let _ = attempt.abandoned().await;
+                Err(error)
+            }
         }
-        checked
     }
 
     fn counters(&self, guess: &Guess<'_>) -> Vec<Counter> {

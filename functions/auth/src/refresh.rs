@@ -139,8 +139,9 @@ async fn rotate(
     presented: &PresentedToken<'_>,
 ) -> Result<Result<TokenResponse, Refusal>> {
     let now = OffsetDateTime::now_utc();
-    let mut rotation = store.begin_rotation(presented.session_id, presented.text).await?;
-    let refusal = match rotation.find_token(presented.user_id).await? {
+    let PresentedToken { text, user_id, session_id } = *presented;
+    let (rotation, state) = store.begin_rotation(user_id, session_id, text).await?;
+    let refusal = match state {
         TokenState::Unused { subject, session_end } => {
             let successor = tokens.new_refresh_token(&subject, now, session_end);
             rotation.exchange_for(&successor).await?;

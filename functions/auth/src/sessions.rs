@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use shared::http::openapi::{RateLimited, SignedIn, Stored, WithId};
-use shared::http::{Caller, ClientNetwork, Error, JsonResponse, Result, UuidId};
+use shared::http::{Admission, Caller, ClientNetwork, Error, JsonResponse, Result, UuidId};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -55,7 +55,9 @@ pub(crate) struct Sessions {
 pub(crate) async fn list_sessions(
     State(store): State<Store>,
     Caller(user): Caller,
+    admission: Admission,
 ) -> Result<JsonResponse<Sessions>> {
+    admission.granted().await?;
     let rows = store.list_sessions(user.user_id, LISTED).await?;
     let show = |SessionRow { id, created_at, last_used_at, network }| Session {
         id,

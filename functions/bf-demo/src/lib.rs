@@ -32,6 +32,7 @@ const RIGHT_PASSWORD: &str = "letmein";
 /// The function's state.
 #[derive(Clone, FromRef)]
 pub struct App {
+    redis: Redis,
     lockout: Lockout,
     limiter: Limiter,
 }
@@ -41,7 +42,11 @@ impl Function for App {
 
     fn from_env(env: &Env) -> Result<Self, config::Error> {
         let redis = Redis::from_env(env)?;
-        Ok(Self { lockout: Lockout::new(redis.clone()), limiter: Limiter::from_env(env, redis)? })
+        Ok(Self { lockout: Lockout::new(&redis), limiter: Limiter::from_env(env, redis.clone())?, redis })
+    }
+
+    async fn connect(&self) {
+        let _ = self.redis.connect().await;
     }
 
     fn routes(&self) -> Routes<Self> {

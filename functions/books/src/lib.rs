@@ -20,11 +20,12 @@ use axum::extract::FromRef;
 use idempotency::{Idempotency, Scope, idempotent};
 use shared::cache::Cache;
 use shared::config::{self, Env};
-use shared::http::Routes;
+use shared::http::{Authenticator, Routes};
 use shared::identity::tokens::Verifier;
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
 use shared::protection::quotas;
+use shared::stores;
 use shared::stores::postgres::Postgres;
 use shared::stores::redis::Redis;
 use utoipa_axum::router::UtoipaMethodRouterExt as _;
@@ -37,7 +38,8 @@ use store::Store;
 pub struct App {
     store: Store,
     postgres: Postgres,
-    verifier: Verifier,
+    redis: Redis,
+    authenticator: Authenticator,
     idempotency: Idempotency,
     limiter: Limiter,
 }
@@ -50,19 +52,25 @@ impl Function for App {
         let redis = Redis::from_env(env)?;
         Ok(Self {
             store: Store::new(postgres.clone(), Cache::from_env(env, redis.clone(), "books")?),
-            postgres,
-            verifier: Verifier::from_env(env)?,
+            authenticator: Authenticator::new(Verifier::from_env(env)?, postgres.clone()),
             idempotency: Idempotency::from_env(env)?,
-            limiter: Limiter::from_env(env, redis)?,
+            limiter: Limiter::from_env(env, redis.clone())?,
+            postgres,
+            redis,
         })
     }
 
+    async fn connect(&self) {
+        stores::connect(&self.postgres, &self.redis).await;
+    }
+
     fn routes(&self) -> Routes<Self> {
-        let signed_in = Scope::User(self.verifier.clone(), self.postgres.clone());
-        let creation = routes!(create::create_book).layer(idempotent(&self.idempotency, signed_in));
+        let scope = Scope::User(self.authenticator.clone());
+        let creation = routes!(create::create_book).layer(idempotent(&self.idempotency, scope));
+        let book = routes!(get::get_book, update::update_book, delete::delete_book);
         Routes::new(&self.limiter)
             .limited(quotas::DEFAULT, routes!(list::list_books))
-            .limited(quotas::DEFAULT, creation)
-            .limited(quotas::DEFAULT, routes!(get::get_book, update::update_book, delete::delete_book))
+            .limited_signed_in(quotas::DEFAULT, &self.authenticator, creation)
+            .limited_signed_in(quotas::DEFAULT, &self.authenticator, book)
     }
 }

@@ -6,8 +6,9 @@
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
+use shared::cache::Lookup;
 use shared::http::openapi::{RateLimited, Stored, WithIfNoneMatch, WithQuery};
-use shared::http::{EntityTag, Error, IfNoneMatch, Query, Result};
+use shared::http::{Admission, EntityTag, Error, IfNoneMatch, Query, Result};
 
 use crate::list_query::ListQuery;
 use crate::page::Page;
@@ -28,10 +29,17 @@ use crate::store::{PageError, Store};
 )]
 pub(crate) async fn list_books(
     State(store): State<Store>,
+    admission: Admission,
     condition: IfNoneMatch,
     Query(query): Query<ListQuery>,
 ) -> Result<Response> {
-    let page = store.page(&query).await?;
+    let page = match store.look_up_page(&query).await {
+        Lookup::Hit(page) => page,
+        Lookup::Miss(missed) => {
+            admission.granted().await?;
+            store.fetch_page(&query, missed).await?
+        }
+    };
     let headers = [(CONTENT_TYPE, "application/json"), (LINK, page.link())];
     Ok(condition.respond(&EntityTag::new(page.entity_tag()), (headers, page.body()).into_response()))
 }

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 /// The function's state.
 #[derive(Clone)]
 pub struct App {
+    redis: Redis,
     limiter: Limiter,
 }
 
@@ -24,7 +25,11 @@ impl Function for App {
 
     fn from_env(env: &Env) -> Result<Self, config::Error> {
         let redis = Redis::from_env(env)?;
-        Ok(Self { limiter: Limiter::from_env(env, redis)? })
+        Ok(Self { limiter: Limiter::from_env(env, redis.clone())?, redis })
+    }
+
+    async fn connect(&self) {
+        let _ = self.redis.connect().await;
     }
 
     fn routes(&self) -> Routes<Self> {

@@ -15,6 +15,7 @@ use shared::http::{JsonResponse, Result, Routes};
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
 use shared::protection::quotas;
+use shared::stores;
 use shared::stores::postgres::Postgres;
 use shared::stores::redis::Redis;
 use utoipa::ToSchema;
@@ -38,6 +39,10 @@ impl Function for App {
             limiter: Limiter::from_env(env, redis.clone())?,
             redis,
         })
+    }
+
+    async fn connect(&self) {
+        stores::connect(&self.postgres, &self.redis).await;
     }
 
     fn routes(&self) -> Routes<Self> {
@@ -98,7 +103,9 @@ pub(crate) async fn report_readiness(
     State(postgres): State<Postgres>,
     State(redis): State<Redis>,
 ) -> Result<JsonResponse<Readiness>> {
-    postgres.ping().await?;
-    redis.ping().await?;
+    let redis = redis.required();
+    let (postgres, redis) = tokio::join!(postgres.check(), redis.check());
+    postgres?;
+    redis?;
     Ok(JsonResponse(Readiness { postgres: "ok", redis: "ok" }))
 }

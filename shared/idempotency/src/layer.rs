@@ -15,10 +15,8 @@ use lambda_http::RequestExt as _;
 use shared::http::error::is_final;
 use shared::http::extract::LARGEST_BODY;
 use shared::http::problem::ProblemRenderer;
-use shared::http::{Caller, ClientNetwork, Error, Result};
-use shared::identity::tokens::Verifier;
+use shared::http::{Authenticator, ClientNetwork, Error, Result};
 use shared::stores::idempotent_write::IdempotencyToken;
-use shared::stores::postgres::Postgres;
 
 use crate::key::{HEADER, Key};
 use crate::record::{RecordState, StoredResponse, marked_as_replayed};
@@ -31,7 +29,7 @@ type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 #[derive(Clone)]
 pub enum Scope {
     /// Each user has keys of their own. A client without a user is refused before anything else is looked at.
-    User(Verifier, Postgres),
+    User(Authenticator),
     /// Each network, an IPv4 address or an IPv6 /64, has keys of its own.
     Network,
 }
@@ -95,8 +93,8 @@ impl Scope {
     /// The name of the client, which becomes part of the id of its request.
     async fn identify(&self, parts: &mut Parts) -> Result<String> {
         match self {
-            Self::User(verifier, postgres) => {
-                let Caller(user) = Caller::identify(parts, verifier, postgres).await?;
+            Self::User(authenticator) => {
+                let user = authenticator.identify(parts).await?;
                 Ok(format!("user:{}", user.user_id))
             }
             Self::Network => {

@@ -1,18 +1,16 @@
 //! The entries in Redis: one script for each round trip.
 //!
-//! One key holds the version. A page is stored under that key, the version and the page's own key, and beside it, while
-//! it is being filled, the lease of the process that fills it.
+//! One key holds the version. A page is stored under a key of its own, and beside it, while it is being filled, the lease
+//! of the process that fills it. Both begin with the version that they were made under: those of an earlier version do
+//! not count. So the names of all keys are known before the version is, and one round trip does.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use bytes::Bytes;
-use redis::Script;
 use uuid::Uuid;
 
 use super::cached_page::CachedPage;
-use crate::stores::freeze::FreezeAwareInstant;
-use crate::stores::redis::{Redis, Unavailable};
+use crate::stores::redis::{Redis, Script, Unavailable};
 
 /// The longest lifetime of an entry in milliseconds, counted from the look-up that missed it. It is also the longest
 /// staleness when an invalidation fails.
@@ -52,10 +50,15 @@ pub(super) enum Lookup {
 pub(super) struct Miss {
     /// The version under which a page that is queried from now on may be stored.
     pub(super) version: Version,
-    /// True if this process has the lease, and so has to fill the page.
-    pub(super) leased: bool,
-    /// When the look-up was sent.
-    looked_up: FreezeAwareInstant,
+    /// The lease, if this process has it, and so has to fill the page.
+    pub(super) lease: Option<Lease>,
+}
+
+/// The task to fill a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lease {
+    /// When it was taken, by the server's clock, in milliseconds since 1970.
+    taken_at_ms: u64,
 }
 
 impl Entries {
@@ -69,57 +72,63 @@ impl Entries {
     pub(super) async fn look_up(&self, key: &str) -> Result<Lookup, Unavailable> {
         let mut corrupt = Bytes::new();
         loop {
-            let looked_up = FreezeAwareInstant::now();
-            let (version, stored, leased) = self.read(key, &corrupt).await?;
+            let (version, stored, taken_at_ms) = self.read(key, &corrupt).await?;
             let Some(stored) = stored.map(Bytes::from) else {
-                return Ok(Lookup::Miss(Miss { version: Version(version), leased, looked_up }));
+                let lease = taken_at_ms.map(|taken_at_ms| Lease { taken_at_ms });
+                return Ok(Lookup::Miss(Miss { version: Version(version), lease }));
             };
-            match CachedPage::from_stored(stored.clone()) {
+            let page = stored.slice(prefix(Version(version)).len()..);
+            match CachedPage::from_stored(page) {
                 Some(page) => return Ok(Lookup::Hit(page)),
                 None => corrupt = stored,
             }
         }
     }
 
-    /// Returns the version, the stored bytes unless they equal `corrupt`, and whether this process has the lease.
-    async fn read(&self, key: &str, corrupt: &[u8]) -> Result<(u64, Option<Vec<u8>>, bool), Unavailable> {
-        self.redis
-            .run(|mut connection| async move {
-                let mut call = READ.key(&*self.version_key);
-                call.arg(key).arg(&*self.lease_owner).arg(self.lease_ms).arg(corrupt);
-                call.invoke_async(&mut connection).await
-            })
-            .await
+    /// Returns the version, the stored bytes unless they equal `corrupt`, and, if this process has the lease, the
+    /// server's clock in milliseconds since 1970.
+    async fn read(
+        &self,
+        key: &str,
+        corrupt: &[u8],
+    ) -> Result<(u64, Option<Vec<u8>>, Option<u64>), Unavailable> {
+        let page_key = self.page_key(key);
+        let lease_key = format!("{page_key}:lease");
+        let call = READ.call(&[&self.version_key, page_key.as_str(), &lease_key]);
+        self.redis.run(&call.arg(&*self.lease_owner).arg(self.lease_ms).arg(corrupt)).await
     }
 
-    /// Stores a page that was queried after `miss`, unless the version has been raised since.
-    pub(super) async fn store(&self, key: &str, miss: &Miss, page: &CachedPage) -> Result<(), Unavailable> {
-        let Some(ttl) = miss.looked_up.remaining(ttl(key)) else { return Ok(()) };
-        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or_default().max(1);
-        self.redis
-            .run(|mut connection| async move {
-                let mut call = STORE.key(&*self.version_key);
-                call.arg(key).arg(miss.version.0).arg(page.as_bytes()).arg(ttl_ms);
-                call.invoke_async(&mut connection).await
-            })
-            .await
+    /// Stores a page that was queried after `miss`, unless the version has been raised since or another process has the
+    /// lease. Does not wait for Redis: a response need not wait for its page to be stored.
+    pub(super) async fn store(&self, key: &str, miss: &Miss, page: &CachedPage) {
+        let Some(lease) = miss.lease else { return };
+        let stored = [prefix(miss.version).as_bytes(), page.as_bytes()].concat();
+        let call = STORE.call(&[&*self.version_key, &self.page_key(key)]);
+        // An absolute time: the process may be frozen before the bytes arrive.
+        let call = call.arg(miss.version.0).arg(stored).arg(lease.taken_at_ms + ttl_ms(key));
+        self.redis.run_in_background(call, "a page was not cached").await;
     }
 
     /// Raises the version.
     pub(super) async fn invalidate(&self) -> Result<(), Unavailable> {
-        self.redis
-            .run(|mut connection| async move {
-                INVALIDATE.key(&*self.version_key).invoke_async(&mut connection).await
-            })
-            .await
+        self.redis.run(&INVALIDATE.call(&[&*self.version_key])).await
+    }
+
+    fn page_key(&self, key: &str) -> String {
+        format!("{}:{key}", self.version_key)
     }
 }
 
-/// The lifetime of a page: up to a fifth shorter than the longest, so that pages filled together do not expire
-/// together. It is derived from the key, so no randomness is needed.
-fn ttl(key: &str) -> Duration {
+/// The beginning of what is stored under a version.
+fn prefix(Version(version): Version) -> String {
+    format!("{version}:")
+}
+
+/// The lifetime of a page in milliseconds: up to a fifth shorter than the longest, so that pages filled together do not
+/// expire together. It is derived from the key, so no randomness is needed.
+fn ttl_ms(key: &str) -> u64 {
     let hash = key.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
-    Duration::from_millis(MAX_TTL_MS - hash % (MAX_TTL_MS / 5))
+    MAX_TTL_MS - hash % (MAX_TTL_MS / 5)
 }
 
 #[cfg(test)]
@@ -129,9 +138,9 @@ mod tests {
 
     #[test]
     fn pages_expire_at_different_times_and_none_too_late() {
-        let ttls: Vec<_> = (0..100).map(|n| ttl(&fingerprint([Some(n.to_string().as_str())]))).collect();
-        assert!(ttls.iter().all(|ttl| (24_000..=30_000).contains(&ttl.as_millis())));
-        let early = ttls.iter().filter(|ttl| ttl.as_secs() < 27).count();
+        let ttls: Vec<_> = (0..100).map(|n| ttl_ms(&fingerprint([Some(n.to_string().as_str())]))).collect();
+        assert!(ttls.iter().all(|ttl| (24_000..=30_000).contains(ttl)));
+        let early = ttls.iter().filter(|ttl| **ttl < 27_000).count();
         assert!((30..70).contains(&early), "{early} of 100");
     }
 }

@@ -1,7 +1,7 @@
 -- Stores a page, unless the version has been raised since the page was looked up.
--- KEYS[1]: the version. ARGV: the page's key, the version at the look-up, the page, its lifetime in ms.
-local version = redis.call('GET', KEYS[1])
-if version == ARGV[2] then
-  redis.call('SET', KEYS[1] .. ':' .. version .. ':' .. ARGV[1], ARGV[3], 'PX', ARGV[4])
+-- KEYS: the version, the page. ARGV: the version at the look-up, the page behind that version and a colon, the time at
+-- which it expires in ms since 1970.
+if redis.pcall('GET', KEYS[1]) == ARGV[1] then
+  redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[3])
 end
 return redis.status_reply('OK')

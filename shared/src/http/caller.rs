@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::error::Error;
+use super::error::{Error, Result};
 use crate::identity::sessions::{self, SignedIn};
 use crate::identity::tokens::{Kind, Verifier};
 use crate::stores::postgres::Postgres;
@@ -17,36 +17,51 @@ pub struct Caller(pub SignedIn);
 /// An authenticated user with the role of an administrator.
 pub struct Admin(pub SignedIn);
 
-impl Caller {
-    /// Finds the user by their token, and remembers them in the request: a layer and a handler that both want to know
-    /// ask the database once.
-    pub async fn identify(
-        parts: &mut Parts,
-        verifier: &Verifier,
-        postgres: &Postgres,
-    ) -> Result<Self, Error> {
-        if let Some(user) = parts.extensions.get::<SignedIn>() {
-            return Ok(Self(user.clone()));
+/// Finds out which user sends a request.
+#[derive(Clone)]
+pub struct Authenticator {
+    verifier: Verifier,
+    postgres: Postgres,
+}
+
+/// The result for one request, remembered in it: a layer and a handler that both want to know ask the database once.
+#[derive(Clone)]
+struct Authenticated(Result<SignedIn>);
+
+impl Authenticator {
+    /// Verifies tokens with `verifier`, and looks their sessions up in `postgres`.
+    #[must_use]
+    pub fn new(verifier: Verifier, postgres: Postgres) -> Self {
+        Self { verifier, postgres }
+    }
+
+    /// Finds the user by the token of the request.
+    pub async fn identify(&self, parts: &mut Parts) -> Result<SignedIn> {
+        if let Some(Authenticated(known)) = parts.extensions.get() {
+            return known.clone();
         }
-        let token = bearer_token(&parts.headers)?;
-        let claims = verifier.verify(token, Kind::Access).map_err(|_| Error::InvalidToken)?;
+        let result = self.look_up(&parts.headers).await;
+        parts.extensions.insert(Authenticated(result.clone()));
+        result
+    }
+
+    async fn look_up(&self, headers: &HeaderMap) -> Result<SignedIn> {
+        let token = bearer_token(headers)?;
+        let claims = self.verifier.verify(token, Kind::Access).map_err(|_| Error::InvalidToken)?;
         let user_id = claims.sub.parse().map_err(|_| Error::InvalidToken)?;
-        let user = sessions::find_live(postgres, claims.sid, user_id).await?.ok_or(Error::InvalidToken)?;
-        parts.extensions.insert(user.clone());
-        Ok(Self(user))
+        sessions::find_live(&self.postgres, claims.sid, user_id).await?.ok_or(Error::InvalidToken)
     }
 }
 
 impl<S> FromRequestParts<S> for Caller
 where
     S: Send + Sync,
-    Verifier: FromRef<S>,
-    Postgres: FromRef<S>,
+    Authenticator: FromRef<S>,
 {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        Self::identify(parts, &Verifier::from_ref(state), &Postgres::from_ref(state)).await
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        Authenticator::from_ref(state).identify(parts).await.map(Self)
     }
 }
 
@@ -56,14 +71,14 @@ where
 {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let Caller(user) = Caller::from_request_parts(parts, state).await?;
         if user.role == sessions::ADMIN { Ok(Self(user)) } else { Err(Error::Forbidden) }
     }
 }
 
 /// The token that the request presents.
-pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, Error> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Err(Error::Unauthenticated) };
     if values.next().is_some() {

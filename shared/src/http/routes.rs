@@ -13,6 +13,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 
+use super::caller::Authenticator;
 use super::invalid_event::reject_invalid_event;
 use super::problem::TokenEndpoints;
 use super::rate_limit::{self, RateLimit};
@@ -47,6 +48,19 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub fn limited_by_user(self, quota: Quota, verifier: &Verifier, routes: UtoipaMethodRouter<S>) -> Self {
         let rule = RateLimit::by_user(self.limiter.clone(), quota, verifier.clone());
         self.add_limited(rule, routes)
+    }
+
+    /// Adds a route whose requests count by network and whose writes need a signed-in user, who is looked up while the
+    /// request is counted.
+    #[must_use]
+    pub fn limited_signed_in(
+        self,
+        quota: Quota,
+        authenticator: &Authenticator,
+        routes: UtoipaMethodRouter<S>,
+    ) -> Self {
+        let rule = RateLimit::by_network(self.limiter.clone(), quota);
+        self.add_limited(rule.authenticating(authenticator.clone()), routes)
     }
 
     /// Adds a route that OAuth clients post to, limited by network: its errors carry the members of RFC 6749 §5.2.

@@ -7,13 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use redis::Script;
-
-use super::quota::Quota;
+use super::quota::{Outage, Quota};
 use super::quotas;
 use crate::config::{self, Env};
 use crate::stores::freeze::FreezeAwareInstant;
-use crate::stores::redis::Redis;
+use crate::stores::redis::{Redis, Script};
 
 static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limiter/admit.lua")));
 
@@ -89,8 +87,9 @@ impl Limiter {
                 "unknown"
             }
         };
-        // The window is part of the key: a log is kept for one window, also while an override is rolled out.
-        let key = self.redis.key(&format!("limit:{}:{}:{name}", quota.name, quota.window.as_secs()));
+        // The window is part of the key: a log is kept for one window, also while an override is rolled out. The unit
+        // tells these logs, whose times are in ms, from those of earlier versions.
+        let key = self.redis.key(&format!("limit:{}:{}s:{name}", quota.name, quota.window.as_secs()));
         match self.remembered_refusal(quota, &key) {
             Some(refusal) => Err(refusal),
             None => Ok(RequestLog { limiter: self, quota, key }),
@@ -128,14 +127,15 @@ impl RequestLog<'_> {
     pub(crate) async fn count(&self) -> Result<Decision, Unavailable> {
         let Self { limiter, quota, key } = self;
         let asked = FreezeAwareInstant::now();
-        let window = u64::try_from(quota.window.as_micros()).unwrap_or(u64::MAX);
-        let (admitted, remaining, reset): (bool, u32, u64) = limiter
-            .redis
-            .run(|mut connection| async move {
-                ADMIT.key(key).arg(quota.limit).arg(window).invoke_async(&mut connection).await
-            })
-            .await?;
-        let reset = Duration::from_micros(reset);
+        // A request that is refused without a count may as well wait for the connection.
+        let redis = match quota.outage {
+            Outage::Admit => &limiter.redis,
+            Outage::Refuse => &limiter.redis.required(),
+        };
+        let window = u64::try_from(quota.window.as_millis()).unwrap_or(u64::MAX);
+        let (admitted, remaining, reset): (bool, u32, u64) =
+            redis.run(&ADMIT.call(&[key]).arg(quota.limit).arg(window)).await?;
+        let reset = Duration::from_millis(reset);
         if !admitted {
             // From when it was asked: Redis decided later, so memory never refuses longer than Redis would.
             limiter.remember(key, asked, reset);

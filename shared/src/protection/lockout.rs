@@ -64,14 +64,14 @@ pub enum Error {
 impl Lockout {
     /// A lockout that counts in `redis` alone.
     #[must_use]
-    pub fn new(redis: Redis) -> Self {
-        Self { redis, fallback: None }
+    pub fn new(redis: &Redis) -> Self {
+        Self { redis: redis.required(), fallback: None }
     }
 
-    /// Counts in `postgres` (table `login_guesses`) while Redis is unavailable.
+    /// A lockout that counts in `postgres` (table `login_guesses`) while Redis is unavailable.
     #[must_use]
-    pub fn with_fallback(self, postgres: Postgres) -> Self {
-        Self { fallback: Some(postgres), ..self }
+    pub fn with_fallback(redis: Redis, postgres: Postgres) -> Self {
+        Self { redis, fallback: Some(postgres) }
     }
 
     /// Applies `rule` to the subject that consists of `parts`. They are hashed, so no name is readable in Redis, and no

@@ -1,18 +1,20 @@
 //! Postgres: a pool of connections that live as long as the execution environment.
 //!
-//! The pool opens a connection with the first statement and keeps it for later invocations. A connection that was idle
-//! for a while is pinged before its next use, since it may have died while the process was frozen. One that fails or
-//! times out is closed instead of returned. Statements go out as `query_typed`: one round trip and no prepared
-//! statement, so that RDS Proxy or `PgBouncer` can share connections between clients. No statement waits longer than
-//! [`STATEMENT_TIMEOUT`]; a request that gets [`Error::Unavailable`] is answered with 503.
+//! The first connection is opened when the environment starts, in a task that outlives whoever waits for it, and serves
+//! later invocations too. A connection that was idle for a while is pinged before its next use, since it may have died
+//! while the process was frozen. One that fails or times out is closed instead of returned. Statements go out as
+//! `query_typed`: one round trip and no prepared statement, so that RDS Proxy or `PgBouncer` can share connections
+//! between clients. No statement waits longer than [`STATEMENT_TIMEOUT`]; a request that gets [`Error::Unavailable`] or
+//! [`Error::TooSlow`] is answered with 503.
 
 mod error;
 mod pool;
 mod settings;
+mod transaction;
 
+use std::future::Future;
 use std::time::Duration;
 
-use deadpool::managed::Pool;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -21,8 +23,9 @@ use crate::config::{self, Env};
 
 pub use error::Error;
 pub use settings::{ConnectionSettings, ConnectionTask};
+pub use transaction::{Statement, Transaction};
 
-use pool::{ConnectionManager, PooledConnection};
+use pool::Pool;
 
 /// The longest that one statement may take, connecting included. A statement that takes longer ends its request with
 /// a 503, so that a client learns of an unavailable database within two seconds.
@@ -31,10 +34,10 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1500);
 /// A statement's parameter with its type, which `query_typed` sends along.
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A lazy handle to the database; cloning shares the connections.
+/// A handle to the database; cloning shares the connections.
 #[derive(Clone)]
 pub struct Postgres {
-    pool: Pool<ConnectionManager>,
+    pool: Pool,
 }
 
 impl Postgres {
@@ -44,80 +47,55 @@ impl Postgres {
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let settings = ConnectionSettings::from_env(env)?;
         let connections = env.parsed("AWS_LAMBDA_MAX_CONCURRENCY", 1_usize)?.max(1);
-        let pool = Pool::builder(ConnectionManager::new(settings)).max_size(connections).build();
-        Ok(Self { pool: pool.map_err(|error| config::Error::invalid("DATABASE_URL", error))? })
+        Ok(Self { pool: Pool::new(settings, connections) })
+    }
+
+    /// Opens a connection, if none is open, and returns when it is open or refused.
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.pool.connect().await
     }
 
     /// Runs a statement that may safely run twice: it is tried once more when the connection is lost.
     pub async fn read(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
-        let with_retry = async {
-            match self.run_once(sql, parameters).await {
-                Err(Error::Unavailable(_)) => self.run_once(sql, parameters).await,
-                result => result,
-            }
-        };
-        timeout(STATEMENT_TIMEOUT, with_retry).await.unwrap_or_else(|_| Err(Error::timed_out()))
+        with_retry(|| self.run_once(sql, parameters)).await
     }
 
     /// Runs a statement that must not run twice. After an [`Error::Unavailable`] it is unknown whether it ran.
     pub async fn write(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
-        let run = self.run_once(sql, parameters);
-        timeout(STATEMENT_TIMEOUT, run).await.unwrap_or_else(|_| Err(Error::timed_out()))
+        in_time(self.run_once(sql, parameters)).await
     }
 
-    /// Checks that the server responds.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.read("select 1", &[]).await.map(drop)
-    }
-
-    /// Begins a transaction. It is rolled back unless [`Transaction::commit`] returns `Ok`.
-    pub async fn begin(&self) -> Result<Transaction, Error> {
-        let begin = async {
-            let mut connection = PooledConnection::from_pool(&self.pool).await?;
-            connection.batch("begin").await?;
-            // With a transaction open, the connection returns to the pool only through `commit` or `roll_back`.
-            connection.close_on_drop();
-            Ok(Transaction { connection })
-        };
-        timeout(STATEMENT_TIMEOUT, begin).await.unwrap_or_else(|_| Err(Error::timed_out()))
+    /// Checks that the server answers a statement and takes writes.
+    pub async fn check(&self) -> Result<(), Error> {
+        const SQL: &str = "select current_setting('transaction_read_only')";
+        let rows = self.read(SQL, &[]).await?;
+        match rows.first().map(|row| row.get::<_, &str>(0)) {
+            Some("off") => Ok(()),
+            _ => Err(Error::Unavailable("the server is read-only".to_owned())),
+        }
     }
 
     async fn run_once(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
-        PooledConnection::from_pool(&self.pool).await?.query(sql, parameters).await
+        let mut connection = self.pool.get().await?;
+        connection.run(async |client| client.query_typed(sql, parameters).await).await
     }
 }
 
-/// Several statements that take effect together or not at all.
-///
-/// Dropped without [`commit`](Self::commit) or [`roll_back`](Self::roll_back), it closes its connection, which makes
-/// the server roll back.
-#[must_use = "a transaction is rolled back unless it is committed"]
-pub struct Transaction {
-    connection: PooledConnection,
+/// Runs `operation`, and once more if its connection turns out to be lost, both within [`STATEMENT_TIMEOUT`].
+async fn with_retry<T, Run>(operation: impl Fn() -> Run) -> Result<T, Error>
+where
+    Run: Future<Output = Result<T, Error>>,
+{
+    in_time(async {
+        match operation().await {
+            Err(Error::Unavailable(_)) => operation().await,
+            result => result,
+        }
+    })
+    .await
 }
 
-impl Transaction {
-    /// Runs one statement inside the transaction.
-    pub async fn run(&mut self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
-        let result = timeout(STATEMENT_TIMEOUT, self.connection.query(sql, parameters)).await;
-        // The statement marked the connection as reusable.
-        self.connection.close_on_drop();
-        result.unwrap_or_else(|_| Err(Error::timed_out()))
-    }
-
-    /// Commits the transaction. After an error it is unknown whether it was committed.
-    pub async fn commit(mut self) -> Result<(), Error> {
-        self.end("commit").await
-    }
-
-    /// Rolls the transaction back and returns the connection to the pool.
-    pub async fn roll_back(mut self) -> Result<(), Error> {
-        self.end("rollback").await
-    }
-
-    async fn end(&mut self, sql: &'static str) -> Result<(), Error> {
-        timeout(STATEMENT_TIMEOUT, self.connection.batch(sql))
-            .await
-            .unwrap_or_else(|_| Err(Error::timed_out()))
-    }
+/// Gives `operation` as long as a statement may take.
+async fn in_time<T>(operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(STATEMENT_TIMEOUT, operation).await.unwrap_or_else(|_| Err(Error::timed_out()))
 }

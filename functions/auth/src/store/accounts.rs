@@ -3,7 +3,7 @@
 use shared::identity::sessions::SignedIn;
 use shared::identity::usernames::Username;
 use shared::stores::idempotent_write::{self, IdempotencyToken, WriteOutcome};
-use shared::stores::postgres::Error;
+use shared::stores::postgres::{Error, Parameter};
 use tokio_postgres::types::Type;
 
 use super::handle::Store;
@@ -106,18 +106,15 @@ impl Store {
         const END: &str = "
             update sessions set ended_at = now(), end_reason = 'password'
             where user_id = $1 and id <> $2 and ended_at is null";
-        let mut transaction = self.postgres.begin().await?;
-        let change = &[
-            (&user.user_id as _, Type::INT8),
-            (&proved_version as _, Type::INT4),
-            (&new_hash as _, Type::TEXT),
-        ];
-        if transaction.run(CHANGE, change).await?.is_empty() {
+        let change: [Parameter<'_>; 3] =
+            [(&user.user_id, Type::INT8), (&proved_version, Type::INT4), (&new_hash, Type::TEXT)];
+        let (transaction, [changed]) = self.postgres.begin_with([(CHANGE, &change)]).await?;
+        if changed.is_empty() {
             transaction.roll_back().await?;
             return Ok(false);
         }
-        transaction.run(END, &[(&user.user_id, Type::INT8), (&user.session_id, Type::UUID)]).await?;
-        transaction.commit().await?;
+        let end: [Parameter<'_>; 2] = [(&user.user_id, Type::INT8), (&user.session_id, Type::UUID)];
+        transaction.commit_with((END, &end)).await?;
         Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 //! A page that is not cached costs one statement, which counts the books of the list and reads those of the page. It
 //! also reads whether an invalidation of the cache failed earlier; then this reader repeats it.
 
-use shared::cache::CachedPage;
+use shared::cache::{CachedPage, Lookup, MissedPage};
 use shared::stores::postgres::{self, Parameter};
 use shared::validation::Text;
 use tokio_postgres::Row;
@@ -34,14 +34,24 @@ impl From<postgres::Error> for PageError {
 }
 
 impl Store {
-    /// One page as JSON under its links, from the cache if it is there. Without Redis every page comes from Postgres.
-    pub(crate) async fn page(&self, query: &ListQuery) -> Result<CachedPage, PageError> {
+    /// Looks a page of a list up in the cache.
+    pub(crate) async fn look_up_page(&self, query: &ListQuery) -> Lookup {
+        self.cache.look_up(&query.cache_key()).await
+    }
+
+    /// One page as JSON under its links that was not cached: from Postgres, or from a reader who is querying it already.
+    /// Without Redis every page comes from Postgres.
+    pub(crate) async fn fetch_page(
+        &self,
+        query: &ListQuery,
+        missed: MissedPage,
+    ) -> Result<CachedPage, PageError> {
         let fetch = async || {
             let page = self.query_page(query).await?;
             let body = serde_json::to_vec(&page).expect("a page of books serialises");
             Ok(CachedPage::new(&page.links(query), &body))
         };
-        self.cache.read_through(&query.cache_key(), fetch).await
+        self.cache.fill(missed, fetch).await
     }
 
     async fn query_page(&self, query: &ListQuery) -> Result<Page, PageError> {

@@ -8,7 +8,9 @@ use crate::stores::{idempotent_write, postgres, redis};
 impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         match error {
-            postgres::Error::Unavailable(_) => Self::Unavailable(error.to_string()),
+            postgres::Error::Unavailable(_) | postgres::Error::TooSlow(_) => {
+                Self::Unavailable(error.to_string())
+            }
             postgres::Error::UniqueViolation(_) | postgres::Error::Rejected(_) => {
                 Self::Internal(error.to_string())
             }

@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::{FromRedisValue, Script, ScriptInvocation};
+use redis::FromRedisValue;
 use uuid::Uuid;
 
 use super::counter::Counter;
-use crate::stores::redis::{Redis, Unavailable};
+use crate::stores::redis::{Redis, Script, ScriptCall, Unavailable};
 
 /// How long a reservation counts whose request died before the attempt was ended. Longer than any request lives: an
 /// attempt whose password hash is slow must not lose its reservation to another one.
@@ -60,23 +60,24 @@ async fn run<T: FromRedisValue>(
     counters: &[Counter],
     attempt_id: &str,
 ) -> Result<T, Unavailable> {
-    redis
-        .run(|mut connection| {
-            let call = invocation(script, counters, attempt_id);
-            async move { call.invoke_async(&mut connection).await }
-        })
-        .await
+    redis.run(&call(script, counters, attempt_id)).await
 }
 
-/// Every script takes the counters' keys; the attempt's id, the lifetimes of a reservation and of a remembered lock;
-/// and for each counter its threshold, window, lock duration, longest lock duration, and whether a success clears it.
-/// Times are in milliseconds.
-fn invocation<'a>(script: &'a Script, counters: &[Counter], attempt_id: &str) -> ScriptInvocation<'a> {
-    let mut call = script.prepare_invoke();
-    call.arg(attempt_id).arg(RESERVATION_TTL.as_millis()).arg(REPEAT_TTL.as_millis());
-    for Counter { rule, key } in counters {
-        call.key(key).arg(rule.threshold).arg(rule.window.as_millis()).arg(rule.lock_duration.as_millis());
-        call.arg(rule.max_lock_duration.as_millis()).arg(u8::from(rule.cleared_by_success));
-    }
-    call
+/// Every script takes three keys for each counter: its attempts, its lock, and the number of recent locks. The arguments
+/// are the attempt's id, the lifetimes of a reservation and of a remembered lock; and for each counter its threshold,
+/// window, lock duration, longest lock duration, and whether a success clears it. Times are in milliseconds.
+fn call(script: &'static Script, counters: &[Counter], attempt_id: &str) -> ScriptCall<'static> {
+    // The last name is older than the term "recent locks"; it stays, because deployed versions share the key.
+    let keys = counters
+        .iter()
+        .flat_map(|Counter { key, .. }| [key.clone(), format!("{key}:lock"), format!("{key}:relapses")]);
+    let call = script.call(&keys.collect::<Vec<_>>());
+    let call = call.arg(attempt_id).arg(RESERVATION_TTL.as_millis()).arg(REPEAT_TTL.as_millis());
+    counters.iter().fold(call, |call, Counter { rule, .. }| {
+        call.arg(rule.threshold)
+            .arg(rule.window.as_millis())
+            .arg(rule.lock_duration.as_millis())
+            .arg(rule.max_lock_duration.as_millis())
+            .arg(u8::from(rule.cleared_by_success))
+    })
 }

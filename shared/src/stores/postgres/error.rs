@@ -1,13 +1,17 @@
-//! Failed statements by the server's SQLSTATE: the three kinds that a request must tell apart.
+//! Failed statements by the server's SQLSTATE: the kinds that a request must tell apart.
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// The reason why a statement has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server can't be reached, is too slow, read-only, or temporarily refuses work.
+    /// The server can't be reached, is too slow, read-only, or temporarily refuses work. On another connection the
+    /// statement may succeed.
     #[error("postgres is unavailable: {0}")]
     Unavailable(String),
+    /// The statement ran into a time limit of the server. Sent again it would run into the same one.
+    #[error("postgres took too long: {0}")]
+    TooSlow(String),
     /// A row with this key exists. A bug in this program, unless its statement allows for it.
     #[error("postgres has such a row: {0}")]
     UniqueViolation(#[source] tokio_postgres::Error),
@@ -25,8 +29,10 @@ impl Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(response) = error.as_db_error() else { return Self::Unavailable(error.to_string()) };
-        if is_transient(response.code()) {
-            Self::Unavailable(response.message().to_owned())
+        if [&SqlState::QUERY_CANCELED, &SqlState::LOCK_NOT_AVAILABLE].contains(&response.code()) {
+            Self::TooSlow(describe(response))
+        } else if is_transient(response.code()) {
+            Self::Unavailable(describe(response))
         } else if *response.code() == SqlState::UNIQUE_VIOLATION {
             Self::UniqueViolation(error)
         } else {
@@ -35,13 +41,17 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
+/// The server's message and SQLSTATE. Its detail is left out, since that may hold the values of a row.
+fn describe(response: &DbError) -> String {
+    format!("{} ({})", response.message(), response.code().code())
+}
+
 /// Tells whether a code describes the state of the server rather than a fault of the statement.
 fn is_transient(code: &SqlState) -> bool {
-    // Class 08: connection; 53: resources, too many connections; 57: shutdown, start-up, statement timeout.
+    // Class 08: connection; 53: resources, too many connections; 57: shutdown, start-up.
     matches!(code.code().get(..2), Some("08" | "53" | "57"))
         || [
             &SqlState::READ_ONLY_SQL_TRANSACTION,
-            &SqlState::LOCK_NOT_AVAILABLE,
             &SqlState::T_R_DEADLOCK_DETECTED,
             &SqlState::T_R_SERIALIZATION_FAILURE,
         ]

@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{self, Env};
 use crate::stores::iam::{TokenSigner, is_valid_name};
-use crate::stores::tls;
+use crate::stores::{tcp, tls};
 
 const URL: &str = "DATABASE_URL";
 const AUTH: &str = "DATABASE_AUTH";
@@ -64,8 +64,9 @@ impl ConnectionSettings {
     /// as other clients call it, means the same. Both read `TLS_ROOTS` or `AWS_REGION`. With `DATABASE_AUTH=iam` each
     /// connection signs in with a token, and TLS is mandatory.
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
-        let config = parse(env.required(URL)?)
+        let mut config = parse(env.required(URL)?)
             .ok_or_else(|| config::Error::invalid(URL, "is not a Postgres connection string"))?;
+        config.connect_timeout(tcp::CONNECT_TIMEOUT).tcp_user_timeout(tcp::USER_TIMEOUT);
         let requires_tls = config.get_ssl_mode() == SslMode::Require;
         let tls =
             if requires_tls { Some(MakeRustlsConnect::new(tls::config_for_postgres(env)?)) } else { None };
@@ -79,7 +80,7 @@ impl ConnectionSettings {
         Ok(Self { config, tls, iam })
     }
 
-    /// Opens a connection. A token, if one is needed, is signed for `now`. Has no timeout of its own.
+    /// Opens a connection. A token, if one is needed, is signed for `now`. Signing in has no timeout of its own.
     pub async fn connect(&self, now: SystemTime) -> Result<(Client, ConnectionTask), tokio_postgres::Error> {
         let mut config = self.config.clone();
         if let Some(iam) = &self.iam {

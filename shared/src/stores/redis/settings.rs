@@ -1,10 +1,9 @@
 //! The connection settings of Redis, and how a connection is opened from them: with or without TLS, with a password or
 //! an IAM token.
 //!
-//! Without TLS the client of the `redis` crate connects by itself. With TLS this module opens the stream, because that
-//! client would parse every certificate authority of the system at each connection, also when it is told which to
-//! trust. It then also runs the task that does the connection's I/O and aborts it with the last clone of the
-//! [`Connection`].
+//! This module opens the stream itself. The client of the `redis` crate would parse every certificate authority of the
+//! system at each connection with TLS, also when it is told which to trust. So this module also runs the task that does
+//! the connection's I/O, and aborts it with the last clone of the [`Connection`].
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,13 +11,13 @@ use std::time::SystemTime;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisConnectionInfo, RedisResult};
 use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
 use crate::config::{self, Env};
 use crate::stores::iam::{TokenSigner, is_valid_name};
-use crate::stores::tls;
+use crate::stores::{tcp, tls};
 
 const URL: &str = "REDIS_URL";
 const AUTH: &str = "REDIS_AUTH";
@@ -26,18 +25,18 @@ const CACHE: &str = "REDIS_CACHE_NAME";
 
 /// Address, user, TLS and authentication, as `REDIS_URL` and `REDIS_AUTH` say.
 pub(super) struct ConnectionSettings {
-    client: Client,
-    /// `None` where the URL does not require it.
-    tls: Option<Tls>,
-}
-
-/// The settings for connecting with TLS.
-struct Tls {
-    connector: TlsConnector,
     host: String,
     port: u16,
-    name: ServerName<'static>,
+    login: RedisConnectionInfo,
+    /// `None` where the URL does not require it.
+    tls: Option<Tls>,
     iam: Option<IamLogin>,
+}
+
+/// The settings of TLS.
+struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
 }
 
 /// Authentication by IAM tokens. A token is valid for one cache and user.
@@ -51,15 +50,22 @@ struct IamLogin {
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) client: MultiplexedConnection,
-    _task: Option<Arc<ConnectionTask>>,
+    task: Arc<ConnectionTask>,
 }
 
 /// The task that does the I/O of a connection. It is aborted when this is dropped.
-struct ConnectionTask(JoinHandle<()>);
+struct ConnectionTask(AbortHandle);
 
 impl Drop for ConnectionTask {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+impl Connection {
+    /// Whether both are clones of one connection.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.task, &other.task)
     }
 }
 
@@ -74,57 +80,48 @@ impl ConnectionSettings {
         let plain = without_tls_scheme.map(|rest| format!("redis://{rest}"));
         let client = Client::open(plain.as_deref().unwrap_or(url))
             .map_err(|_| config::Error::invalid(URL, "is not a Redis URL"))?;
-        let signer = TokenSigner::from_env(env, AUTH)?;
-        if without_tls_scheme.is_some() {
-            let tls = Tls::from_env(env, &client, signer)?;
-            return Ok(Self { client, tls: Some(tls) });
-        }
-        match signer {
-            Some(_) => Err(config::Error::invalid(URL, "must begin with rediss://, for tokens are secrets")),
-            None => Ok(Self { client, tls: None }),
-        }
-    }
-
-    /// Opens a connection. A token, if one is needed, is signed for `now`. Has no timeout of its own.
-    pub(super) async fn connect(&self, now: SystemTime) -> RedisResult<Connection> {
-        match &self.tls {
-            None => {
-                let client = self.client.get_multiplexed_async_connection_with_config(&config()).await?;
-                Ok(Connection { client, _task: None })
-            }
-            Some(tls) => tls.connect(self.client.get_connection_info().redis_settings(), now).await,
-        }
-    }
-}
-
-impl Tls {
-    fn from_env(env: &Env, client: &Client, signer: Option<TokenSigner>) -> Result<Self, config::Error> {
         let info = client.get_connection_info();
         let unusable = || config::Error::invalid(URL, "does not name a host");
         let ConnectionAddr::Tcp(host, port) = info.addr() else { return Err(unusable()) };
-        let iam = match signer {
-            None => None,
-            Some(signer) => Some(IamLogin::from_env(env, signer, info.redis_settings())?),
+        let login = info.redis_settings().clone();
+        let signer = TokenSigner::from_env(env, AUTH)?;
+        let (tls, iam) = match (without_tls_scheme, signer) {
+            (None, None) => (None, None),
+            (None, Some(_)) => {
+                return Err(config::Error::invalid(URL, "must begin with rediss://, for tokens are secrets"));
+            }
+            (Some(_), signer) => {
+                let iam = signer.map(|signer| IamLogin::from_env(env, signer, &login)).transpose()?;
+                let connector = Arc::new(tls::config_for_redis(env)?).into();
+                let name = ServerName::try_from(host.clone()).map_err(|_| unusable())?;
+                (Some(Tls { connector, name }), iam)
+            }
         };
-        Ok(Self {
-            connector: Arc::new(tls::config_for_redis(env)?).into(),
-            host: host.clone(),
-            port: *port,
-            name: ServerName::try_from(host.clone()).map_err(|_| unusable())?,
-            iam,
-        })
+        Ok(Self { host: host.clone(), port: *port, login, tls, iam })
     }
 
-    async fn connect(&self, settings: &RedisConnectionInfo, now: SystemTime) -> RedisResult<Connection> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        stream.set_nodelay(true)?;
-        let stream = self.connector.connect(self.name.clone(), stream).await?;
-        let mut settings = settings.clone();
-        if let Some(IamLogin { signer, cache, user }) = &self.iam {
-            settings = settings.set_password(signer.redis_token(cache, user, now));
+    /// Opens a connection. A token, if one is needed, is signed for `now`. Signing in has no timeout of its own.
+    pub(super) async fn connect(&self, now: SystemTime) -> RedisResult<Connection> {
+        let stream = tcp::connect(&self.host, self.port).await?;
+        match &self.tls {
+            None => self.sign_in(stream, now).await,
+            Some(Tls { connector, name }) => {
+                let stream = connector.connect(name.clone(), stream).await?;
+                self.sign_in(stream, now).await
+            }
         }
-        let (client, io) = MultiplexedConnection::new_with_config(&settings, stream, config()).await?;
-        Ok(Connection { client, _task: Some(Arc::new(ConnectionTask(tokio::spawn(io)))) })
+    }
+
+    async fn sign_in<S>(&self, stream: S, now: SystemTime) -> RedisResult<Connection>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut login = self.login.clone();
+        if let Some(IamLogin { signer, cache, user }) = &self.iam {
+            login = login.set_password(signer.redis_token(cache, user, now));
+        }
+        let (client, io) = MultiplexedConnection::new_with_config(&login, stream, config()).await?;
+        Ok(Connection { client, task: Arc::new(ConnectionTask(tokio::spawn(io).abort_handle())) })
     }
 }
 

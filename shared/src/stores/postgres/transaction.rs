@@ -1,0 +1,73 @@
+//! Transactions whose statements travel together: one round trip begins a transaction and runs its first statements,
+//! another one runs its last statement and commits.
+//!
+//! The server runs the statements in order, and each sees what was committed before it began. If one fails, it refuses
+//! those behind it, and a `commit` behind it rolls back.
+
+use futures_util::future::{join, join_all};
+use tokio_postgres::Row;
+
+use super::error::Error;
+use super::pool::PooledConnection;
+use super::{Parameter, Postgres, in_time, with_retry};
+
+/// A statement and its parameters.
+pub type Statement<'a> = (&'a str, &'a [Parameter<'a>]);
+
+/// A transaction after its first statements.
+///
+/// Dropped without [`commit_with`](Self::commit_with) or [`roll_back`](Self::roll_back), it closes its connection, which
+/// makes the server roll back.
+#[must_use = "a transaction is rolled back unless it is committed"]
+pub struct Transaction {
+    connection: PooledConnection,
+}
+
+impl Postgres {
+    /// Begins a transaction and runs `statements` in it, in one round trip. Returns the rows of each. Nothing takes effect
+    /// before the commit, so all of it is tried once more when the connection is lost.
+    pub async fn begin_with<const N: usize>(
+        &self,
+        statements: [Statement<'_>; N],
+    ) -> Result<(Transaction, [Vec<Row>; N]), Error> {
+        with_retry(|| self.begin_once(&statements)).await
+    }
+
+    async fn begin_once<const N: usize>(
+        &self,
+        statements: &[Statement<'_>; N],
+    ) -> Result<(Transaction, [Vec<Row>; N]), Error> {
+        let mut connection = self.pool.get().await?;
+        let rows = connection.run(async |client| {
+            // The first poll of each future sends its statement, and they are polled in this order.
+            let queries = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
+            let (begun, rows) = join(client.batch_execute("begin"), join_all(queries)).await;
+            begun?;
+            rows.into_iter().collect::<Result<Vec<_>, _>>()
+        });
+        let rows = rows.await;
+        // With a transaction open, the connection returns to the pool only through its end.
+        connection.close_on_drop();
+        let mut rows = rows?.into_iter();
+        Ok((Transaction { connection }, std::array::from_fn(|_| rows.next().unwrap_or_default())))
+    }
+}
+
+impl Transaction {
+    /// Runs one more statement and commits, in one round trip. After an [`Error::Unavailable`] it is unknown whether the
+    /// transaction was committed; after any other error it was not.
+    pub async fn commit_with(mut self, (sql, parameters): Statement<'_>) -> Result<Vec<Row>, Error> {
+        let commit = self.connection.run(async |client| {
+            let (rows, committed) =
+                join(client.query_typed(sql, parameters), client.batch_execute("commit")).await;
+            let rows = rows?;
+            committed.map(|()| rows)
+        });
+        in_time(commit).await
+    }
+
+    /// Rolls the transaction back and returns the connection to the pool.
+    pub async fn roll_back(mut self) -> Result<(), Error> {
+        in_time(self.connection.run(async |client| client.batch_execute("rollback").await)).await
+    }
+}
