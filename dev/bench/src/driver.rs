@@ -4,6 +4,7 @@
 //! limited, if it has one, as on Lambda.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -122,6 +123,8 @@ impl Program {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env("AWS_LAMBDA_RUNTIME_API", address).env("AWS_LAMBDA_FUNCTION_NAME", &self.name);
         command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+        // The runtime client of Python has a process for each request that is in flight.
+        command.process_group(0);
         let started = Instant::now();
         let child = command.spawn().context(format!("start {}", self.command[0].display()))?;
         let api = Mutex::new(api);
@@ -157,6 +160,11 @@ impl RunningProgram {
         Ok(())
     }
 
+    /// The id of the process, and of the group that it makes with its children.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The largest resident memory of the process so far, in bytes.
     pub(super) fn peak_memory(&self) -> Option<u64> {
         processes::peak_memory(self.child.id())
@@ -173,7 +181,7 @@ impl RunningProgram {
 
 impl Drop for RunningProgram {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        processes::kill_group(self.child.id());
         let _ = self.child.wait();
     }
 }

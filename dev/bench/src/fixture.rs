@@ -117,6 +117,32 @@ impl Fixture {
         RemoteStores::start(&program, &self.dir, [self.stack.var("DATABASE_URL"), self.redis()])
     }
 
+    /// The number of connections that Postgres holds for the databases with this many books, and Redis for anybody.
+    pub(super) async fn connections(&self, books: u32) -> Result<[usize; 2]> {
+        const SQL: &str = "select count(*) from pg_stat_activity where datname in ($1, $2)";
+        let client = connect(self.stack.var("DATABASE_URL")).await;
+        let row = client.query_one(SQL, &[&format!("bench_{books}"), &format!("peer_{books}")]).await;
+        let postgres = row.context("count connections")?.get::<_, i64>(0);
+        let clients = self.redis_info("clients").context("count connections")?;
+        let redis = clients.lines().find_map(|line| line.strip_prefix("connected_clients:")?.parse().ok());
+        Ok([usize::try_from(postgres).unwrap_or_default(), redis.unwrap_or_default()])
+    }
+
+    fn redis_info(&self, section: &str) -> std::io::Result<String> {
+        let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
+        write!(redis, "INFO {section}\r\n")?;
+        let (mut length, mut byte) = (Vec::new(), [0]);
+        while !length.ends_with(b"\r\n") {
+            redis.read_exact(&mut byte)?;
+            length.extend(byte);
+        }
+        // A bulk string: `$`, its length, and a line end after it.
+        let length = String::from_utf8_lossy(&length).trim().trim_start_matches('$').parse::<usize>();
+        let mut text = vec![0; length.map_err(std::io::Error::other)? + 2];
+        redis.read_exact(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// The minimal function.
     pub(super) fn floor(&self) -> Program {
         self.program("floor", vec![self.floor.clone()], self.dir.clone(), BTreeMap::new())

@@ -17,6 +17,7 @@ mod event;
 mod fixture;
 mod http1;
 mod list_queries;
+mod load;
 mod machine;
 mod options;
 mod peer;

@@ -4,14 +4,14 @@ use clap::Parser;
 use stack::{Error, Result};
 
 /// The groups of scenarios by name, in the order in which they run.
-pub(crate) const GROUPS: [&str; 10] =
-    ["books", "auth", "ping", "cold", "aws", "trips", "http", "weights", "large", "builds"];
+pub(crate) const GROUPS: [&str; 11] =
+    ["books", "auth", "ping", "cold", "aws", "throughput", "trips", "http", "weights", "large", "builds"];
 
 /// Measure times, sizes, round trips and costs, beside a minimal function and the Python original.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 pub(crate) struct Options {
-    /// Only these groups of scenarios: books, auth, ping, cold, aws, trips, http, weights, large, builds
+    /// Only these groups of scenarios: books, auth, ping, cold, aws, throughput, trips, http, weights, large, builds
     /// [default: all but builds].
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,

@@ -2,6 +2,7 @@
 
 mod bill;
 mod plots;
+mod throughput;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -80,6 +81,7 @@ impl Report<'_> {
                 );
             }
         }
+        text.push_str(&throughput::markdown(self.results));
         text.push_str(&self.metrics());
         text.push_str(&bill::markdown(self.results, self.memory));
         text

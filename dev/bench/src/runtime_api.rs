@@ -4,7 +4,7 @@
 //! A function asks it for events (`next`) and posts its responses and errors. The threads parse these calls and send
 //! them to the measuring thread through a channel. A `next` is not answered until there is an event to hand over.
 
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -92,20 +92,8 @@ impl RuntimeApi {
         let Some((_, stream)) = self.waiting.take() else {
             return Err(Error::new("the function does not wait for an event"));
         };
-        let deadline = SystemTime::now() + INVOCATION_TIMEOUT;
-        let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string();
-        let headers = [
-            ("content-type", "application/json"),
-            ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
-            ("lambda-runtime-deadline-ms", &deadline),
-            (
-                "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:eu-central-1:123456789012:function:bench",
-            ),
-            ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"),
-        ];
         let started = Instant::now();
-        http1::write(&stream, "HTTP/1.1 200 OK", &headers, event.as_bytes()).context("send an event")?;
+        send_event(&stream, "8476a536-e9f4-11e8-9739-2dfe598c3fcd", event).context("send an event")?;
         loop {
             match self.receive()? {
                 Call::Response(answered, body) => return Ok(Exchange { started, answered, body }),
@@ -119,6 +107,20 @@ impl RuntimeApi {
         let call = self.calls.recv_timeout(INVOCATION_TIMEOUT);
         call.map_err(|_| Error::new("it neither answered nor asked for an event in time"))
     }
+}
+
+/// Answers a request for an event. The response to it will name `id`.
+pub(super) fn send_event(stream: &TcpStream, id: &str, event: &str) -> io::Result<()> {
+    let deadline = SystemTime::now() + INVOCATION_TIMEOUT;
+    let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string();
+    let headers = [
+        ("content-type", "application/json"),
+        ("lambda-runtime-aws-request-id", id),
+        ("lambda-runtime-deadline-ms", &deadline),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:bench"),
+        ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"),
+    ];
+    http1::write(stream, "HTTP/1.1 200 OK", &headers, event.as_bytes())
 }
 
 fn failed(body: &[u8]) -> Error {

@@ -9,6 +9,7 @@ mod http;
 mod large;
 mod ping;
 mod routines;
+pub(crate) mod throughput;
 mod trips;
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub(super) async fn run(fixture: &Fixture, options: &Options, results: &mut Resu
             "ping" => ping::run(fixture, budget, results).await,
             "cold" => cold::run(fixture, budget, results).await,
             "aws" => aws::run(fixture, budget, options, results).await,
+            "throughput" => throughput::run(fixture, options.quick, results).await,
             "trips" => trips::run(fixture, results).await,
             "http" => http::run(fixture, budget, results).await,
             "weights" => sizes::run(fixture, results),

@@ -1,6 +1,6 @@
 //! The charts of a run.
 
-use super::bill;
+use super::{bill, throughput};
 use crate::comparison::Comparison;
 use crate::plot::Plot;
 use crate::results::Results;
@@ -46,7 +46,7 @@ pub(super) fn all(results: &Results, memory: f64) -> Vec<(&'static str, Plot)> {
         ("memory.svg", peak_memory(results)),
         ("cost.svg", bill::plot(results, memory)),
     ];
-    all.into_iter().filter(|(_, plot)| !plot.rows.is_empty()).collect()
+    all.into_iter().chain(throughput::plots(results)).filter(|(_, plot)| !plot.rows.is_empty()).collect()
 }
 
 /// The medians of the selected comparisons in which we take part.
