@@ -1,11 +1,12 @@
 //! A read-through cache of list pages in Redis, all of them under one version.
 //!
-//! Every entry belongs to a version and counts only under that one, so raising the version invalidates every page at once;
-//! what was stored before is overwritten, or expires by itself. A reader learns the version in the same round trip in which it looks a page up. After a miss it
-//! queries the database and stores the page only if the version is still the same: so a slow reader can't store a page
-//! from before a write. Of many concurrent misses on one page, one reader queries and the others wait for its page:
-//! within a process they share a flight (single flight), among processes a lease in Redis decides. A reader that has
-//! waited for `CACHE_PATIENCE_MS` queries by itself. Without Redis every read is a query, and nobody waits.
+//! Every entry belongs to a version and counts only under that one, so raising the version invalidates every page at
+//! once; what was stored before is overwritten, or expires by itself. A reader learns the version in the same round
+//! trip in which it looks a page up. After a miss it queries the database and stores the page only if the version is
+//! still the same: so a slow reader can't store a page from before a write. Of many concurrent misses on one page, one
+//! reader queries and the others wait for its page: within a process they share a flight (single flight), among
+//! processes a lease in Redis decides. A reader that has waited for `CACHE_PATIENCE_MS` queries by itself. Without
+//! Redis every read is a query, and nobody waits.
 //!
 //! A function that changes what the pages show calls [`Cache::invalidate`] after the commit and before the response.
 

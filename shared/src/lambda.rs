@@ -1,8 +1,9 @@
 //! A function under the Lambda runtime: from the start of the process to the response to one event.
 //!
-//! [`serve`] is the whole `main` of a function: it reads the environment, opens connections, prepares an [`EventHandler`]
-//! and gives it one event of API Gateway after another. The handler lets the event guard check the event, converts it into a request,
-//! and sends that through the middleware stack to the router. The tests use the same handler without the runtime.
+//! [`serve`] is the whole `main` of a function: it reads the environment, opens connections, prepares an
+//! [`EventHandler`] and gives it one event of API Gateway after another. The handler lets the event guard check the
+//! event, converts it into a request, and sends that through the middleware stack to the router. The tests use the same
+//! handler without the runtime.
 
 pub mod event;
 pub mod function;
@@ -37,8 +38,8 @@ pub struct EventHandler {
 }
 
 impl EventHandler {
-    /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) beside what the function itself reads. Connections are opened
-    /// with the first request.
+    /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) beside what the function itself reads. Connections are
+    /// opened with the first request.
     pub fn from_env<F: Function>(env: &Env) -> Result<Self, config::Error> {
         Self::new(F::from_env(env)?, env)
     }

@@ -1,9 +1,9 @@
 //! The stores: connections to Postgres and Redis, and writes that happen once although they are sent repeatedly.
 //!
-//! A connection belongs to the execution environment and not to a request. It is begun when the environment starts, goes
-//! on until it is open or refused, and serves one invocation after another, with freezes in between. A request waits for
-//! it only as long as its own timeout, and never begins a second one beside it. A connection that was idle is checked
-//! before its next use, and one that is lost is replaced.
+//! A connection belongs to the execution environment and not to a request. It is begun when the environment starts,
+//! goes on until it is open or refused, and serves one invocation after another, with freezes in between. A request
+//! waits for it only as long as its own timeout, and never begins a second one beside it. A connection that was idle is
+//! checked before its next use, and one that is lost is replaced.
 //!
 //! | module | purpose |
 //! |---|---|

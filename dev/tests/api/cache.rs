@@ -1,15 +1,12 @@
 //! The cached list: a read never returns a page older than a completed write, whatever happens to Redis.
 
-use std::convert::Infallible;
-
 use redis::AsyncCommands as _;
 use serde_json::json;
-use shared::cache::{Cache, CachedPage};
-use shared::stores::redis::Redis;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, TestContext};
 
 use crate::support::locks::until_lock_is_awaited;
+use crate::support::page_cache::{cache, read};
 use crate::support::redis_keys::{connection, delete_keys, keys};
 use crate::support::users::{books, sign_up};
 
@@ -52,17 +49,6 @@ async fn a_write_is_visible_to_the_next_read_in_every_environment() {
     assert_eq!(writer.put("/books/1").bearer(&ada.access).json(&patch).send().await.status, 200);
     let after = reader.get("/books?sort_by=id").send().await;
     assert_ne!(before.json(), after.json());
-}
-
-/// Reads the page called `page` through the cache; `query` stands for the database.
-async fn read(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
-    let query = async || Ok::<_, Infallible>(CachedPage::new("", query().await.as_bytes()));
-    let page = cache.read_through("page", query).await.unwrap();
-    String::from_utf8(page.body().to_vec()).unwrap()
-}
-
-fn cache(context: &TestContext) -> Cache {
-    Cache::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), "test").unwrap()
 }
 
 #[tokio::test]

@@ -1,12 +1,9 @@
 //! The cached list under concurrent readers, in one process and in several.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::json;
-use shared::cache::{Cache, CachedPage};
-use shared::stores::redis::Redis;
 use stack::environment::ExecutionEnvironment;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, TestContext};
@@ -14,11 +11,15 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::support::page_cache::{cache, read, read_through};
 use crate::support::responses::{assert_invalid, assert_problem};
 use crate::support::users::{books, sign_up};
 
 /// A text that each query for a page contains once.
 const PAGE_QUERY: &str = "pending_invalidations";
+
+/// A text that each look-up of a page contains once.
+const LOOK_UP: &str = ":lease";
 
 /// Counts the queries for pages from now on: each reads the pending invalidations once, here a view that advances a
 /// sequence, which no rollback undoes.
@@ -153,16 +154,6 @@ async fn with_fill_timeout(milliseconds: u32) -> TestContext {
     TestContext::new().await.with("CACHE_PATIENCE_MS", &milliseconds.to_string())
 }
 
-fn cache(context: &TestContext) -> Cache {
-    Cache::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), "test").unwrap()
-}
-
-async fn read(cache: &Cache, query: impl AsyncFnOnce() -> &'static str) -> String {
-    let query = async || Ok::<_, Infallible>(CachedPage::new("", query().await.as_bytes()));
-    let page = cache.read_through("page", query).await.unwrap();
-    String::from_utf8(page.body().to_vec()).unwrap()
-}
-
 #[tokio::test]
 async fn a_reader_does_not_wait_for_a_page_older_than_a_completed_write() {
     let context = TestContext::new().await;
@@ -233,7 +224,7 @@ async fn a_failed_query_is_repeated_by_a_reader_that_waited_for_it() {
         sleep(Duration::from_millis(20)).await;
         Err("unavailable")
     };
-    let first = cache.read_through("page", failing);
+    let first = read_through(&cache, failing);
     let second = read(&cache, async || "page");
     let (first, second) = tokio::join!(biased; first, second);
     assert!(matches!((first, second.as_str()), (Err("unavailable"), "page")));
@@ -247,11 +238,11 @@ async fn a_lease_without_expiry_is_taken_over() {
     let mut redis = crate::support::redis_keys::connection(&context).await;
     let space = format!("{}cache:{{test}}", context.variable("REDIS_KEY_PREFIX"));
     let version: String = redis::cmd("GET").arg(&space).query_async(&mut redis).await.unwrap();
-    let lease = format!("{space}:{version}:page:lease");
+    let lease = format!("{space}:page:lease");
     for damage in [redis::cmd("SET"), redis::cmd("LPUSH")] {
         redis::cmd("DEL").arg(&lease).exec_async(&mut redis).await.unwrap();
-        damage.clone().arg(&lease).arg("x").exec_async(&mut redis).await.unwrap();
-        redis::cmd("DEL").arg(format!("{space}:{version}:page")).exec_async(&mut redis).await.unwrap();
+        damage.clone().arg(&lease).arg(format!("{version}:other")).exec_async(&mut redis).await.unwrap();
+        redis::cmd("DEL").arg(format!("{space}:page")).exec_async(&mut redis).await.unwrap();
         assert_eq!(read(&cache, async || "page").await, "page");
         let left: i64 = redis::cmd("PTTL").arg(&lease).query_async(&mut redis).await.unwrap();
         assert_ne!(left, -1, "the lease has an expiry");
@@ -263,11 +254,11 @@ async fn the_limiter_and_the_cache_are_queried_concurrently() {
     let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books").send().await.status, 200);
-    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(LOOK_UP));
     proxy.set(Mode::Holding);
     let response = tokio::spawn(async move { books.get("/books").send().await });
     proxy.until_sent(":limit:", admissions + 1).await;
-    proxy.until_sent(":cache:", lookups + 1).await;
+    proxy.until_sent(LOOK_UP, lookups + 1).await;
     proxy.set(Mode::Open);
     let response = response.await.unwrap();
     assert_eq!(response.status, 200);
@@ -283,11 +274,11 @@ async fn a_refused_request_gets_nothing_of_the_cached_page() {
     let refused = books.get("/books").send().await;
     assert_problem(&refused, 429);
     assert_eq!(refused.header("etag"), None);
-    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(LOOK_UP));
     assert_problem(&books.get("/books").send().await, 429);
     // On the same connection: all earlier commands have reached the proxy when this response arrives.
     assert_problem(&books.from_new_network().get("/books/1").send().await, 404);
-    let new = (proxy.count(":limit:") - admissions, proxy.count(":cache:") - lookups);
+    let new = (proxy.count(":limit:") - admissions, proxy.count(LOOK_UP) - lookups);
     assert_eq!(new, (1, 0), "a refusal from memory makes no lookup");
 }
 
@@ -298,9 +289,9 @@ async fn only_a_valid_query_is_looked_up_in_the_cache() {
     assert_invalid(&books.get("/books?page=0").send().await, &["page"]);
     assert_problem(&books.post("/books").json(&json!({})).send().await, 401);
     assert_eq!(books.request("OPTIONS", "/books").send().await.status, 204);
-    assert_eq!(proxy.count(":cache:"), 0);
+    assert_eq!(proxy.count(LOOK_UP), 0);
     assert_eq!(books.request("HEAD", "/books").send().await.status, 200);
-    assert_ne!(proxy.count(":cache:"), 0);
+    assert_ne!(proxy.count(LOOK_UP), 0);
 }
 
 #[tokio::test]
@@ -308,8 +299,8 @@ async fn an_unresponsive_redis_gets_two_concurrent_requests_and_no_more() {
     let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     let books = books(&context);
     assert_eq!(books.get("/books?page=2").send().await.status, 200);
-    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(":cache:"));
+    let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(LOOK_UP));
     proxy.set(Mode::Swallowing);
     assert_eq!(books.get("/books").send().await.status, 200);
-    assert_eq!((proxy.count(":limit:"), proxy.count(":cache:")), (admissions + 1, lookups + 1));
+    assert_eq!((proxy.count(":limit:"), proxy.count(LOOK_UP)), (admissions + 1, lookups + 1));
 }

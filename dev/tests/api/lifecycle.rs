@@ -96,6 +96,8 @@ impl Function for Panicking {
         Ok(Self(Limiter::from_env(env, Redis::from_env(env)?)?))
     }
 
+    async fn connect(&self) {}
+
     fn routes(&self) -> Routes<Self> {
         Routes::new(&self.0).unlimited(routes!(panic_with_a_secret)).unlimited(routes!(respond))
     }

@@ -139,7 +139,7 @@ async fn fail(lockout: &Lockout) -> bool {
 #[tokio::test]
 async fn a_lock_expires_despite_attempts_and_all_attempts_are_allowed_again() {
     let context = TestContext::new().await;
-    let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
+    let lockout = Lockout::new(&Redis::from_env(&context.env()).unwrap());
     for _ in 0..2 {
         for _ in 0..3 {
             assert!(fail(&lockout).await);
@@ -161,7 +161,7 @@ async fn a_lock_expires_despite_attempts_and_all_attempts_are_allowed_again() {
 #[tokio::test]
 async fn a_failure_that_expires_during_another_attempt_does_not_count() {
     let context = TestContext::new().await;
-    let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
+    let lockout = Lockout::new(&Redis::from_env(&context.env()).unwrap());
     assert!(fail(&lockout).await && fail(&lockout).await);
     let Admission::Allowed(slow) = lockout.begin(vec![lockout.counter(RULE, &["somebody"])]).await.unwrap()
     else {
@@ -174,7 +174,7 @@ async fn a_failure_that_expires_during_another_attempt_does_not_count() {
 #[tokio::test]
 async fn an_abandoned_attempt_does_not_count() {
     let context = TestContext::new().await;
-    let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
+    let lockout = Lockout::new(&Redis::from_env(&context.env()).unwrap());
     for _ in 0..10 {
         let Admission::Allowed(attempt) =
             lockout.begin(vec![lockout.counter(RULE, &["somebody"])]).await.unwrap()
@@ -190,7 +190,7 @@ async fn repeated_locks_grow_up_to_a_limit_and_a_success_resets_them() {
     const GROWING: Rule = Rule::new("test", 1, Duration::from_mins(1), Duration::from_millis(100))
         .growing_to(Duration::from_millis(300));
     let context = TestContext::new().await;
-    let lockout = Lockout::new(Redis::from_env(&context.env()).unwrap());
+    let lockout = Lockout::new(&Redis::from_env(&context.env()).unwrap());
     let begin = async || lockout.begin(vec![lockout.counter(GROWING, &["somebody"])]).await.unwrap();
     let lock = async || {
         let Admission::Allowed(attempt) = begin().await else { panic!("the lock before is over") };

@@ -12,6 +12,7 @@ mod books;
 mod cache;
 mod cache_races;
 mod conditional_requests;
+mod connections;
 mod deployments;
 mod events;
 mod execution_environments;

@@ -33,6 +33,28 @@ async fn an_unresponsive_database_is_a_503_and_the_first_request_after_it_succee
 }
 
 #[tokio::test]
+async fn a_statement_that_ran_into_a_limit_of_the_server_is_not_sent_again() {
+    for limit in ["statement_timeout", "lock_timeout"] {
+        let context = TestContext::new().await;
+        let mut database = context.database().await;
+        let name: String = database.query_one("select current_database()", &[]).await.unwrap().get(0);
+        let sql = format!("alter role current_user in database {name} set {limit} = '200ms'");
+        database.batch_execute(&sql).await.unwrap();
+        let (behind_proxy, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
+        let books = books(&behind_proxy);
+        assert_problem(&get(&books, "/books/1").await, 404);
+        let sent = proxy.count("from books where id");
+        let lock = database.transaction().await.unwrap();
+        lock.batch_execute("lock table books").await.unwrap();
+        assert_problem(&get(&books, "/books/1").await, 503);
+        assert_eq!(proxy.count("from books where id"), sent + 1, "{limit}");
+        drop(lock);
+        assert_problem(&get(&books, "/books/1").await, 404);
+        assert_eq!(proxy.opened(), 1, "{limit}: the connection is kept");
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_never_refused_because_the_database_is_unavailable() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;

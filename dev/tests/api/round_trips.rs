@@ -8,7 +8,7 @@ use testkit::proxy::{Mode, Proxy, TripCounter};
 use testkit::{Client, RequestBuilder, TestContext};
 
 use crate::support::responses::assert_problem;
-use crate::support::users::{books, sign_up};
+use crate::support::users::{PASSWORD, auth, books, log_in, sign_up, sign_up_admin};
 
 /// Counting proxies in front of Redis and of Postgres.
 struct Stores {
@@ -75,14 +75,18 @@ async fn each_request_makes_a_fixed_number_of_round_trips() {
     assert_eq!(create(&books).send().await.status, 201);
     assert_eq!(
         stores.trips(create(&books)).await,
-        (201, trips(4, [2, 2])),
-        "create: quota, token, book, invalidation"
+        (201, trips(3, [2, 2])),
+        "create: quota beside token, book, invalidation"
     );
-    assert_eq!(stores.trips(update(&books)).await, (200, trips(4, [2, 2])), "update: the same");
+    assert_eq!(stores.trips(update(&books)).await, (200, trips(3, [2, 2])), "update: the same");
     for (target, expected, what) in [
-        ("/books", trips(3, [2, 1]), "an uncached list: quota with look-up, the page, storing"),
+        (
+            "/books",
+            trips(2, [2, 1]),
+            "an uncached list: quota with look-up, the page; it is stored meanwhile",
+        ),
         ("/books", trips(1, [1, 0]), "a cached list: quota with look-up"),
-        ("/books?page=2", trips(3, [2, 1]), "another list"),
+        ("/books?page=2", trips(2, [2, 1]), "another list"),
         ("/books/1", trips(1, [1, 1]), "an item: quota beside the book"),
         ("/books/x", trips(1, [1, 0]), "an invalid id: quota"),
     ] {
@@ -90,6 +94,104 @@ async fn each_request_makes_a_fixed_number_of_round_trips() {
         assert_eq!(counted, expected, "{what}");
     }
     assert_eq!([stores.redis.connections(), stores.postgres.connections()], [1, 1]);
+}
+
+#[tokio::test]
+async fn signing_in_and_out_makes_a_fixed_number_of_round_trips() {
+    let context = TestContext::new().await;
+    let admin = sign_up_admin(&context, "root").await;
+    let (context, stores) = Stores::of(context).await;
+    let (auth, books) = (auth(&context), books(&context));
+    // What is done once: open connections, load scripts.
+    for password in [PASSWORD, "wrong"] {
+        let _ = log_in(&auth, "root", password).await;
+    }
+    let session = log_in(&auth, "root", PASSWORD).await.json();
+    let (access, refresh) =
+        (session["access_token"].as_str().unwrap(), session["refresh_token"].as_str().unwrap());
+    let login = [("grant_type", "password"), ("username", "root"), ("password", PASSWORD)];
+    let wrong = [("grant_type", "password"), ("username", "root"), ("password", "wrong")];
+    let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    for (request, expected, what) in [
+        (auth.get("/auth/me").bearer(access), (200, trips(1, [1, 1])), "me: quota beside session"),
+        (
+            auth.get("/auth/sessions").bearer(access),
+            (200, trips(2, [1, 2])),
+            "sessions: quota beside session, the list",
+        ),
+        (
+            auth.post("/auth/login").form(&login),
+            (200, trips(4, [3, 2])),
+            "login: quota, credentials, guess, then its end beside the new session",
+        ),
+        (
+            auth.post("/auth/login").form(&wrong),
+            (400, trips(4, [3, 1])),
+            "a wrong password: quota, credentials, guess and its end",
+        ),
+        (
+            auth.post("/auth/refresh").form(&grant),
+            (200, trips(3, [1, 2])),
+            "refresh: quota, the session under lock, the successor with the commit",
+        ),
+        (
+            auth.post("/auth/logout").bearer(access),
+            (204, trips(2, [1, 2])),
+            "logout: quota beside session, its end",
+        ),
+    ] {
+        assert_eq!(stores.trips(request).await, expected, "{what}");
+    }
+    let book = json!({"title": "T", "author": "A"});
+    assert_eq!(books.post("/books").bearer(&admin.access).json(&book).send().await.status, 201);
+    assert_eq!(
+        stores.trips(books.delete("/books/1").bearer(&admin.access)).await,
+        (204, trips(3, [2, 2])),
+        "delete: quota beside session, the book, invalidation"
+    );
+}
+
+#[tokio::test]
+async fn a_guess_at_the_demo_makes_three_round_trips() {
+    let (context, stores) = Stores::of(TestContext::new().await).await;
+    let demo = Client::start::<bf_demo::App>(context.env()).unwrap();
+    let guess =
+        |password| demo.post("/bf-demo/login").json(&json!({"username": "ada", "password": password}));
+    for password in ["wrong", "letmein"] {
+        // Opens the connection and loads the scripts.
+        assert_eq!(guess(password).send().await.status, 200);
+        assert_eq!(stores.trips(guess(password)).await, (200, trips(3, [3, 0])), "quota, guess, its end");
+    }
+}
+
+/// A part of each statement that lists something.
+const LISTS: [&str; 2] = ["from (select) as always", "order by last_used_at"];
+
+#[tokio::test]
+async fn a_refused_client_begins_no_list_in_any_environment() {
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
+    let ada = sign_up(&context, "ada").await;
+    let (context, stores) = Stores::of(context).await;
+    let lists = || LISTS.map(|part| stores.postgres.count(part));
+    for (start, path, expected) in [
+        (books as fn(&TestContext) -> Client, "/books?title_contains=ab", [1, 0]),
+        (auth, "/auth/sessions", [1, 1]),
+    ] {
+        // Each environment is new and remembers no refusal.
+        let [first, second, third] = [(); 3].map(|()| start(&context).from_ip("192.0.2.7"));
+        let get = async |client: &Client| client.get(path).bearer(&ada.access).send().await;
+        let admitted = get(&first.from_new_network()).await;
+        assert_eq!(admitted.status, 200, "{}", admitted.text());
+        assert_eq!(lists(), expected, "an admitted client is served");
+        stores.counter.settled().await;
+        let _ = get(&first).await;
+        let before = lists();
+        for refused in [&second, &third] {
+            assert_problem(&get(refused).await, 429);
+        }
+        stores.counter.settled().await;
+        assert_eq!(lists(), before, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 pub(crate) mod locks;
 pub(crate) mod migrations;
 pub(crate) mod moto;
+pub(crate) mod page_cache;
 pub(crate) mod redis_keys;
 pub(crate) mod responses;
 pub(crate) mod tasks;

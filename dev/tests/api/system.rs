@@ -3,6 +3,7 @@
 use serde_json::json;
 use testkit::{Client, Response, TestContext};
 
+use crate::support::redis_keys::connection;
 use crate::support::responses::assert_problem;
 
 #[tokio::test]
@@ -23,6 +24,35 @@ async fn readiness_reports_that_the_stores_respond() {
     let system = Client::start::<system::App>(context.env()).unwrap();
     let response = system.get("/health/ready").send().await;
     assert_eq!((response.status, response.json()), (200, json!({"postgres": "ok", "redis": "ok"})));
+}
+
+#[tokio::test]
+async fn readiness_asks_of_the_stores_what_requests_ask() {
+    let context = TestContext::new().await;
+    let user = format!("{}ready", context.variable("REDIS_KEY_PREFIX").trim_end_matches(':'));
+    let host = context.variable("REDIS_URL").rsplit('@').next().unwrap();
+    let url = format!("redis://{user}:password@{host}");
+    let mut redis = connection(&context).await;
+    for (rights, status) in
+        [("+@connection +@read +@write +eval +evalsha", 200), ("+@connection +@read", 503)]
+    {
+        let mut command = redis::cmd("ACL");
+        command
+            .arg("SETUSER")
+            .arg(&user)
+            .arg(&["reset", "on", ">password", "~*"])
+            .arg(rights.split(' ').collect::<Vec<_>>());
+        command.exec_async(&mut redis).await.unwrap();
+        let system = Client::start::<system::App>(context.clone().with("REDIS_URL", &url).env()).unwrap();
+        assert_eq!(system.get("/health/ready").send().await.status, status, "{rights}");
+    }
+
+    let database = context.database().await;
+    let name: String = database.query_one("select current_database()", &[]).await.unwrap().get(0);
+    let read_only = format!("alter database {name} set default_transaction_read_only = on");
+    database.batch_execute(&read_only).await.unwrap();
+    let system = Client::start::<system::App>(context.env()).unwrap();
+    assert_problem(&system.get("/health/ready").send().await, 503);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ async fn a_transaction_dropped_before_its_first_statement_leaves_none_open_in_th
     let context = TestContext::new().await;
     // The pool has one connection, which the write would get if the transaction had returned it.
     let postgres = Postgres::from_env(&context.env()).unwrap();
-    drop(postgres.begin().await.unwrap());
+    drop(postgres.begin_with([]).await.unwrap());
     postgres.write("insert into books (title, author) values ('T', 'A')", &[]).await.unwrap();
     let database = context.database().await;
     let committed = database.query_one("select count(*) from books", &[]).await.unwrap();

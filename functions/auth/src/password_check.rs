@@ -47,8 +47,8 @@ impl PasswordCheck {
         Self { hasher, lockout }
     }
 
-    /// Runs `check`, which returns `None` for a wrong password, with the guess reserved before and settled after. While a
-    /// right guess is settled, `proceed` goes on with what the check returned.
+    /// Runs `check`, which returns `None` for a wrong password, with the guess reserved before and settled after. While
+    /// a right guess is settled, `proceed` goes on with what the check returned.
     ///
     /// While a rule is locked this returns `None` too, at once and without a check, so that a lock tells nothing. A
     /// check that fails for want of a store does not count as a guess.

@@ -1,8 +1,8 @@
 //! The entries in Redis: one script for each round trip.
 //!
-//! One key holds the version. A page is stored under a key of its own, and beside it, while it is being filled, the lease
-//! of the process that fills it. Both begin with the version that they were made under: those of an earlier version do
-//! not count. So the names of all keys are known before the version is, and one round trip does.
+//! One key holds the version. A page is stored under a key of its own, and beside it, while it is being filled, the
+//! lease of the process that fills it. Both begin with the version that they were made under: those of an earlier
+//! version do not count. So the names of all keys are known before the version is, and one round trip does.
 
 use std::sync::{Arc, LazyLock};
 

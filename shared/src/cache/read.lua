@@ -1,6 +1,6 @@
 -- Looks a page up and, if it is not stored, takes its lease if that is free.
 -- KEYS: the version, the page, its lease. ARGV: the lease's owner, its lifetime in ms, corrupt bytes to delete.
--- A page and a lease begin with the version that they were made under and a colon. Those of another version don't count.
+-- A page and a lease begin with the version that they were made under and a colon; those of another one do not count.
 -- Returns {version, stored bytes or nil, the server's clock in ms if this request has the lease, else nil}.
 local stored = redis.pcall('GET', KEYS[1])
 local version = type(stored) == 'string' and stored:match('^%d+$')

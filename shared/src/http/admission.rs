@@ -1,8 +1,8 @@
 //! What a request may begin while the rate limiter still counts it.
 //!
 //! The handler of a safe method (RFC 9110 §9.2.1) runs while its request is counted, so that the trips to both stores
-//! travel together. A look at one primary key, or into the cache, costs nothing that grows, and may be wasted on a client
-//! that turns out to be refused. Whatever costs more, a list or a search for instance, first waits for
+//! travel together. A look at one primary key, or into the cache, costs nothing that grows, and may be wasted on a
+//! client that turns out to be refused. Whatever costs more, a list or a search for instance, first waits for
 //! [`Admission::granted`]: otherwise a client could have it for nothing, by spreading refused requests over many
 //! execution environments.
 

@@ -14,8 +14,8 @@ pub trait Function: Clone + Send + Sync + 'static {
     /// Reads the configuration and prepares connections; opens none.
     fn from_env(env: &Env) -> Result<Self, config::Error>;
 
-    /// Opens the connections that requests will use, all at once, and returns when each is open or refused. Whoever calls
-    /// this may stop waiting: what is under way goes on.
+    /// Opens the connections that requests will use, all at once, and returns when each is open or refused. Whoever
+    /// calls this may stop waiting: what is under way goes on.
     fn connect(&self) -> impl Future<Output = ()> + Send;
 
     /// Every endpoint. Its path and method stand on its handler, once.

@@ -2,8 +2,8 @@
 //!
 //! Signing in to a store can take longer than a request may wait: 100 ms and more with an IAM token, 15 s while a
 //! database wakes. If each request opened a connection of its own and gave it up when its time is over, no connection
-//! would ever be there. So an [`Opener`] runs the attempt in a task, and every request that needs a connection joins the
-//! attempt under way, waits as long as it can, and leaves the attempt to those that come after it.
+//! would ever be there. So an [`Opener`] runs the attempt in a task, and every request that needs a connection joins
+//! the attempt under way, waits as long as it can, and leaves the attempt to those that come after it.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -10,29 +10,20 @@
 mod error;
 mod pool;
 mod settings;
+mod statement;
 mod transaction;
 
-use std::future::Future;
-use std::time::Duration;
-
-use tokio::time::timeout;
 use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
 
 use crate::config::{self, Env};
 
 pub use error::Error;
 pub use settings::{ConnectionSettings, ConnectionTask};
-pub use transaction::{Statement, Transaction};
+pub use statement::{Parameter, STATEMENT_TIMEOUT, Statement};
+pub use transaction::Transaction;
 
 use pool::Pool;
-
-/// The longest that one statement may take, connecting included. A statement that takes longer ends its request with
-/// a 503, so that a client learns of an unavailable database within two seconds.
-pub const STATEMENT_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// A statement's parameter with its type, which `query_typed` sends along.
-pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+use statement::{in_time, with_retry};
 
 /// A handle to the database; cloning shares the connections.
 #[derive(Clone)]
@@ -65,6 +56,15 @@ impl Postgres {
         in_time(self.run_once(sql, parameters)).await
     }
 
+    /// Begins a transaction and runs `statements` in it, in one round trip. Returns the rows of each. Nothing takes
+    /// effect before the commit, so all of it is tried once more when the connection is lost.
+    pub async fn begin_with<const N: usize>(
+        &self,
+        statements: [Statement<'_>; N],
+    ) -> Result<(Transaction, [Vec<Row>; N]), Error> {
+        with_retry(|| Transaction::begin(&self.pool, &statements)).await
+    }
+
     /// Checks that the server answers a statement and takes writes.
     pub async fn check(&self) -> Result<(), Error> {
         const SQL: &str = "select current_setting('transaction_read_only')";
@@ -79,23 +79,4 @@ impl Postgres {
         let mut connection = self.pool.get().await?;
         connection.run(async |client| client.query_typed(sql, parameters).await).await
     }
-}
-
-/// Runs `operation`, and once more if its connection turns out to be lost, both within [`STATEMENT_TIMEOUT`].
-async fn with_retry<T, Run>(operation: impl Fn() -> Run) -> Result<T, Error>
-where
-    Run: Future<Output = Result<T, Error>>,
-{
-    in_time(async {
-        match operation().await {
-            Err(Error::Unavailable(_)) => operation().await,
-            result => result,
-        }
-    })
-    .await
-}
-
-/// Gives `operation` as long as a statement may take.
-async fn in_time<T>(operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(STATEMENT_TIMEOUT, operation).await.unwrap_or_else(|_| Err(Error::timed_out()))
 }

@@ -1,12 +1,12 @@
 //! Redis: one multiplexed connection that lives as long as the execution environment.
 //!
 //! Every clone of [`Redis`] shares the connection. It is opened in a task of its own, so a slow sign-in outlives the
-//! request that began it. After an idle period, or after an operation that got no answer in time, it is pinged before its
-//! next use: it may have died while the process was frozen. A lost connection is replaced within the timeout of the
+//! request that began it. After an idle period, or after an operation that got no answer in time, it is pinged before
+//! its next use: it may have died while the process was frozen. A lost connection is replaced within the timeout of the
 //! operation that found it. Redis makes responses faster and limits exact, but no data is stored there alone: so
-//! timeouts are short, a failure is the ordinary result [`Unavailable`], and each module that uses Redis has a policy for
-//! it. An operation that nothing can replace waits longer for the connection: see [`Redis::required`]. A request that ran
-//! into the short timeout once gets [`Unavailable`] at once from then on, instead of waiting again.
+//! timeouts are short, a failure is the ordinary result [`Unavailable`], and each module that uses Redis has a policy
+//! for it. An operation that nothing can replace waits longer for the connection: see [`Redis::required`]. A request
+//! that ran into the short timeout once gets [`Unavailable`] at once from then on, instead of waiting again.
 
 mod script;
 mod settings;
@@ -181,8 +181,8 @@ impl Redis {
         let inner = &self.inner;
         let connecting = timeout_at(until_connected, inner.connection());
         let mut connection = connecting.await.map_err(|_| Failure::TimedOut)??;
-        // An operation that waited for its connection has the whole timeout for its answer, unless waiting was a part of
-        // that.
+        // An operation that waited for its connection has the whole timeout for its answer, unless waiting was a part
+        // of that.
         let from = if self.connection_timeout.is_some() { Instant::now() } else { began };
         match timeout_at(from + inner.timeout, call.send(&mut connection.client)).await {
             Ok(Err(error)) if needs_new_connection(&error) => {

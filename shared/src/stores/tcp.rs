@@ -1,7 +1,7 @@
 //! TCP to the stores: how long a path that drops packets may keep a connection.
 //!
-//! Such a path gives no sign of itself; the kernel sends the same bytes again, for a quarter of an hour by default. Both
-//! limits are far longer than any path within a region needs, and short enough for a request to go on over a new
+//! Such a path gives no sign of itself; the kernel sends the same bytes again, for a quarter of an hour by default.
+//! Both limits are far longer than any path within a region needs, and short enough for a request to go on over a new
 //! connection.
 
 use std::io;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long sent bytes may stay unacknowledged before the kernel gives the connection up (`TCP_USER_TIMEOUT`, RFC 5482).
-/// A server that is frozen or busy still acknowledges: its kernel does.
+/// How long sent bytes may stay unacknowledged before the kernel gives the connection up (`TCP_USER_TIMEOUT`, RFC
+/// 5482). A server that is frozen or busy still acknowledges: its kernel does.
 pub(super) const USER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long the handshake of TCP may take.

@@ -51,12 +51,10 @@ impl Store {
             left join refresh_tokens next on next.jti = used.successor
             where used.digest = $1 and used.session_id = $2";
         let digest = digest(token);
-        let session: Parameter<'_> = (&session_id, Type::UUID);
-        let user: Parameter<'_> = (&user_id, Type::INT8);
         let statements: [Statement<'_>; 3] = [
-            (LOCK, std::slice::from_ref(&session)),
-            (FIND_LIVE, &[session.clone(), user]),
-            (FIND_USE, &[(&digest, Type::BYTEA), session]),
+            (LOCK, &[(&session_id, Type::UUID)]),
+            (FIND_LIVE, &[(&session_id, Type::UUID), (&user_id, Type::INT8)]),
+            (FIND_USE, &[(&digest, Type::BYTEA), (&session_id, Type::UUID)]),
         ];
         let (transaction, [_, session, token]) = self.postgres.begin_with(statements).await?;
         let state = match (session.first(), token.first()) {

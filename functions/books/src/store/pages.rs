@@ -39,7 +39,7 @@ impl Store {
         self.cache.look_up(&query.cache_key()).await
     }
 
-    /// One page as JSON under its links that was not cached: from Postgres, or from a reader who is querying it already.
+    /// A page that was not cached, as JSON under its links: from Postgres, or from a reader who is querying it already.
     /// Without Redis every page comes from Postgres.
     pub(crate) async fn fetch_page(
         &self,

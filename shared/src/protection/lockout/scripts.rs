@@ -63,9 +63,9 @@ async fn run<T: FromRedisValue>(
     redis.run(&call(script, counters, attempt_id)).await
 }
 
-/// Every script takes three keys for each counter: its attempts, its lock, and the number of recent locks. The arguments
-/// are the attempt's id, the lifetimes of a reservation and of a remembered lock; and for each counter its threshold,
-/// window, lock duration, longest lock duration, and whether a success clears it. Times are in milliseconds.
+/// Every script takes three keys for each counter: its attempts, its lock, and the number of recent locks. The
+/// arguments are the attempt's id, the lifetimes of a reservation and of a remembered lock; and for each counter its
+/// threshold, window, lock duration, longest lock duration, and whether a success clears it. Times are in milliseconds.
 fn call(script: &'static Script, counters: &[Counter], attempt_id: &str) -> ScriptCall<'static> {
     // The last name is older than the term "recent locks"; it stays, because deployed versions share the key.
     let keys = counters

@@ -28,8 +28,8 @@ const PING_TIMEOUT: Duration = Duration::from_millis(300);
 /// The age at which an attempt to connect is given up: longer than a paused database usually takes to wake.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long a request waits for a connection that is in use before it begins to open another: most are back sooner than a
-/// new one is open, and each costs the server memory.
+/// How long a request waits for a connection that is in use before it begins to open another: most are back sooner than
+/// a new one is open, and each costs the server memory.
 const RETURN_TIMEOUT: Duration = Duration::from_millis(25);
 
 /// The connections; clones share them.

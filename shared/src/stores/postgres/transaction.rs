@@ -8,36 +8,25 @@ use futures_util::future::{join, join_all};
 use tokio_postgres::Row;
 
 use super::error::Error;
-use super::pool::PooledConnection;
-use super::{Parameter, Postgres, in_time, with_retry};
-
-/// A statement and its parameters.
-pub type Statement<'a> = (&'a str, &'a [Parameter<'a>]);
+use super::pool::{Pool, PooledConnection};
+use super::statement::{Statement, in_time};
 
 /// A transaction after its first statements.
 ///
-/// Dropped without [`commit_with`](Self::commit_with) or [`roll_back`](Self::roll_back), it closes its connection, which
-/// makes the server roll back.
+/// Dropped without [`commit_with`](Self::commit_with) or [`roll_back`](Self::roll_back), it closes its connection,
+/// which makes the server roll back.
 #[must_use = "a transaction is rolled back unless it is committed"]
 pub struct Transaction {
     connection: PooledConnection,
 }
 
-impl Postgres {
-    /// Begins a transaction and runs `statements` in it, in one round trip. Returns the rows of each. Nothing takes effect
-    /// before the commit, so all of it is tried once more when the connection is lost.
-    pub async fn begin_with<const N: usize>(
-        &self,
-        statements: [Statement<'_>; N],
-    ) -> Result<(Transaction, [Vec<Row>; N]), Error> {
-        with_retry(|| self.begin_once(&statements)).await
-    }
-
-    async fn begin_once<const N: usize>(
-        &self,
+impl Transaction {
+    /// Begins a transaction and runs `statements` in it, in one round trip.
+    pub(super) async fn begin<const N: usize>(
+        pool: &Pool,
         statements: &[Statement<'_>; N],
-    ) -> Result<(Transaction, [Vec<Row>; N]), Error> {
-        let mut connection = self.pool.get().await?;
+    ) -> Result<(Self, [Vec<Row>; N]), Error> {
+        let mut connection = pool.get().await?;
         let rows = connection.run(async |client| {
             // The first poll of each future sends its statement, and they are polled in this order.
             let queries = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
@@ -49,13 +38,11 @@ impl Postgres {
         // With a transaction open, the connection returns to the pool only through its end.
         connection.close_on_drop();
         let mut rows = rows?.into_iter();
-        Ok((Transaction { connection }, std::array::from_fn(|_| rows.next().unwrap_or_default())))
+        Ok((Self { connection }, std::array::from_fn(|_| rows.next().unwrap_or_default())))
     }
-}
 
-impl Transaction {
-    /// Runs one more statement and commits, in one round trip. After an [`Error::Unavailable`] it is unknown whether the
-    /// transaction was committed; after any other error it was not.
+    /// Runs one more statement and commits, in one round trip. After an [`Error::Unavailable`] it is unknown whether
+    /// the transaction was committed; after any other error it was not.
     pub async fn commit_with(mut self, (sql, parameters): Statement<'_>) -> Result<Vec<Row>, Error> {
         let commit = self.connection.run(async |client| {
             let (rows, committed) =

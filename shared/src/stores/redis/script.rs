@@ -1,9 +1,10 @@
 //! Lua scripts, as a managed service accepts them.
 //!
 //! A script is called by its hash (`EVALSHA`). A server that does not know it gets its source with the same arguments
-//! (`EVAL`): where another node may answer each time, loading the script first would guarantee nothing. Every key that a
-//! script touches is among the keys of its call, and no script calls `TIME`, since some services refuse it in scripts. A
-//! script reads the server's clock from the expiry of a key of its own instead (`PEXPIRE`, then `PEXPIRETIME`).
+//! (`EVAL`): where another node may answer each time, loading the script first would guarantee nothing. Every key that
+//! a script touches is among the keys of its call, and no script calls `TIME`, since some services refuse it in
+//! scripts. A script reads the server's clock from the expiry of a key of its own instead (`PEXPIRE`, then
+//! `PEXPIRETIME`).
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Arg, Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, ToRedisArgs, cmd};
