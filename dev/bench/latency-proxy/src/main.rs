@@ -15,7 +15,6 @@ mod delay_queue;
 use std::error::Error;
 use std::io::{BufRead as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -27,17 +26,15 @@ use crate::connection::{Connection, Store};
 type Result<T> = std::result::Result<T, Box<dyn Error + Sync + Send>>;
 
 fn main() -> Result<()> {
-    // The threads inherit it. With the default of 50 µs a delay of 250 µs would become one of 300.
-    rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
+    // The threads inherit it. With Linux's default of 50 µs a delay of 250 µs would become one of 300.
+    #[cfg(target_os = "linux")]
+    rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1))?;
     let (roots, tls) = certificate::generate()?;
     let mut output = std::io::stdout();
     writeln!(output, "{}", Value::from(roots))?;
     for line in std::io::stdin().lock().lines() {
-        let store = serde_json::from_str(&line?).map_err(Into::into).and_then(|description| {
-            let description: Value = description;
-            Store::described(&description, tls.clone())
-        });
-        match store.and_then(listen) {
+        let description: Value = serde_json::from_str(&line?)?;
+        match Store::described(&description, tls.clone()).and_then(listen) {
             Ok(port) => writeln!(output, "{port}")?,
             Err(error) => writeln!(output, "{}", error.to_string().replace('\n', " "))?,
         }
