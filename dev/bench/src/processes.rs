@@ -64,9 +64,9 @@ fn bytes(file: &str, name: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
     #[test]
+    #[cfg(target_os = "linux")]
     fn this_process_has_used_cpu_time_and_memory() {
         let pid = std::process::id();
         assert!(super::cpu(pid).is_some());
@@ -75,6 +75,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn this_process_is_in_its_group_and_the_processors_have_been_busy() {
         let pid = std::process::id();
         assert!(super::group(super::group_of(pid).unwrap()).contains(&pid));

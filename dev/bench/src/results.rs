@@ -27,6 +27,12 @@ pub(super) struct Metric {
     pub(super) unit: &'static str,
 }
 
+/// The series of throughputs: a mix by the number of environments and by the requests in flight within one, and
+/// sign-ins with refreshes by the requests in flight within one.
+pub(super) const ENVIRONMENTS: &str = "environments";
+pub(super) const CONCURRENCY: &str = "in flight in one environment";
+pub(super) const HASHES: &str = "in flight in one environment, with hashes";
+
 /// The throughput of one subject at one level of a series.
 #[derive(Clone, Debug)]
 pub(super) struct Throughput {

@@ -9,7 +9,7 @@ mod http;
 mod large;
 mod ping;
 mod routines;
-pub(crate) mod throughput;
+mod throughput;
 mod trips;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::Result;
+use crate::error::Result;
 
 /// The authority's certificate in PEM, and the settings of a server at `localhost`.
 pub(crate) fn generate() -> Result<(String, Arc<ServerConfig>)> {

@@ -11,8 +11,8 @@
 mod certificate;
 mod connection;
 mod delay_queue;
+mod error;
 
-use std::error::Error;
 use std::io::{BufRead as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -22,8 +22,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::connection::{Connection, Store};
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Sync + Send>>;
+use crate::error::Result;
 
 fn main() -> Result<()> {
     // The threads inherit it. With Linux's default of 50 µs a delay of 250 µs would become one of 300.

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::plot::{Plot, short};
-use crate::results::{Results, Throughput};
-use crate::scenarios::throughput::{CONCURRENCY, ENVIRONMENTS, HASHES};
+use crate::results::{CONCURRENCY, ENVIRONMENTS, HASHES, Results, Throughput};
 
 /// A series with its heading, the kind of request whose time is shown, and the file of its chart.
 struct Series {

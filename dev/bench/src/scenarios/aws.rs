@@ -2,20 +2,18 @@
 //! a function buys. The bare machine of the other groups has none of this.
 
 mod cold;
+mod conditions;
 mod routes;
+mod side;
 mod warm;
 
 use stack::Result;
 
+use self::conditions::Conditions;
 use crate::comparison::Budget;
-use crate::driver::Program;
-use crate::fixture::{BOOKS, Fixture};
+use crate::fixture::Fixture;
 use crate::options::Options;
-use crate::processor_share::ProcessorShare;
-use crate::remote_stores::{ROUND_TRIP, RemoteStores, SIGN_IN};
 use crate::results::Results;
-
-const GROUP: &str = "aws";
 
 pub(super) async fn run(
     fixture: &Fixture,
@@ -25,49 +23,7 @@ pub(super) async fn run(
 ) -> Result<()> {
     let conditions = Conditions::prepare(fixture, options.memory)?;
     println!("aws: {}", conditions.note);
-    results.notes.push((GROUP, conditions.note.clone()));
+    results.notes.push(("aws", conditions.note.clone()));
     cold::run(&conditions, budget.for_slow(40), results).await?;
     warm::run(&conditions, budget, results).await
-}
-
-/// Makes programs that run as on AWS.
-struct Conditions<'a> {
-    fixture: &'a Fixture,
-    stores: RemoteStores,
-    /// `None` where the system lets none be set.
-    share: Option<ProcessorShare>,
-    /// The description of the conditions in the report.
-    note: String,
-}
-
-impl<'a> Conditions<'a> {
-    fn prepare(fixture: &'a Fixture, memory: u16) -> Result<Self> {
-        let share = ProcessorShare::of_memory(f64::from(memory));
-        let processor = match &share {
-            Ok(share) => format!(
-                "a whole processor in init, and after it that of {memory} MB: {:.1} ms in each {:.0} ms",
-                share.quota().as_secs_f64() * 1000.0,
-                ProcessorShare::PERIOD.as_secs_f64() * 1000.0
-            ),
-            Err(error) => format!("**the whole processor always**, since no share of it can be set: {error}"),
-        };
-        let note = format!(
-            "Stores {} ms away, a sign-in of {} ms, TLS to both; {processor}.",
-            ROUND_TRIP.as_secs_f64() * 1000.0,
-            SIGN_IN.as_millis()
-        );
-        Ok(Self { fixture, stores: fixture.remote_stores()?, share: share.ok(), note })
-    }
-
-    fn floor(&self) -> Program {
-        self.fixture.floor().with_share(self.share)
-    }
-
-    fn function(&self, name: &str) -> Result<Program> {
-        Ok(self.stores.function(self.fixture.function(name, BOOKS)?).with_share(self.share))
-    }
-
-    fn peer(&self) -> Program {
-        self.stores.peer(self.fixture.peer(BOOKS)).with_share(self.share)
-    }
 }

@@ -16,17 +16,11 @@ use crate::fixture::{BOOKS, Fixture};
 use crate::load::{Answered, Kind, Load, Requests};
 use crate::processes;
 use crate::remote_stores::RemoteStores;
-use crate::results::{Results, Throughput};
+use crate::results::{CONCURRENCY, ENVIRONMENTS, HASHES, Results, Throughput};
 use crate::statistics::Summary;
 use crate::users;
 
-pub(crate) const GROUP: &str = "throughput";
-
-/// The series: the mix by the number of environments and by the requests in flight within one, and sign-ins with
-/// refreshes by the requests in flight within one.
-pub(crate) const ENVIRONMENTS: &str = "environments";
-pub(crate) const CONCURRENCY: &str = "in flight in one environment";
-pub(crate) const HASHES: &str = "in flight in one environment, with hashes";
+const GROUP: &str = "throughput";
 
 /// The mix has one refresh for so many other requests.
 const OTHERS_PER_REFRESH: usize = 99;

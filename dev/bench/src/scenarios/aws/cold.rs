@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use stack::Result;
 
-use super::{Conditions, GROUP};
+use super::conditions::Conditions;
 use crate::comparison::{Budget, Routine, Sample};
 use crate::driver::Program;
 use crate::event::Request;
@@ -12,6 +12,8 @@ use crate::fixture::BOOKS;
 use crate::results::{Metric, Results};
 use crate::statistics::Summary;
 use crate::users;
+
+const GROUP: &str = "aws";
 
 /// The durations of the initialisations of one subject, in milliseconds.
 type Inits = RefCell<Vec<f64>>;

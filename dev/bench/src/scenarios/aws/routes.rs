@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use stack::{Error, Result};
 
-use super::warm::Side;
+use super::side::Side;
 use crate::event::Request;
 use crate::users;
 
