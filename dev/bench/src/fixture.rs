@@ -80,9 +80,12 @@ impl Fixture {
             let sql = format!("create database {name} template {template}");
             administration.batch_execute(&sql).await.context(format!("create the database {name}"))?;
         }
-        // The functions handle the statement timeout of the stack. The peer has none and would answer 500.
-        let sql = format!("alter role current_user in database peer_{books} set statement_timeout = 0");
-        administration.batch_execute(&sql).await.context("remove the statement timeout of the peer")?;
+        // The functions handle the timeouts of the stack. The peer has none, holds a transaction while it hashes a
+        // password, and would answer 500.
+        for timeout in ["statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"] {
+            let sql = format!("alter role current_user in database peer_{books} set {timeout} = 0");
+            administration.batch_execute(&sql).await.context("remove a timeout of the peer")?;
+        }
         self.peer.create_tables(&self.peer_variables(books)).await?;
         for url in [self.postgres(books), self.peer_postgres(books)] {
             dataset::insert(&url, books).await?;
