@@ -1,7 +1,4 @@
-"""Counts failed sign-ins by IP in Redis; too many lock further attempts for a while.
-
-The braces put both keys of an IP into one slot of a cluster, so that one command can delete them.
-"""
+"""Counts failed sign-ins by IP in Redis; too many lock further attempts for a while."""
 
 from cache import PREFIX, client
 
@@ -9,19 +6,19 @@ THRESHOLD, WINDOW, LOCK = 5, 120, 60
 
 
 async def is_locked(ip: str) -> bool:
-    return bool(await client.exists(f"{PREFIX}bf:lock:{{{ip}}}"))
+    return bool(await client.exists(f"{PREFIX}bf:lock:{ip}"))
 
 
 async def register_failure(ip: str) -> int:
-    key = f"{PREFIX}bf:count:{{{ip}}}"
+    key = f"{PREFIX}bf:count:{ip}"
     failures = await client.incr(key)
     if failures == 1:
         await client.expire(key, WINDOW)
     if failures >= THRESHOLD:
-        await client.set(f"{PREFIX}bf:lock:{{{ip}}}", "1", ex=LOCK)
+        await client.set(f"{PREFIX}bf:lock:{ip}", "1", ex=LOCK)
         await client.delete(key)
     return failures
 
 
 async def clear(ip: str) -> None:
-    await client.delete(f"{PREFIX}bf:count:{{{ip}}}", f"{PREFIX}bf:lock:{{{ip}}}")
+    await client.delete(f"{PREFIX}bf:count:{ip}", f"{PREFIX}bf:lock:{ip}")

@@ -59,7 +59,7 @@ impl Fixture {
         let fixture = Self {
             primitives: Primitives::start(&programs.join("primitives/bootstrap"))?,
             floor: programs.join("floor/bootstrap"),
-            redis: Mutex::new(connect_redis(redis_for_administration(&stack))?),
+            redis: Mutex::new(connect_redis(stack.redis_admin_url())?),
             peer,
             stack,
             dir,
@@ -157,7 +157,7 @@ impl Fixture {
         let mut variables = self.stack.env().clone();
         variables.extend(LARGE_QUOTAS.map(|(name, value)| (name.to_owned(), value.to_owned())));
         variables.insert("DATABASE_URL".into(), self.postgres(books));
-        variables.insert("REDIS_KEY_PREFIX".into(), format!("bench:{books}:"));
+        variables.insert("REDIS_KEY_PREFIX".into(), format!("test_bench_{books}:"));
         Ok(self.program(name, vec![bootstrap], self.dir.clone(), variables))
     }
 
@@ -174,9 +174,10 @@ impl Fixture {
     fn peer_variables(&self, books: u32) -> BTreeMap<String, String> {
         let variables = [
             ("DATABASE_URL", self.peer_postgres(books)),
-            // The functions' user may be allowed their commands alone.
-            ("REDIS_URL", redis_for_administration(&self.stack).to_owned()),
-            ("REDIS_KEY_PREFIX", format!("peer:{books}:")),
+            // The peer uses other commands and keys than the functions may, and several keys in one command, which must
+            // lie in one slot of the cluster.
+            ("REDIS_URL", self.stack.redis_admin_url().to_owned()),
+            ("REDIS_KEY_PREFIX", format!("{{peer:{books}}}:")),
             ("JWT_SECRET", self.stack.var("PASSWORD_PEPPER").to_owned()),
             ("_HANDLER", "main.handler".into()),
         ];
@@ -195,11 +196,6 @@ impl Fixture {
         let (name, variables) = (name.to_owned(), variables.into_iter().collect());
         Program { name, command, dir, variables, log, share: None }
     }
-}
-
-/// The URL of Redis under a user that may do everything, where the functions' own may not.
-fn redis_for_administration(stack: &Stack) -> &str {
-    Some(stack.var("REDIS_ADMIN_URL")).filter(|url| !url.is_empty()).unwrap_or(stack.var("REDIS_URL"))
 }
 
 /// An authenticated connection to Redis.

@@ -27,7 +27,7 @@ use tokio::{
 use self::runtime_api::RuntimeApi;
 pub use self::{failure::Failure, runtime_interface_emulator::RuntimeInterfaceEmulator};
 use crate::{
-    Error, Result,
+    Error, Result, cache_users,
     process::Process,
     process_spec::ProcessSpec,
     random,
@@ -45,6 +45,20 @@ pub fn under_role(function: &str, url: &str) -> String {
     }
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}options=-c%20role%3D{}", role_of(function))
+}
+
+/// The `variables` of a stack for `function` alone: it acts [under its role](under_role), signs in to the cache as its
+/// [user](crate::cache_users), and cannot administer the cache.
+pub fn variables_of(
+    function: &str,
+    variables: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
+    let mut variables = variables.clone();
+    if let Some(url) = variables.get_mut("DATABASE_URL") {
+        *url = under_role(function, url);
+    }
+    cache_users::restrict(function, &mut variables)?;
+    Ok(variables)
 }
 
 /// The database role that a migration makes for `function`, if it has a database.
@@ -87,15 +101,13 @@ struct Inner {
 }
 
 impl ExecutionEnvironment {
-    /// Starts the binary of `function`, built from the sources as they are, with these variables and no others, and
-    /// [under its role](under_role) in the database.
+    /// Starts the binary of `function`, built from the sources as they are, with [its own](variables_of) of these
+    /// variables and no others.
     ///
     /// Returns before the function has: one that can't start fails its first invocation.
     pub async fn start(function: &str, variables: &BTreeMap<String, String>) -> Result<Self> {
-        let variables = variables.iter().map(|(name, value)| match name.as_str() {
-            "DATABASE_URL" => (name.into(), under_role(function, value).into()),
-            _ => (name.into(), value.into()),
-        });
+        let variables = variables_of(function, variables)?;
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         Self::run(function, &workspace::binary(function).await?, &[], variables).await
     }
 

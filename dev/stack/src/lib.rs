@@ -16,6 +16,8 @@
 //! | [`process_spec`] | describes a process before it is started |
 //! | [`process`] | starts and ends programs |
 //! | [`workspace`] | finds the project's folders and calls cargo |
+//! | [`cache_users`] | the users of the cache, as the template describes them |
+//! | `versions` | the oldest servers that can be used |
 //! | `lock` | lets one process at a time do something |
 //! | `folder` | holds the folder of a stack |
 //! | `ports` | finds free ports |
@@ -29,6 +31,7 @@
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this crate's purpose")]
 
+pub mod cache_users;
 pub mod env_file;
 pub mod environment;
 pub mod error;
@@ -49,6 +52,7 @@ pub mod signals;
 pub mod stack;
 pub mod tools;
 mod user;
+mod versions;
 pub mod workspace;
 
 pub use error::{Context, Error, Result};

@@ -149,9 +149,11 @@ fn specs(
     let root = workspace::root()?;
     let gateway = cargo_lambda::spec(cargo_lambda, port, stack.dir())?;
     let functions = workspace::functions()?;
-    let functions =
-        functions.iter().map(|name| function(name, &binaries[name], port, stack, variables).dir(&root));
-    Ok(std::iter::once(gateway).chain(functions).collect())
+    let mut specs = vec![gateway];
+    for name in &functions {
+        specs.push(function(name, &binaries[name], port, stack, variables)?.dir(&root));
+    }
+    Ok(specs)
 }
 
 /// A function that asks cargo-lambda for its events, as it would ask Lambda. At the debug level it logs the paths of
@@ -162,15 +164,15 @@ fn function(
     port: u16,
     stack: &Stack,
     variables: &[(String, String)],
-) -> ProcessSpec {
+) -> Result<ProcessSpec> {
     let spec = ProcessSpec::new(name, binary)
         .env("LOG_LEVEL", settings::var("LOG_LEVEL").unwrap_or_else(|| "debug".into()))
-        .envs(&stack.env_of(name))
+        .envs(&stack.env_of(name)?)
         .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{name}"))
         .env("AWS_LAMBDA_FUNCTION_NAME", name)
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
-    variables.iter().fold(spec, |spec, (name, value)| spec.env(name, value))
+    Ok(variables.iter().fold(spec, |spec, (name, value)| spec.env(name, value)))
 }
 
 fn lock_port(port: Option<u16>) -> Result<PortLock> {

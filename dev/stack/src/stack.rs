@@ -16,7 +16,9 @@ use tokio_postgres::NoTls;
 
 pub use crate::folder::Persistence;
 use crate::{
-    Result, env_file,
+    Result,
+    cache_users::{self, ADMIN_VARIABLE},
+    env_file,
     environment::{role_of, under_role},
     error::Context,
     folder::Folder,
@@ -25,6 +27,7 @@ use crate::{
     settings,
     tools::Tools,
     user::User,
+    versions,
     workspace::{self, MAINTENANCE},
 };
 
@@ -63,6 +66,7 @@ impl Stack {
             }
         })?;
         let env = variables(&servers, &saved)?;
+        check_versions(&env).await?;
         let owns_postgres = servers.iter().any(|server| server.name() == "postgres");
         let is_restored = owns_postgres && !saved.is_empty();
         let stack = Self { env, servers, roles: BTreeSet::new(), is_restored, folder };
@@ -98,26 +102,32 @@ impl Stack {
         &self.env
     }
 
-    /// The same for one function: in a database of ours under its role, which one of the user's own may lack; a
-    /// function without a role has no database.
-    #[must_use]
-    pub fn env_of(&self, function: &str) -> BTreeMap<String, String> {
+    /// The same for one function: in a database of ours under its role, which one of the user's own may lack, and in a
+    /// cache of ours as its user. A function without a role has no database, and one without a user no cache.
+    pub fn env_of(&self, function: &str) -> Result<BTreeMap<String, String>> {
         let mut env = self.env.clone();
+        cache_users::restrict(function, &mut env)?;
         if self.roles.is_empty() || function == MAINTENANCE {
-            return env;
+            return Ok(env);
         }
         if self.roles.contains(&role_of(function)) {
             env.insert("DATABASE_URL".to_owned(), under_role(function, self.var("DATABASE_URL")));
         } else {
             env.remove("DATABASE_URL");
         }
-        env
+        Ok(env)
     }
 
     /// One variable, or nothing if there is no such variable.
     #[must_use]
     pub fn var(&self, name: &str) -> &str {
         self.env.get(name).map_or("", String::as_str)
+    }
+
+    /// The URL of Redis for whoever looks inside; that of the functions if the server is the user's own.
+    #[must_use]
+    pub fn redis_admin_url(&self) -> &str {
+        self.env.get(ADMIN_VARIABLE).map_or_else(|| self.var("REDIS_URL"), String::as_str)
     }
 
     /// Whether the data is that of an earlier run.
@@ -225,6 +235,11 @@ async fn start_dynamodb(context: &ServerContext<'_>) -> Result<Option<Server>> {
     Ok(Some(server))
 }
 
+async fn check_versions(env: &BTreeMap<String, String>) -> Result<()> {
+    versions::check_postgres(&env["DATABASE_URL"]).await?;
+    versions::check_redis(&env["REDIS_URL"]).await
+}
+
 fn is_given(variable: &str) -> bool {
     let given = settings::var(variable).is_some();
     if given {
@@ -248,7 +263,9 @@ fn variables(servers: &[Server], saved: &BTreeMap<String, String>) -> Result<BTr
     let url = |name: &str| {
         servers.iter().find(|server| server.name() == name).map(|server| server.url().to_owned())
     };
-    let servers = [
+    // Only a server of ours has one: a person's own is never administered.
+    let admin_url = servers.iter().find_map(Server::admin_url);
+    let urls = [
         ("DATABASE_URL", url("postgres")),
         ("REDIS_URL", url("redis")),
         ("AWS_ENDPOINT_URL_DYNAMODB", url("dynamodb")),
@@ -268,7 +285,8 @@ fn variables(servers: &[Server], saved: &BTreeMap<String, String>) -> Result<BTr
         ("ADMIN_PASSWORD", random::password()?),
     ];
     let mut env = BTreeMap::new();
-    for (name, ours) in servers {
+    env.extend(admin_url.map(|url| (ADMIN_VARIABLE.to_owned(), url.to_owned())));
+    for (name, ours) in urls {
         env.extend(ours.or_else(|| settings::var(name)).map(|value| (name.to_owned(), value)));
     }
     // A person's real credentials are no business of a server of ours.

@@ -17,7 +17,7 @@ use crate::{
     programs::{on_path, postgres_folders},
     random,
     user::User,
-    workspace,
+    versions, workspace,
 };
 
 /// One program and where it can be had from.
@@ -117,14 +117,14 @@ impl Tools {
         let complete = |dir: &&PathBuf| dir.join("initdb").is_file() && dir.join("postgres").is_file();
         let folders = postgres_folders();
         let programs = folders.iter().filter(complete).map(|dir| dir.join("initdb"));
-        let found = programs.into_iter().find(|program| self.servers_reach(program));
+        let found = programs.into_iter().find(|program| self.can_serve(program));
         self.or_install(found, &POSTGRES).await
     }
 
     /// `valkey-server` or `redis-server`.
     pub(crate) async fn valkey(&self) -> Result<Tool> {
         let found = VALKEY.names.iter().find_map(|name| on_path(name));
-        self.or_install(found.filter(|program| self.servers_reach(program)), &VALKEY).await
+        self.or_install(found.filter(|program| self.can_serve(program)), &VALKEY).await
     }
 
     /// A Python with the server that speaks `DynamoDB`'s API.
@@ -170,8 +170,9 @@ impl Tools {
         Ok(bin)
     }
 
-    fn servers_reach(&self, program: &Path) -> bool {
-        self.user.is_none_or(|user| user.reaches(program))
+    /// Whether the servers' user reaches this program of the machine, and it is not too old.
+    fn can_serve(&self, program: &Path) -> bool {
+        self.user.is_none_or(|user| user.reaches(program)) && versions::is_recent_enough(program)
     }
 
     async fn or_install(&self, found: Option<PathBuf>, spec: &ToolSpec) -> Result<Tool> {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use shared::config::{self, Env};
 use shared::lambda::EventHandler;
 use shared::lambda::function::Function;
+use stack::cache_users::{self, ADMIN_VARIABLE};
 use stack::environment::{Failure, under_role};
 
 use crate::gateway_events::http_api_event;
@@ -41,11 +42,21 @@ pub struct Response {
 }
 
 impl Client {
-    /// Starts `F` in this process with this configuration and [the database role of `F`](under_role). The client gets a
-    /// network of its own.
+    /// Starts `F` in this process with this configuration, under [the database role of `F`](under_role) and, on a
+    /// server of the stack, as its [user of the cache](cache_users). The client gets a network of its own.
+    ///
+    /// # Panics
+    /// When `template.yaml`, which names the users, cannot be read.
     pub fn start<F: Function>(env: Env) -> Result<Self, config::Error> {
-        let url = env.optional("DATABASE_URL").map(|url| ("DATABASE_URL", under_role(F::NAME, url)));
-        Ok(Self::of(EventHandler::from_env::<F>(&env.with(url))?))
+        let database = env.optional("DATABASE_URL").map(|url| ("DATABASE_URL", under_role(F::NAME, url)));
+        // A function that only a test has keeps the user who may do what any function may.
+        let cache =
+            env.optional("REDIS_URL").filter(|_| env.optional(ADMIN_VARIABLE).is_some()).and_then(|url| {
+                let url = cache_users::url_for(F::NAME, url).expect("tests run in the workspace");
+                Some(("REDIS_URL", url?))
+            });
+        let urls: Vec<_> = database.into_iter().chain(cache).collect();
+        Ok(Self::of(EventHandler::from_env::<F>(&env.with(urls))?))
     }
 
     /// A client of `function`, with a network of its own.

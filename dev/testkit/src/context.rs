@@ -13,7 +13,9 @@ use tokio_postgres::Client;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use shared::config::Env;
+use stack::cache_users::ADMIN_VARIABLE;
 use stack::env_file;
+use stack::environment::variables_of;
 
 use crate::database::{connect, connect_as_administrator, with_database};
 use crate::snapshot::DatabaseSnapshot;
@@ -109,10 +111,26 @@ impl TestContext {
         &self.variables
     }
 
-    /// The variables, for a function in this process.
+    /// The variables, for a function or a part of one in this process.
     #[must_use]
     pub fn env(&self) -> Env {
         Env::of(self.variables.clone())
+    }
+
+    /// The variables of one function: under its role in the database, and as its user of the cache.
+    ///
+    /// # Panics
+    /// When `template.yaml`, which names the users, cannot be read.
+    #[must_use]
+    pub fn env_of(&self, function: &str) -> Env {
+        Env::of(variables_of(function, &self.variables).expect("tests run in the workspace"))
+    }
+
+    /// The URL of Redis for a test that looks at keys or damages them, which no function may do. On a server that is
+    /// not the stack's it is the URL of the functions.
+    #[must_use]
+    pub fn redis_admin_url(&self) -> &str {
+        self.variables.get(ADMIN_VARIABLE).map_or_else(|| self.variable("REDIS_URL"), String::as_str)
     }
 
     /// Connects to the database, for a test to read or change rows.

@@ -60,6 +60,12 @@ impl Proxy {
         Self::start(url, State::default()).await
     }
 
+    /// The same on a `listener` of the caller, which may be in another network namespace than the store.
+    pub fn listening_on(listener: std::net::TcpListener, url: &str) -> Result<Self> {
+        listener.set_nonblocking(true).context("listen for connections")?;
+        Self::on(TcpListener::from_std(listener).context("listen for connections")?, url, State::default())
+    }
+
     /// The same with a delay of ten milliseconds for every answer, so that [trips](Self::trips) are counted exactly.
     pub async fn counting(url: &str) -> Result<Self> {
         Self::counted_by(&TripCounter::default(), url).await
@@ -83,12 +89,15 @@ impl Proxy {
     }
 
     async fn start(url: &str, state: State) -> Result<Self> {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.context("listen on 127.0.0.1")?, url, state)
+    }
+
+    fn on(listener: TcpListener, url: &str, state: State) -> Result<Self> {
         let (_, rest) = url.split_once("://").unwrap_or_default();
         let host = rest.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
         let store: SocketAddr =
             host.parse().map_err(|_| Error::new("a proxy needs an address and a port"))?;
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("listen on 127.0.0.1")?;
-        let address = listener.local_addr().context("listen on 127.0.0.1")?;
+        let address = listener.local_addr().context("listen for connections")?;
         let state = Arc::new(state);
         let listening = tokio::spawn(connection::accept(listener, store, state.clone()));
         let url = url.replace(host, &address.to_string());

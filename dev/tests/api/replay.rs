@@ -9,6 +9,8 @@ use testkit::TestContext;
 use testkit::functions::describe_all;
 use testkit::replay::{Case, Outcome, Transport, cases, replay_all};
 
+use crate::support::not_run::not_run;
+
 /// Cases for the emulator, which is slower: for every function one that succeeds and one that fails.
 const UNDER_THE_EMULATOR: [&str; 15] = [
     "auth/log_in",
@@ -46,7 +48,8 @@ async fn every_recorded_event_gets_the_expected_response_in_process_and_from_the
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn built_binaries_respond_as_expected_under_the_runtime_interface_emulator() {
     if !cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))) {
-        eprintln!("SKIPPED: there is no Runtime Interface Emulator for this machine");
+        let test = "built_binaries_respond_as_expected_under_the_runtime_interface_emulator";
+        not_run(test, "there is no Runtime Interface Emulator for this machine");
         return;
     }
     let chosen = cases().unwrap().into_iter().filter(|case| UNDER_THE_EMULATOR.contains(&&*case.name()));

@@ -3,8 +3,10 @@
 pub(crate) mod locks;
 pub(crate) mod migrations;
 pub(crate) mod moto;
+pub(crate) mod not_run;
 pub(crate) mod page_cache;
 pub(crate) mod redis_keys;
+pub(crate) mod redis_monitor;
 pub(crate) mod responses;
 pub(crate) mod tasks;
 pub(crate) mod users;

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use shared::config::Env;
-use stack::environment::under_role;
+use stack::environment::variables_of;
 use testkit::Client;
 use testkit::functions::FUNCTIONS;
 use testkit::gateway_events::http_api_event;
@@ -75,8 +75,7 @@ impl Functions {
         let mut functions = Self { routes: Vec::new(), clients: BTreeMap::new() };
         for function in FUNCTIONS.iter().filter(|function| function.purpose.is_some()) {
             let name = function.name;
-            let url = under_role(name, &variables["DATABASE_URL"]);
-            let env = Env::of(variables.clone()).with([("DATABASE_URL", url)]);
+            let env = Env::of(variables_of(name, variables).unwrap());
             let paths = function.operations(&env).unwrap().paths.paths.into_keys();
             functions.routes.extend(paths.map(|path| (path, name)));
             functions.clients.insert(name, Client::of(function.start(&env).unwrap()));

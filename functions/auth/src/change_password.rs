@@ -71,8 +71,11 @@ pub(crate) async fn change_password(
 ) -> Result<StatusCode> {
     let change = body.read(|fields| PasswordChange::read(fields, policy, &user))?;
     let name = usernames::key(&user.username);
-    let guess = Guess { event: "password", name: &name, network, knows_network: true };
-    let check = Box::pin(check_password(&store, &passwords.hasher, &name, &change.current_password, network));
+    let found = store.find_credentials(&name, &network.to_string()).await?;
+    // Who has stolen the session guesses as a stranger does, unless they are where its owner signed in.
+    let knows_network = found.as_ref().is_some_and(|credentials| credentials.knows_network);
+    let guess = Guess { event: "password", name: &name, network, is_known: found.is_some(), knows_network };
+    let check = Box::pin(check_password(&passwords.hasher, found, &change.current_password));
     let replace = async |current: Credentials| {
         let hash = passwords.hasher.hash(&change.new_password.0).await?;
         Ok(store.change_password(&user, current.password_version, &hash).await?)
@@ -87,15 +90,12 @@ pub(crate) async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The credentials of `name`, if `password` is theirs.
+/// The credentials again, if `password` is theirs.
 async fn check_password(
-    store: &Store,
     hasher: &Hasher,
-    name: &str,
+    found: Option<Credentials>,
     password: &Password,
-    network: ClientNetwork,
 ) -> Result<Option<Credentials>> {
-    let found = store.find_credentials(name, &network.to_string()).await?;
     let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
     let check = hasher.check(&password.0, hash).await?;
     Ok(found.filter(|_| check != Check::Wrong))

@@ -92,13 +92,14 @@ impl Function for App {
 
     fn routes(&self) -> Routes<Self> {
         // A network registers, for nobody is signed in yet.
-        let registration = routes!(register::register).layer(idempotent(&self.idempotency, Scope::Network));
+        let scope = Scope::Network { subject: register::name_in };
+        let registration = routes!(register::register).layer(idempotent(&self.idempotency, scope));
         Routes::new(&self.limiter)
             .limited(quotas::REGISTER, registration)
             .token_endpoint(quotas::LOGIN, routes!(login::log_in))
             .token_endpoint(quotas::DEFAULT, routes!(refresh::refresh_tokens))
             .token_endpoint(quotas::DEFAULT, routes!(revoke::revoke_token))
-            .limited_by_user(quotas::PASSWORD, &self.verifier, routes!(change_password::change_password))
+            .limited_by_session(quotas::PASSWORD, &self.verifier, routes!(change_password::change_password))
             .limited(quotas::DEFAULT, routes!(sessions::list_sessions))
             .limited_signed_in(quotas::DEFAULT, &self.authenticator, routes!(sessions::end_session))
             .limited_signed_in(quotas::DEFAULT, &self.authenticator, routes!(logout::log_out))

@@ -79,7 +79,7 @@ pub(crate) async fn log_in(
     let name = usernames::key(grant.username.as_str());
     let found = store.find_credentials(&name, &network.to_string()).await?;
     let knows_network = found.as_ref().is_some_and(|credentials| credentials.knows_network);
-    let guess = Guess { event: "login", name: &name, network, knows_network };
+    let guess = Guess { event: "login", name: &name, network, is_known: found.is_some(), knows_network };
     // On the heap: together the two futures are large.
     let check = Box::pin(check_password(&store, &passwords.hasher, found, &grant.password));
     let open = async |credentials| open_session(&store, &tokens, credentials, network).await;

@@ -8,7 +8,7 @@ use shared::identity::passwords::Hasher;
 use shared::protection::lockout::{Admission, Counter, Lockout, Rule};
 use shared::protection::quota::MINUTE;
 
-use crate::security_log::Event;
+use crate::security_log::{Event, TriedName};
 
 /// The longest lock, after locks that followed each other.
 const LONGEST: std::time::Duration = MINUTE.saturating_mul(15);
@@ -38,6 +38,8 @@ pub(crate) struct Guess<'a> {
     /// The key of the user's name.
     pub(crate) name: &'a str,
     pub(crate) network: ClientNetwork,
+    /// Whether this is the name of a user.
+    pub(crate) is_known: bool,
     /// Whether this name signed in from this network before.
     pub(crate) knows_network: bool,
 }
@@ -58,7 +60,16 @@ impl PasswordCheck {
         check: impl Future<Output = Result<Option<T>>>,
         proceed: impl AsyncFnOnce(T) -> Result<U>,
     ) -> Result<Option<U>> {
-        let refused = |outcome| Event::new(guess.event, outcome).username(guess.name).record(guess.network);
+        let refused = |outcome| {
+            let digest;
+            let name = if guess.is_known {
+                TriedName::Known(guess.name)
+            } else {
+                digest = self.name_digest(guess.name);
+                TriedName::Unknown(&digest)
+            };
+            Event::new(guess.event, outcome).name(name).record(guess.network);
+        };
         let attempt = match self.lockout.begin(self.counters(&guess)).await? {
             Admission::Allowed(attempt) => attempt,
             Admission::Locked(_) => {
@@ -89,6 +100,12 @@ impl PasswordCheck {
                 Err(error)
             }
         }
+    }
+
+    /// A digest of a name that nobody can try names against without the pepper: the first 16 bytes of its HMAC in
+    /// hexadecimal.
+    fn name_digest(&self, name: &str) -> String {
+        hex::encode(&self.hasher.subkey(&format!("name in the log: {name}"))[..16])
     }
 
     fn counters(&self, guess: &Guess<'_>) -> Vec<Counter> {

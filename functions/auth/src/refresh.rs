@@ -2,7 +2,8 @@
 //!
 //! A refresh token can be used once: using it issues its successor. Two uses of one token mean that somebody has a
 //! copy, so the second use ends the session, unless it comes within the grace period: then it is taken for the retry
-//! of a client whose response got lost, and gets the same successor.
+//! of a client whose response got lost, and gets the session's newest token, which is its successor unless that one was
+//! used meanwhile.
 
 use std::borrow::Cow;
 
@@ -115,6 +116,8 @@ enum Refusal {
     SessionEnded,
     /// It is well signed, but the session has no such token.
     UnknownToken,
+    /// It was used before, within the grace period, and the session has no token that was not.
+    Superseded,
     /// It was used before, and the grace period is over.
     Reused,
 }
@@ -125,6 +128,7 @@ impl Refusal {
             Self::InvalidToken => ("refused", "invalid_token"),
             Self::SessionEnded => ("refused", "session_ended"),
             Self::UnknownToken => ("refused", "unknown_token"),
+            Self::Superseded => ("refused", "superseded"),
             Self::Reused => ("reuse", "reused_after_grace"),
         };
         Event::new("refresh", outcome).reason(reason)
@@ -147,10 +151,12 @@ async fn rotate(
             rotation.exchange_for(&successor).await?;
             return Ok(Ok(tokens.response(&subject, successor, now)));
         }
-        TokenState::Used { subject, ago, successor } if ago < tokens.grace() => {
+        TokenState::Used { subject, ago, newest: Some(newest) } if ago < tokens.grace() => {
+            // Not its successor, which may be used by now: a second use of that would end the session.
             rotation.roll_back().await?;
-            return Ok(Ok(tokens.response(&subject, tokens.sign(&subject, successor), now)));
+            return Ok(Ok(tokens.response(&subject, tokens.sign(&subject, newest), now)));
         }
+        TokenState::Used { ago, .. } if ago < tokens.grace() => Refusal::Superseded,
         TokenState::Used { .. } => {
             // Somebody has a copy. The end of the session is committed although this request fails.
             rotation.end_session().await?;

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::http::openapi::{IdempotencyKey, Idempotent, RateLimited, Stored, WithClaim, WithJson};
 use shared::http::{ClientNetwork, Error, JsonObject, JsonResponse, Result};
 use shared::identity::passwords::Hasher;
-use shared::identity::usernames::Username;
+use shared::identity::usernames::{self, Username};
 use shared::stores::idempotent_write::IdempotencyToken;
 use shared::validation::{Fields, FieldsSchema, FromField, Raw};
 use utoipa::openapi::RefOr;
@@ -52,6 +52,17 @@ impl Registration {
         let _ = fields.optional::<Ignored>("role");
         Some(Self { username: username?, password: password? })
     }
+}
+
+/// The name that a registration asks for, as it is compared with others.
+pub(crate) fn name_in(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        username: String,
+    }
+    // Where a body may begin with a byte order mark, that is no part of the JSON.
+    let json = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    serde_json::from_slice::<Named>(json).ok().map(|Named { username }| usernames::key(&username))
 }
 
 /// A value of any type, which has no effect.

@@ -8,6 +8,16 @@ use shared::telemetry::SECURITY;
 use tracing::field::display;
 use uuid::Uuid;
 
+/// A name that somebody tried to sign in with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TriedName<'a> {
+    /// The name of a user.
+    Known(&'a str),
+    /// A digest of a name that is nobody's. People type their password there by mistake, so the log does not hold the
+    /// name itself; attempts at one name have one digest.
+    Unknown(&'a str),
+}
+
 /// An event of an account or a session, and its outcome.
 #[must_use = "an event is written by `record`"]
 #[derive(Debug, Default)]
@@ -17,6 +27,7 @@ pub(crate) struct Event<'a> {
     reason: Option<&'static str>,
     user_id: Option<i64>,
     username: Option<&'a str>,
+    username_digest: Option<&'a str>,
     session_id: Option<Uuid>,
 }
 
@@ -34,9 +45,12 @@ impl<'a> Event<'a> {
         Self { user_id: Some(user_id), ..self }
     }
 
-    /// The name that was tried, whether or not it is anybody's.
-    pub(crate) fn username(self, username: &'a str) -> Self {
-        Self { username: Some(username), ..self }
+    /// The name that was tried.
+    pub(crate) fn name(self, name: TriedName<'a>) -> Self {
+        match name {
+            TriedName::Known(username) => Self { username: Some(username), ..self },
+            TriedName::Unknown(digest) => Self { username_digest: Some(digest), ..self },
+        }
     }
 
     pub(crate) fn session(self, session_id: Uuid) -> Self {
@@ -45,11 +59,11 @@ impl<'a> Event<'a> {
 
     /// Writes the event to the log.
     pub(crate) fn record(self, network: ClientNetwork) {
-        let Self { name, outcome, reason, user_id, username, session_id } = self;
+        let Self { name, outcome, reason, user_id, username, username_digest, session_id } = self;
         let session_id = session_id.as_ref().map(display);
         tracing::info!(
             target: SECURITY,
-            event = name, outcome, reason, user_id, username, session_id, ip = %network,
+            event = name, outcome, reason, user_id, username, username_digest, session_id, ip = %network,
             "security event"
         );
     }

@@ -3,17 +3,24 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
-use shared::http::openapi::{RateLimited, SignedIn, Stored, WithId};
-use shared::http::{Admission, Caller, ClientNetwork, Error, JsonResponse, Result, UuidId};
+use shared::http::openapi::{RateLimited, SignedIn, Stored, WithId, WithQuery};
+use shared::http::{Admission, Caller, ClientNetwork, Error, JsonResponse, Query, Result, UuidId};
+use shared::validation::{Fields, FromFields};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::security_log::Event;
-use crate::store::{EndReason, SessionRow, Store};
+use crate::store::{EndReason, LIVE_SESSIONS, SessionRow, Store};
 
-/// The most sessions that are listed: nobody looks through more.
-const LISTED: i64 = 100;
+/// The list takes no parameters, and refuses any: all sessions are on its one page.
+pub(crate) struct NoParameters;
+
+impl FromFields for NoParameters {
+    fn from_fields(_: &mut Fields) -> Option<Self> {
+        Some(Self)
+    }
+}
 
 /// Where somebody is signed in.
 #[derive(Serialize, ToSchema)]
@@ -47,18 +54,20 @@ pub(crate) struct Sessions {
     total: usize,
 }
 
-/// Lists where you are signed in: when, from where, last used. At most the hundred last used.
+/// Lists where you are signed in: when, from where, last used. There are at most a hundred: one more sign-in ends the
+/// session that was unused longest.
 #[utoipa::path(
     get, path = "/auth/sessions", tag = "auth", security(("password" = [])),
-    responses((status = 200, description = "Your live sessions", body = Sessions), SignedIn, RateLimited, Stored),
+    responses((status = 200, description = "Your live sessions", body = Sessions), WithQuery, SignedIn, RateLimited, Stored),
 )]
 pub(crate) async fn list_sessions(
     State(store): State<Store>,
     Caller(user): Caller,
+    _: Query<NoParameters>,
     admission: Admission,
 ) -> Result<JsonResponse<Sessions>> {
     admission.granted().await?;
-    let rows = store.list_sessions(user.user_id, LISTED).await?;
+    let rows = store.list_sessions(user.user_id).await?;
     let show = |SessionRow { id, created_at, last_used_at, network }| Session {
         id,
         created_at,
@@ -67,7 +76,7 @@ pub(crate) async fn list_sessions(
         current: id == user.session_id,
     };
     let items: Vec<_> = rows.into_iter().map(show).collect();
-    Ok(JsonResponse(Sessions { total: items.len(), items, page: 1, page_size: LISTED }))
+    Ok(JsonResponse(Sessions { total: items.len(), items, page: 1, page_size: LIVE_SESSIONS }))
 }
 
 /// Ends one of your sessions.

@@ -17,4 +17,4 @@ mod sessions;
 pub(crate) use accounts::{Account, Credentials};
 pub(crate) use handle::Store;
 pub(crate) use rotation::TokenState;
-pub(crate) use sessions::{EndReason, NewSession, SessionRow};
+pub(crate) use sessions::{EndReason, LIVE_SESSIONS, NewSession, SessionRow};

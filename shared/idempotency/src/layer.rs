@@ -30,8 +30,12 @@ type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 pub enum Scope {
     /// Each user has keys of their own. A client without a user is refused before anything else is looked at.
     User(Authenticator),
-    /// Each network, an IPv4 address or an IPv6 /64, has keys of its own.
-    Network,
+    /// Each network, an IPv4 address or an IPv6 /64, has keys of its own for each subject.
+    Network {
+        /// Finds the subject in a body, such as the name of an account; `None` where a body has none. With the
+        /// subject in the name of the request, a key tells a neighbour nothing about somebody else's request.
+        subject: fn(&[u8]) -> Option<String>,
+    },
 }
 
 /// How long a request may take where Lambda gives no deadline: as long as API Gateway waits.
@@ -70,9 +74,10 @@ async fn respond_once(
     let client = scope.identify(&mut parts).await?;
     let key = Key::from_headers(&parts.headers)?;
     let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| Error::TooLarge(LARGEST_BODY))?;
+    let client = [client, scope.subject(&body).unwrap_or_default()];
     let route = parts.extensions.get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let operation = [parts.method.as_str(), route.as_deref().unwrap_or_default()];
-    let token = idempotency.token(&client, operation, &key, &body);
+    let token = idempotency.token(client.each_ref().map(String::as_str), operation, &key, &body);
     parts.extensions.insert(token.clone());
     let request = Request::from_parts(parts, Body::from(body));
 
@@ -97,10 +102,17 @@ impl Scope {
                 let user = authenticator.identify(parts).await?;
                 Ok(format!("user:{}", user.user_id))
             }
-            Self::Network => {
+            Self::Network { .. } => {
                 let Ok(network) = ClientNetwork::from_request_parts(parts, &()).await;
                 Ok(format!("network:{network}"))
             }
+        }
+    }
+
+    fn subject(&self, body: &[u8]) -> Option<String> {
+        match self {
+            Self::User(_) => None,
+            Self::Network { subject } => subject(body),
         }
     }
 }

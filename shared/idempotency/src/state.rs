@@ -37,17 +37,20 @@ impl Idempotency {
         Self { secret: secret.into(), ..self }
     }
 
-    /// Derives the token of a write from the client, the operation (method and route), the key and the body. Neither
-    /// key nor body can be read from it.
+    /// Derives the token of a write from the client and the subject, the operation (method and route), the key and the
+    /// body. Neither key nor body can be read from it.
     pub(super) fn token(
         &self,
-        client: &str,
+        client: [&str; 2],
         operation: [&str; 2],
         key: &Key,
         body: &[u8],
     ) -> IdempotencyToken {
+        let [client, subject] = client;
         let [method, route] = operation.map(Some);
-        let id = fingerprint([self.stage.as_deref(), Some(client), method, route, Some(key.as_str())]);
+        let subject = Some(subject).filter(|subject| !subject.is_empty());
+        let id =
+            fingerprint([self.stage.as_deref(), Some(client), subject, method, route, Some(key.as_str())]);
         let mac = mac(&mac(&self.secret, key.as_str().as_bytes()), body);
         IdempotencyToken::new(id, URL_SAFE_NO_PAD.encode(mac))
     }

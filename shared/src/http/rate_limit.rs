@@ -22,7 +22,7 @@ use crate::protection::quota::{Outage, Quota};
 pub(super) struct RateLimit {
     limiter: Limiter,
     quota: Quota,
-    /// Finds the user by whom requests count; without it they count by network.
+    /// Finds the session by which requests count; without it they count by network.
     verifier: Option<Verifier>,
     /// Finds the user of an unsafe request while it is counted.
     authenticator: Option<Authenticator>,
@@ -34,8 +34,8 @@ impl RateLimit {
         Self { quota: limiter.configured(quota), limiter, verifier: None, authenticator: None }
     }
 
-    /// Counts the requests of each user, and those without a valid token by network.
-    pub(super) fn by_user(limiter: Limiter, quota: Quota, verifier: Verifier) -> Self {
+    /// Counts the requests of each session, and those without a valid token by network.
+    pub(super) fn by_session(limiter: Limiter, quota: Quota, verifier: Verifier) -> Self {
         Self { verifier: Some(verifier), ..Self::by_network(limiter, quota) }
     }
 
@@ -51,7 +51,7 @@ impl RateLimit {
             && let Ok(token) = bearer_token(request.headers())
             && let Ok(claims) = verifier.verify(token, Kind::Access)
         {
-            return Some(format!("user:{}", claims.sub));
+            return Some(format!("session:{}", claims.sid));
         }
         ClientNetwork::name(request.extensions())
     }

@@ -42,11 +42,17 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.add_limited(rule, routes)
     }
 
-    /// Adds a route whose requests count by the user that `verifier` finds in their token, wherever they come from.
-    /// Those without a good token count by network.
+    /// Adds a route whose requests count by the session that `verifier` finds in their token, wherever they come from.
+    /// Those without a good token count by network. Not by user: whoever has stolen a session could use up its owner's
+    /// quota.
     #[must_use]
-    pub fn limited_by_user(self, quota: Quota, verifier: &Verifier, routes: UtoipaMethodRouter<S>) -> Self {
-        let rule = RateLimit::by_user(self.limiter.clone(), quota, verifier.clone());
+    pub fn limited_by_session(
+        self,
+        quota: Quota,
+        verifier: &Verifier,
+        routes: UtoipaMethodRouter<S>,
+    ) -> Self {
+        let rule = RateLimit::by_session(self.limiter.clone(), quota, verifier.clone());
         self.add_limited(rule, routes)
     }
 

@@ -25,14 +25,15 @@ pub struct SignedIn {
 }
 
 /// Selects the username, the role and the time of expiry for session `$1` of user `$2`. There is no row when the
-/// session has ended or expired, belongs to another user, or its user is disabled or deleted. Types: `uuid` and
-/// `int8`.
+/// session has ended, alone or with all of its epoch, or expired, belongs to another user, or its user is disabled or
+/// deleted. Types: `uuid` and `int8`.
 pub const FIND_LIVE: &str = "
     select users.username, users.role, sessions.expires_at
     from sessions
     join users on users.id = sessions.user_id
     where sessions.id = $1
       and sessions.user_id = $2
+      and sessions.epoch = users.session_epoch
       and sessions.ended_at is null
       and sessions.expires_at > now()
       and not users.disabled";

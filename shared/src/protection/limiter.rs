@@ -18,7 +18,7 @@ static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limi
 /// The key that a request is counted under: requests with the same key share a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimitKey<'a> {
-    /// The name of one client: of its user or of its network.
+    /// The name of one client: of its session or of its network.
     Client(&'a str),
     /// The client is unknown. All such requests share a tenth of the quota.
     Unknown,

@@ -13,7 +13,7 @@ pub const LOGIN: Quota = Quota::new("login", 20).per(MINUTE);
 /// Registrations: 10 per minute and network. Each costs a password hash and a row, so none is served uncounted.
 pub const REGISTER: Quota = Quota::new("register", 10).per(MINUTE).on_outage(Outage::Refuse);
 
-/// Password changes: 5 per minute and user. Each costs two password hashes, so none is served uncounted.
+/// Password changes: 5 per minute and session. Each costs two password hashes, so none is served uncounted.
 pub const PASSWORD: Quota = Quota::new("password", 5).per(MINUTE).on_outage(Outage::Refuse);
 
 /// The relaxed playground, to watch a quota run out and come back: 5 requests per 10 seconds and network.

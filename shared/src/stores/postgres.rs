@@ -65,6 +65,15 @@ impl Postgres {
         with_retry(|| Transaction::begin(&self.pool, &statements)).await
     }
 
+    /// Runs `statements` in one transaction, in one round trip, and returns the rows of each. After an
+    /// [`Error::Unavailable`] it is unknown whether it was committed; after any other error it was not.
+    pub async fn transact<const N: usize>(
+        &self,
+        statements: [Statement<'_>; N],
+    ) -> Result<[Vec<Row>; N], Error> {
+        in_time(transaction::run(&self.pool, &statements)).await
+    }
+
     /// Checks that the server answers a statement and takes writes.
     pub async fn check(&self) -> Result<(), Error> {
         const SQL: &str = "select current_setting('transaction_read_only')";

@@ -12,7 +12,8 @@ use tokio::{
 
 use super::failure::Failure;
 use crate::{
-    Error, Result, http, ports, process::Process, process_spec::ProcessSpec, tools::Tools, workspace,
+    Error, Result, cache_users, http, ports, process::Process, process_spec::ProcessSpec, tools::Tools,
+    workspace,
 };
 
 /// How long the emulator may take to listen.
@@ -26,11 +27,14 @@ pub struct RuntimeInterfaceEmulator {
 }
 
 impl RuntimeInterfaceEmulator {
-    /// Starts the binary of `function`, built from the sources as they are, with these variables and no others.
+    /// Starts the binary of `function`, built from the sources as they are, with its own of these variables and no
+    /// others: on its own user of the cache, but not under its role in the database.
     ///
     /// `None` on machines that there is no emulator for: it is a program for Linux, on x86-64 and arm64.
     pub async fn start(function: &str, variables: &BTreeMap<String, String>) -> Result<Option<Self>> {
         let Some(emulator) = Tools::new()?.runtime_interface_emulator().await? else { return Ok(None) };
+        let mut variables = variables.clone();
+        cache_users::restrict(function, &mut variables)?;
         let (port, runtime_api) = (ports::free()?, ports::free()?);
         let spec = ProcessSpec::new("aws-lambda-rie", emulator.program())
             .bare()
@@ -38,7 +42,7 @@ impl RuntimeInterfaceEmulator {
             .args([format!("127.0.0.1:{port}"), "--runtime-api-address".to_owned()])
             .args([format!("127.0.0.1:{runtime_api}")])
             .path(workspace::binary(function).await?)
-            .envs(variables)
+            .envs(&variables)
             .env("AWS_LAMBDA_FUNCTION_NAME", function);
         let mut process = Process::spawn(&spec).await?;
         let listening = async {

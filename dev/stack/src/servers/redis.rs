@@ -1,6 +1,7 @@
-//! Valkey or Redis: in memory only, with a password, refusing writes rather than evicting when full.
+//! Valkey or Redis, as strict as a serverless cache of AWS: a cluster, though of one node, whose users have the rights
+//! that `template.yaml` gives the functions. In memory only; refuses writes rather than evicting when full.
 
-use std::{fs, net::Ipv4Addr};
+use std::{fs, net::Ipv4Addr, path::Path};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,38 +9,76 @@ use tokio::{
 };
 
 use super::{server::Server, server_context::ServerContext};
-use crate::{Result, error::Context, ports, random, tools::Tool};
+use crate::{
+    Result,
+    cache_users::{self, CacheUser, USER},
+    error::Context,
+    ports, random,
+    tools::Tool,
+};
+
+/// The file in which the server keeps the slots of the cluster.
+const NODES: &str = "nodes.conf";
+
+/// What clients connect with.
+#[derive(Clone)]
+struct Access {
+    port: u16,
+    /// The password of the functions' users.
+    password: String,
+    /// The password of the user who may do everything.
+    admin_password: String,
+}
 
 /// A server on a free port.
 pub(crate) fn prepare(valkey: &Tool, context: &ServerContext<'_>) -> Result<Server> {
-    let (port, password) = (ports::free()?, random::token()?);
+    let access =
+        Access { port: ports::free()?, password: random::token()?, admin_password: random::token()? };
+    let data = context.data("redis")?;
+    // An earlier server may have left it, with another port.
+    let _ = fs::remove_file(data.join(NODES));
     // In a file that only the server can read: everybody on the machine sees arguments.
-    let file = context.data("redis")?.join("redis.conf");
-    fs::write(&file, settings(port, &password)).context(format!("write {}", file.display()))?;
+    let file = data.join("redis.conf");
+    let settings = settings(&access, ports::free()?, &data, &cache_users::cache_users()?);
+    fs::write(&file, settings).context(format!("write {}", file.display()))?;
     context.make_readable(&file)?;
-    let url = format!("redis://:{password}@127.0.0.1:{port}/0");
-    Ok(Server::new("redis", url, context.spec("redis", valkey).path(&file), move || {
-        let password = password.clone();
-        async move { answers(port, &password).await }
-    }))
+    let Access { port, password, admin_password } = &access;
+    let url = format!("redis://{USER}:{password}@127.0.0.1:{port}/0");
+    let admin_url = format!("redis://:{admin_password}@127.0.0.1:{port}/0");
+    let server = Server::new("redis", url, context.spec("redis", valkey).path(&file), move || {
+        let access = access.clone();
+        async move { answers(&access).await }
+    });
+    Ok(server.with_admin_url(admin_url))
 }
 
-fn settings(port: u16, password: &str) -> String {
+fn settings(access: &Access, bus_port: u16, data: &Path, users: &[CacheUser]) -> String {
+    let Access { port, password, admin_password } = access;
+    let users = users.iter().map(|user| format!("user {} >{password} {}\n", user.name, user.rights));
     format!(
-        "bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave \"\"\nappendonly no\n\
-         maxmemory 256mb\nmaxmemory-policy noeviction\n"
+        "bind 127.0.0.1\nport {port}\nrequirepass {admin_password}\nsave \"\"\nappendonly no\n\
+         maxmemory 256mb\nmaxmemory-policy noeviction\ndir \"{}\"\n\
+         cluster-enabled yes\ncluster-config-file {NODES}\ncluster-port {bus_port}\n{}",
+        data.display(),
+        users.collect::<String>(),
     )
 }
 
-/// Whether the server takes the password and answers a PING.
-async fn answers(port: u16, password: &str) -> bool {
-    const EXPECTED: &[u8] = b"+OK\r\n+PONG\r\n";
+/// Whether the cluster works and takes the password of the functions' users. Gives the server all slots if it has none.
+async fn answers(Access { port, password, admin_password }: &Access) -> bool {
+    // The second command fails if the slots are there, and all of them while the server starts.
+    let commands = format!(
+        "AUTH {admin_password}\r\nCLUSTER ADDSLOTSRANGE 0 16383\r\nCLUSTER INFO\r\n\
+         AUTH {USER} {password}\r\nPING\r\nQUIT\r\n"
+    );
     let asking = async {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        stream.write_all(format!("AUTH {password}\r\nPING\r\n").as_bytes()).await?;
-        let mut answer = [0; EXPECTED.len()];
-        stream.read_exact(&mut answer).await?;
-        std::io::Result::Ok(answer == EXPECTED)
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await?;
+        stream.write_all(commands.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(
+            answer.contains("cluster_state:ok") && answer.ends_with("+OK\r\n+PONG\r\n+OK\r\n"),
+        )
     };
     asking.await.unwrap_or(false)
 }

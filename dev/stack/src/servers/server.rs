@@ -19,6 +19,7 @@ type Ready = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send +
 pub struct Server {
     name: &'static str,
     url: String,
+    admin_url: Option<String>,
     spec: ProcessSpec,
     ready: Ready,
     stop_with: Signal,
@@ -43,7 +44,12 @@ impl Server {
         ready: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
         let ready = Box::new(move || -> Pin<Box<dyn Future<Output = bool> + Send>> { Box::pin(ready()) });
-        Self { name, url, spec, ready, stop_with: Signal::TERM, process: None }
+        Self { name, url, admin_url: None, spec, ready, stop_with: Signal::TERM, process: None }
+    }
+
+    /// The same, with a second URL for people and tests who look inside.
+    pub(super) fn with_admin_url(self, url: String) -> Self {
+        Self { admin_url: Some(url), ..self }
     }
 
     /// The same, asked to end by another signal than SIGTERM.
@@ -61,6 +67,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What people and tests connect to who look inside, if that is something else.
+    #[must_use]
+    pub fn admin_url(&self) -> Option<&str> {
+        self.admin_url.as_deref()
     }
 
     /// The process id, as long as the server has not ended.

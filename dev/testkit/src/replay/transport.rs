@@ -39,7 +39,7 @@ impl Transport {
 pub(super) fn start_in_process(function: &str, context: &TestContext) -> Result<Arc<dyn Invoke>> {
     let found = functions::find(function);
     let found = found.ok_or_else(|| Error::new(format!("there is no function {function}")))?;
-    found.start(&context.env()).context(format!("start {function}"))
+    found.start(&context.env_of(function)).context(format!("start {function}"))
 }
 
 impl fmt::Display for Transport {

@@ -1,11 +1,11 @@
-//! The keys of a test context in Redis, for tests that read, damage or delete them.
+//! The keys of a test context in Redis, for tests that read, damage or delete them as an administrator.
 
 use redis::aio::MultiplexedConnection;
 use testkit::TestContext;
 
-/// A connection to the Redis of `context`.
+/// A connection to the Redis of `context` as a user who may do everything.
 pub(crate) async fn connection(context: &TestContext) -> MultiplexedConnection {
-    let client = redis::Client::open(context.variable("REDIS_URL")).unwrap();
+    let client = redis::Client::open(context.redis_admin_url()).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
@@ -17,6 +17,9 @@ pub(crate) async fn keys(context: &TestContext) -> Vec<String> {
 
 /// Deletes all keys of this context, as `FLUSHALL` would delete those of the whole server.
 pub(crate) async fn delete_keys(context: &TestContext) {
-    let keys = keys(context).await;
-    redis::cmd("DEL").arg(keys).exec_async(&mut connection(context).await).await.unwrap();
+    let mut redis = connection(context).await;
+    // One by one: a command on keys of several slots is refused in a cluster.
+    for key in keys(context).await {
+        redis::cmd("DEL").arg(key).exec_async(&mut redis).await.unwrap();
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) fn books(context: &TestContext) -> Client {
 
 /// The function called `name` in `context`.
 pub(crate) fn client(context: &TestContext, name: &str) -> Client {
-    Client::of(testkit::functions::find(name).unwrap().start(&context.env()).unwrap())
+    Client::of(testkit::functions::find(name).unwrap().start(&context.env_of(name)).unwrap())
 }
 
 pub(crate) async fn register(auth: &Client, name: &str) -> Response {

@@ -15,6 +15,8 @@ pub(crate) struct Report {
     program: Program,
     passed: usize,
     failed: usize,
+    /// The tests that this machine cannot run, with the reasons.
+    not_run: Vec<String>,
     /// The messages of failed tests, by program.
     failures: Vec<String>,
 }
@@ -56,6 +58,7 @@ impl Report {
             program: Program::new(""),
             passed: 0,
             failed: 0,
+            not_run: Vec::new(),
             failures: Vec::new(),
         })
     }
@@ -68,6 +71,10 @@ impl Report {
     /// Takes one line that the program has printed.
     pub(crate) fn take(&mut self, line: &str) -> Result<()> {
         writeln!(self.log, "{line}").context("write the log of the tests")?;
+        if line.starts_with("not run: ") {
+            self.not_run.push(line.to_owned());
+            return Ok(());
+        }
         let program = &mut self.program;
         if let Some(count) = line.strip_prefix("running ").and_then(|rest| rest.split(' ').next()) {
             program.announced = count.parse().unwrap_or(program.announced);
@@ -102,12 +109,15 @@ impl Report {
         }
     }
 
-    /// Tells all that failed.
+    /// Tells all that failed, and what could not be run.
     pub(crate) fn conclude(self) -> Result<()> {
         for failures in &self.failures {
             println!("\nFailures in {failures}");
         }
         println!("\n{} passed, {} failed", self.passed, self.failed);
+        for test in &self.not_run {
+            println!("{test}");
+        }
         println!("All output: {}", self.file.display());
         match (self.passed, self.failed) {
             (0, 0) => Err(Error::new("no test has such a name")),

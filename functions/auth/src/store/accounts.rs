@@ -89,32 +89,36 @@ impl Store {
         self.postgres.write(SQL, parameters).await.map(drop)
     }
 
-    /// Stores `new_hash`, if the password that was proved still is the user's, and ends every session but this one,
-    /// both or neither. `false` where the password was changed by somebody else meanwhile.
+    /// Stores `new_hash`, if the password that was proved still is the user's, and ends every session but this one.
+    /// `false` where the password was changed by somebody else meanwhile.
     pub(crate) async fn change_password(
         &self,
         user: &SignedIn,
         proved_version: i32,
         new_hash: &str,
     ) -> Result<bool, Error> {
-        const CHANGE: &str = "
-            update users set password_hash = $3, password_version = password_version + 1
-            where id = $1 and password_version = $2
-            returning id";
-        // A statement of its own, which sees what was committed while the first one waited: a sign-in shares the
-        // user's row until its session is there.
-        const END: &str = "
-            update sessions set ended_at = now(), end_reason = 'password'
-            where user_id = $1 and id <> $2 and ended_at is null";
-        let change: [Parameter<'_>; 3] =
-            [(&user.user_id, Type::INT8), (&proved_version, Type::INT4), (&new_hash, Type::TEXT)];
-        let (transaction, [changed]) = self.postgres.begin_with([(CHANGE, &change)]).await?;
-        if changed.is_empty() {
-            transaction.roll_back().await?;
-            return Ok(false);
-        }
-        let end: [Parameter<'_>; 2] = [(&user.user_id, Type::INT8), (&user.session_id, Type::UUID)];
-        transaction.commit_with((END, &end)).await?;
-        Ok(true)
+        // A sign-in locks the user's row until its session is there, so that is of an older epoch than the one that
+        // begins here.
+        const SQL: &str = "
+            with changed as (
+                update users set
+                    password_hash = $3,
+                    password_version = password_version + 1,
+                    session_epoch = session_epoch + 1
+                where id = $1 and password_version = $2
+                returning id, session_epoch
+            ), kept as (
+                update sessions set epoch = changed.session_epoch
+                from changed
+                where sessions.id = $4 and sessions.user_id = changed.id
+            )
+            select from changed";
+        let parameters: [Parameter<'_>; 4] = [
+            (&user.user_id, Type::INT8),
+            (&proved_version, Type::INT4),
+            (&new_hash, Type::TEXT),
+            (&user.session_id, Type::UUID),
+        ];
+        Ok(!self.postgres.write(SQL, &parameters).await?.is_empty())
     }
 }

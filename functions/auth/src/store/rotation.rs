@@ -30,8 +30,8 @@ pub(crate) enum TokenState {
     Unknown,
     /// It was never used. The session ends at `session_end`, however often it is used.
     Unused { subject: Subject, session_end: OffsetDateTime },
-    /// It was used, by the database's clock that long ago, for this successor.
-    Used { subject: Subject, ago: Duration, successor: RefreshTokenRecord },
+    /// It was used, by the database's clock that long ago. The newest token of its session was not used yet.
+    Used { subject: Subject, ago: Duration, newest: Option<RefreshTokenRecord> },
 }
 
 impl Store {
@@ -43,13 +43,15 @@ impl Store {
         token: &str,
     ) -> Result<(Rotation, TokenState), Error> {
         const LOCK: &str = "select from sessions where id = $1 for update";
-        // The seconds since the token was used, null if it was not, and its successor's record.
+        // The seconds since the token was used, null if it was not, and the record of the session's newest token, which
+        // is the one that was not used.
         const FIND_USE: &str = "
-            select extract(epoch from clock_timestamp() - used.used_at)::float8,
-                next.jti, next.role, next.issued_at, next.expires_at
-            from refresh_tokens used
-            left join refresh_tokens next on next.jti = used.successor
-            where used.digest = $1 and used.session_id = $2";
+            select extract(epoch from clock_timestamp() - presented.used_at)::float8,
+                newest.jti, newest.role, newest.issued_at, newest.expires_at
+            from refresh_tokens presented
+            left join refresh_tokens newest
+                on newest.session_id = presented.session_id and newest.used_at is null
+            where presented.digest = $1 and presented.session_id = $2";
         let digest = digest(token);
         let statements: [Statement<'_>; 3] = [
             (LOCK, &[(&session_id, Type::UUID)]),
@@ -75,12 +77,12 @@ fn state_of(row: &Row, subject: Subject, session_end: OffsetDateTime) -> TokenSt
         Some(age) => TokenState::Used {
             subject,
             ago: Duration::seconds_f64(age),
-            successor: RefreshTokenRecord {
-                jti: row.get(1),
+            newest: row.get::<_, Option<Uuid>>(1).map(|jti| RefreshTokenRecord {
+                jti,
                 role: row.get(2),
                 issued_at: row.get(3),
                 expires_at: row.get(4),
-            },
+            }),
         },
     }
 }

@@ -52,6 +52,7 @@ fn is_transient(code: &SqlState) -> bool {
     matches!(code.code().get(..2), Some("08" | "53" | "57"))
         || [
             &SqlState::READ_ONLY_SQL_TRANSACTION,
+            &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
             &SqlState::T_R_DEADLOCK_DETECTED,
             &SqlState::T_R_SERIALIZATION_FAILURE,
         ]

@@ -5,7 +5,7 @@
 //! those behind it, and a `commit` behind it rolls back.
 
 use futures_util::future::{join, join_all};
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row};
 
 use super::error::Error;
 use super::pool::{Pool, PooledConnection};
@@ -27,18 +27,10 @@ impl Transaction {
         statements: &[Statement<'_>; N],
     ) -> Result<(Self, [Vec<Row>; N]), Error> {
         let mut connection = pool.get().await?;
-        let rows = connection.run(async |client| {
-            // The first poll of each future sends its statement, and they are polled in this order.
-            let queries = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
-            let (begun, rows) = join(client.batch_execute("begin"), join_all(queries)).await;
-            begun?;
-            rows.into_iter().collect::<Result<Vec<_>, _>>()
-        });
-        let rows = rows.await;
+        let rows = connection.run(async |client| begin(client, statements).await).await;
         // With a transaction open, the connection returns to the pool only through its end.
         connection.close_on_drop();
-        let mut rows = rows?.into_iter();
-        Ok((Self { connection }, std::array::from_fn(|_| rows.next().unwrap_or_default())))
+        Ok((Self { connection }, in_array(rows?)))
     }
 
     /// Runs one more statement and commits, in one round trip. After an [`Error::Unavailable`] it is unknown whether
@@ -57,4 +49,36 @@ impl Transaction {
     pub async fn roll_back(mut self) -> Result<(), Error> {
         in_time(self.connection.run(async |client| client.batch_execute("rollback").await)).await
     }
+}
+
+/// Runs a whole transaction in one round trip.
+pub(super) async fn run<const N: usize>(
+    pool: &Pool,
+    statements: &[Statement<'_>; N],
+) -> Result<[Vec<Row>; N], Error> {
+    let mut connection = pool.get().await?;
+    let rows = connection.run(async |client| {
+        let (rows, committed) = join(begin(client, statements), client.batch_execute("commit")).await;
+        let rows = rows?;
+        committed.map(|()| rows)
+    });
+    rows.await.map(in_array)
+}
+
+/// Sends `begin` and the statements behind it.
+async fn begin(
+    client: &Client,
+    statements: &[Statement<'_>],
+) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
+    // The first poll of each future sends its statement, and they are polled in this order.
+    let queries = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
+    let (begun, rows) = join(client.batch_execute("begin"), join_all(queries)).await;
+    begun?;
+    rows.into_iter().collect()
+}
+
+/// The rows of each statement; there is a result for each.
+fn in_array<const N: usize>(rows: Vec<Vec<Row>>) -> [Vec<Row>; N] {
+    let mut rows = rows.into_iter();
+    std::array::from_fn(|_| rows.next().unwrap_or_default())
 }

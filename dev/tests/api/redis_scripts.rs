@@ -1,0 +1,118 @@
+//! The scripts in Redis do only what a managed cache allows: they touch the keys that they declare, and ask no time.
+//!
+//! The functions run every script here while `MONITOR` reports what Redis executes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use redis::aio::MultiplexedConnection;
+use serde_json::json;
+use testkit::{Client, TestContext};
+
+use crate::support::redis_keys::connection;
+use crate::support::redis_monitor::{RedisMonitor, ScriptRun};
+use crate::support::responses::assert_problem;
+use crate::support::users::{PASSWORD, TestUser, auth, books, log_in, sign_up};
+
+/// The files of all scripts, by their texts and by the digests that Redis knows them by.
+async fn scripts(redis: &mut MultiplexedConnection) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/src")];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "lua") {
+                let text = fs::read_to_string(&path).unwrap();
+                let mut load = redis::cmd("SCRIPT");
+                let digest: String = load.arg("LOAD").arg(&text).query_async(redis).await.unwrap();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                found.extend([digest, text].map(|script| (script, name.to_owned())));
+            }
+        }
+    }
+    found
+}
+
+/// The keys that `command` touches, as Redis itself understands it.
+async fn keys_of(command: &[String], redis: &mut MultiplexedConnection) -> Vec<String> {
+    let mut ask = redis::cmd("COMMAND");
+    ask.arg("GETKEYS").arg(command);
+    // An error for a command without keys.
+    ask.query_async(redis).await.unwrap_or_default()
+}
+
+/// Reads a list twice, creates a book and is refused by the limiter.
+async fn use_cache_and_limiter(context: &TestContext, user: &TestUser) {
+    let books = books(context);
+    let book = json!({"title": "T", "author": "A"});
+    for _ in 0..2 {
+        assert_eq!(books.get("/books").send().await.status, 200);
+        assert_eq!(books.post("/books").bearer(&user.access).json(&book).send().await.status, 201);
+        assert_eq!(books.get("/books").send().await.status, 200);
+        assert_eq!(books.get("/books").send().await.status, 200);
+    }
+    let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
+    assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+    // The second one is refused from memory.
+    for _ in 0..2 {
+        assert_problem(&demo.get("/rl-demo/ping").send().await, 429);
+    }
+    let system = Client::start::<system::App>(context.env()).unwrap();
+    assert_eq!(system.get("/health/ready").send().await.status, 200);
+}
+
+/// Lets guesses fail until they are locked out, succeed, and be abandoned.
+async fn use_lockout(context: &TestContext, user: &TestUser) {
+    let auth = auth(context);
+    for _ in 0..2 {
+        assert_problem(&log_in(&auth, &user.name, "wrong").await, 400);
+        assert_eq!(log_in(&auth, &user.name, PASSWORD).await.status, 200);
+    }
+    // The hash is read after the guess is counted.
+    let sql = "alter table users rename column password_hash to moved";
+    context.database().await.batch_execute(sql).await.unwrap();
+    let change = json!({"current_password": PASSWORD, "new_password": "another long password"});
+    assert_problem(&auth.post("/auth/password").bearer(&user.access).json(&change).send().await, 500);
+    let demo = Client::start::<bf_demo::App>(context.env()).unwrap();
+    let guess = json!({"username": "ada", "password": "wrong"});
+    let mut last = 0;
+    for _ in 0..7 {
+        last = demo.post("/bf-demo/login").json(&guess).send().await.status;
+    }
+    assert_eq!(last, 429, "locked out");
+}
+
+#[tokio::test]
+async fn every_script_declares_the_keys_that_it_touches_and_asks_for_no_time() {
+    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
+    let mut redis = connection(&context).await;
+    let scripts = scripts(&mut redis).await;
+    let ada = sign_up(&context, "ada").await;
+    let monitor = RedisMonitor::start(&context).await;
+    use_cache_and_limiter(&context, &ada).await;
+    use_lockout(&context, &ada).await;
+    let runs = monitor.script_runs().await;
+
+    let mut wrong = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for ScriptRun { script, declared, commands } in &runs {
+        // A script that is no file is named by its digest.
+        let file = scripts.get(script).unwrap_or(script);
+        seen.insert(file);
+        for command in commands {
+            if command[0].eq_ignore_ascii_case("time") {
+                wrong.insert(format!("{file} asks for the time"));
+            }
+            for key in keys_of(command, &mut redis).await {
+                if !declared.contains(&key) {
+                    wrong.insert(format!("{file} does not declare the key of {}", command[..2].join(" ")));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let not_run: Vec<_> = scripts.values().filter(|file| !seen.contains(file)).collect();
+    assert!(not_run.is_empty(), "{not_run:?}");
+}
