@@ -26,7 +26,7 @@ pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results
     ];
     results.add(budget.compare(GROUP, "ping, admitted", subjects).await?);
     // A quota of one request a day, which is used up before the measurement.
-    let refusing = ours.with("RATE_LIMIT_PING", "1/86400").with("REDIS_KEY_PREFIX", "bench:closed:");
+    let refusing = ours.with("RATE_LIMIT_PING", "1/86400").with("REDIS_KEY_PREFIX", "test_bench_closed:");
     let commands = captured_commands_of_refusal(&refusing, &ping).await?;
     let refusing = refusing.start()?;
     let refusing_peer = fixture.peer(BOOKS).with("RATE_LIMIT_PING", "1/86400");
