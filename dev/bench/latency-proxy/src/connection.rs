@@ -149,3 +149,88 @@ impl Connection {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use rustls::crypto::ring;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+    use super::*;
+    use crate::certificate;
+
+    const ROUND_TRIP: Duration = Duration::from_millis(4);
+    const SIGN_IN: Duration = Duration::from_millis(30);
+
+    /// A store that returns what it receives.
+    fn echo() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            io::copy(&mut stream.try_clone().unwrap(), &mut stream)
+        });
+        address
+    }
+
+    /// A client of a proxy before a store, which has asked for TLS if it is one of Postgres.
+    fn client(is_postgres: bool) -> StreamOwned<ClientConnection, TcpStream> {
+        let (pem, tls) = certificate::generate().unwrap();
+        let store = Store { address: echo(), is_postgres, round_trip: ROUND_TRIP, sign_in: SIGN_IN, tls };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (client, _) = listener.accept().unwrap();
+            Connection::open(client, &store).and_then(Connection::forward)
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let tls = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        if is_postgres {
+            stream.write_all(&TLS_REQUEST).unwrap();
+            let mut answer = [0];
+            stream.read_exact(&mut answer).unwrap();
+            assert_eq!(&answer, b"S");
+        }
+        StreamOwned::new(tls, stream)
+    }
+
+    fn exchange(client: &mut StreamOwned<ClientConnection, TcpStream>, text: &[u8]) -> Duration {
+        let began = Instant::now();
+        client.write_all(text).unwrap();
+        let mut answer = vec![0; text.len()];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, text);
+        began.elapsed()
+    }
+
+    #[test]
+    fn every_answer_takes_a_round_trip_and_the_first_one_a_sign_in_and_handshakes_too() {
+        for (is_postgres, handshakes) in [(false, 2), (true, 1)] {
+            let began = Instant::now();
+            let mut client = client(is_postgres);
+            // The round trip of TCP's handshake is in the first answer, which a client of Postgres has had.
+            let first = exchange(&mut client, b"AUTH secret");
+            assert!(first >= ROUND_TRIP * (handshakes + 1) + SIGN_IN, "{first:?}");
+            assert!(began.elapsed() >= first + ROUND_TRIP * if is_postgres { 2 } else { 0 });
+            assert!(exchange(&mut client, b"GET") >= ROUND_TRIP);
+        }
+    }
+
+    #[test]
+    fn much_arrives_completely_and_in_order() {
+        let mut client = client(false);
+        let text: Vec<u8> = (0..40_000_u32).flat_map(u32::to_be_bytes).collect();
+        exchange(&mut client, &text);
+    }
+}
