@@ -1,5 +1,5 @@
-//! Round trips and connections, counted by proxies in front of the stores. A request waits for those trips that it makes
-//! one after the other: what travels to both stores together counts once.
+//! Round trips and connections, counted by proxies in front of the stores. A request waits for those trips that it
+//! makes one after the other: what travels to both stores together counts once.
 
 use std::time::Duration;
 
