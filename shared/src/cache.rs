@@ -24,6 +24,7 @@ use self::entries::{Entries, Miss};
 use self::single_flight::{Participant, SingleFlight};
 use crate::config::{self, Env};
 use crate::stores::redis::{Redis, Unavailable};
+use crate::telemetry::metrics::{self, Metric};
 
 /// The longest wait for another reader to fill a page, in milliseconds, where `CACHE_PATIENCE_MS` is not set.
 const DEFAULT_FILL_TIMEOUT_MS: u64 = 300;
@@ -75,6 +76,7 @@ impl Cache {
             Ok(entries::Lookup::Hit(page)) => return Lookup::Hit(page),
             Ok(entries::Lookup::Miss(miss)) => Some(miss),
             Err(error) => {
+                metrics::count(Metric::UncachedLists);
                 tracing::warn!(%error, "a list is served without the cache");
                 None
             }
@@ -117,7 +119,7 @@ impl Cache {
                     Some(page) => return Some(page),
                     None => *participant = self.flights.join(key, miss.version),
                 },
-                Participant::Leader(_) if miss.lease.is_some() => return None,
+                Participant::Leader(_) if miss.lease.is_some() || miss.is_too_large => return None,
                 Participant::Leader(leader) => {
                     sleep(POLL_INTERVAL).await;
                     match self.entries.look_up(key).await.ok()? {

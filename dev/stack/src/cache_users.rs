@@ -1,8 +1,8 @@
 //! The users of the cache: on a server of the stack each function signs in as its own, with exactly the rights that
 //! `template.yaml` gives it on AWS. A command or a key that it may not use there fails here too.
 //!
-//! A stack hands out the URL of one more user, `bookshelf`, who may do what any function may. The URL of a function's user
-//! follows from it, because all these users have the same password.
+//! A stack hands out the URL of one more user, `bookshelf`, who may do what any function may. The URL of a function's
+//! user follows from it, because all these users have the same password.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -155,10 +155,9 @@ async fn every_query_has_its_own_cached_page() {
         );
     }
     proxy.set(Mode::Open);
-    let pages = keys(&context)
-        .await
-        .into_iter()
-        .filter(|key| key.contains(":cache:{books}:") && !key.ends_with(":lease"));
+    let pages = keys(&context).await.into_iter().filter(|key| {
+        key.contains(":cache:{books}:") && !key.ends_with(":lease") && !key.ends_with(":bytes")
+    });
     assert_eq!(pages.count(), queries.len());
 }
 
@@ -257,4 +256,42 @@ async fn a_damaged_entry_is_a_miss_and_is_replaced() {
     assert_eq!(total(&books).await, 4);
     context.database().await.batch_execute("delete from books").await.unwrap();
     assert_eq!(total(&books).await, 4, "the cache works again");
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_large_is_answered_and_not_kept() {
+    let context = TestContext::new().await;
+    let (cache, other) = (cache(&context), cache(&context));
+    // Readers of a page of which none is kept do not wait for each other, however long this is.
+    let large: &'static str = "x".repeat(70 * 1024).leak();
+    for reader in [&cache, &cache, &other] {
+        assert_eq!(read(reader, async || large).await, large);
+    }
+    assert_eq!(read(&cache, async || "small").await, "small", "each reader queries");
+    let mut redis = connection(&context).await;
+    for key in keys(&context).await {
+        let bytes: usize = redis.strlen(&key).await.unwrap();
+        assert!(bytes < 1000, "{key} has {bytes} bytes");
+    }
+}
+
+#[tokio::test]
+async fn beyond_a_number_of_bytes_pages_are_answered_and_not_kept() {
+    let context = TestContext::new().await;
+    let cache = cache(&context);
+    let counter = format!("{}cache:{{test}}:bytes", context.variable("REDIS_KEY_PREFIX"));
+    let mut redis = connection(&context).await;
+    let () = redis.pset_ex(&counter, 64 * 1024 * 1024, 60_000).await.unwrap();
+    for page in ["one", "two"] {
+        assert_eq!(read(&cache, async || page).await, page, "nothing is kept");
+    }
+    // Without an end it would count for ever.
+    for damage in ["persist", "del"] {
+        let () = redis::cmd(damage).arg(&counter).query_async(&mut redis).await.unwrap();
+        cache.invalidate().await.unwrap();
+        assert_eq!(read(&cache, async || "three").await, "three");
+        assert_eq!(read(&cache, async || "four").await, "three", "kept");
+        let left: i64 = redis.pttl(&counter).await.unwrap();
+        assert!((1..=30_000).contains(&left), "{damage}: {left} ms");
+    }
 }

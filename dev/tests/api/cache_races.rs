@@ -304,3 +304,25 @@ async fn an_unresponsive_redis_gets_two_concurrent_requests_and_no_more() {
     assert_eq!(books.get("/books").send().await.status, 200);
     assert_eq!((proxy.count(":limit:"), proxy.count(LOOK_UP)), (admissions + 1, lookups + 1));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spaced_requests_over_many_environments_begin_no_more_queries_than_are_admitted() {
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "10/2");
+    let environments: Vec<_> = processes(&context, 4).await.into_iter().map(Client::of).collect();
+    count_queries(&context).await;
+    let before = queries(&context).await;
+    let mut admitted = 0;
+    // Spaced evenly, each refusal is told a short wait. Then all environments are asked at once.
+    for burst in 0..40 {
+        let mut requests = JoinSet::new();
+        for (n, books) in environments.iter().enumerate() {
+            let books = books.from_ip("192.0.2.9");
+            let list = format!("/books?title_contains=part{}", 4 * burst + n);
+            requests.spawn(async move { books.get(&list).send().await.status });
+        }
+        admitted += requests.join_all().await.iter().filter(|status| **status == 200).count();
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(admitted >= 10, "{admitted} were admitted");
+    assert_eq!(queries(&context).await - before, i64::try_from(admitted).unwrap());
+}

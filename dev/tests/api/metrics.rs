@@ -5,7 +5,7 @@ use stack::environment::ExecutionEnvironment;
 use testkit::{Client, TestContext};
 
 use crate::support::responses::{assert_problem, text};
-use crate::support::users::{PASSWORD, log_in, refresh, register};
+use crate::support::users::{PASSWORD, log_in, refresh, register, sign_up};
 
 /// The metric lines in a log, each well-formed.
 fn metrics(environment: &ExecutionEnvironment) -> Vec<Value> {
@@ -92,6 +92,33 @@ async fn lockouts_token_reuses_and_server_errors_are_counted_without_secrets() {
         [json!({"function": "auth", "ServerErrors": 1})]
     );
     assert_eq!(lines[0]["request_id"], problem["request_id"]);
+}
+
+#[tokio::test]
+async fn each_fallback_is_counted() {
+    let context = TestContext::new().await;
+    let ada = sign_up(&context, "ada").await;
+    let without_redis = context.with("REDIS_URL", "redis://127.0.0.1:1/");
+    let book = json!({"title": "T", "author": "A"});
+    let environment = ExecutionEnvironment::start("books", without_redis.variables()).await.unwrap();
+    let books = Client::of(environment.clone());
+    assert_eq!(books.get("/books").send().await.status, 200);
+    // The table of the records does not exist.
+    let create = books.post("/books").bearer(&ada.access).header("idempotency-key", "k");
+    assert_eq!(create.json(&book).send().await.status, 201);
+    assert_eq!(
+        metrics(&environment).iter().map(counts).collect::<Vec<_>>(),
+        [
+            json!({"function": "books", "UncountedRequests": 1, "UncachedLists": 1}),
+            json!({"function": "books", "UncountedRequests": 1, "FailedInvalidations": 1, "UnrecordedWrites": 1}),
+        ]
+    );
+    let environment = ExecutionEnvironment::start("auth", without_redis.variables()).await.unwrap();
+    assert_eq!(log_in(&Client::of(environment.clone()), "ada", PASSWORD).await.status, 200);
+    assert_eq!(
+        metrics(&environment).iter().map(counts).collect::<Vec<_>>(),
+        [json!({"function": "auth", "UncountedRequests": 1, "FallbackGuesses": 1})]
+    );
 }
 
 #[tokio::test]

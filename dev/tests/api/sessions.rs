@@ -71,10 +71,10 @@ async fn a_user_has_a_hundred_live_sessions_at_most_and_sees_them_all() {
     assert_eq!(sign_ins.join_all().await, [200; 5]);
     let sessions = list(&auth, &ada.access).await.json();
     assert_eq!((&sessions["total"], sessions["items"].as_array().unwrap().len()), (&json!(100), 100));
-    const ENDED: &str = "
+    let ended = "
         select count(*), min(last_used_at) < (select min(last_used_at) from sessions where ended_at is null)
         from sessions where end_reason = 'surplus'";
-    let row = context.database().await.query_one(ENDED, &[]).await.unwrap();
+    let row = context.database().await.query_one(ended, &[]).await.unwrap();
     assert_eq!((row.get(0), row.get(1)), (5_i64, Some(true)), "those that were unused longest");
     let page = auth.from_new_network().get("/auth/sessions?page=2").bearer(&ada.access).send().await;
     assert_invalid(&page, &["page"]);

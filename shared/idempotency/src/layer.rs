@@ -17,6 +17,7 @@ use shared::http::extract::LARGEST_BODY;
 use shared::http::problem::ProblemRenderer;
 use shared::http::{Authenticator, ClientNetwork, Error, Result};
 use shared::stores::idempotent_write::IdempotencyToken;
+use shared::telemetry::metrics::{self, Metric};
 
 use crate::key::{HEADER, Key};
 use crate::record::{RecordState, StoredResponse, marked_as_replayed};
@@ -141,6 +142,7 @@ impl Idempotency {
                 }
             },
             Err(error) => {
+                metrics::count(Metric::UnrecordedWrites);
                 tracing::warn!(%error, "went on without an idempotency record");
                 NextStep::Run(None)
             }

@@ -16,6 +16,16 @@ use crate::stores::redis::{Redis, Script, Unavailable};
 /// staleness when an invalidation fails.
 const MAX_TTL_MS: u64 = 30_000;
 
+/// The largest page that is kept, in bytes. A larger one is answered, and queried each time.
+const LARGEST_PAGE: usize = 64 * 1024;
+
+/// The most bytes that are stored in [`MAX_TTL_MS`], so that pages take twice as much at most. A flood of lists must
+/// not push out what else is in Redis, locks and counts.
+const BYTES_PER_PERIOD: usize = 64 * 1024 * 1024;
+
+/// What is stored in the place of a page that is too large, so that its readers do not wait for each other.
+const TOO_LARGE: &[u8] = b"too large";
+
 static READ: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("read.lua")));
 static STORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("store.lua")));
 static INVALIDATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("invalidate.lua")));
@@ -52,6 +62,8 @@ pub(super) struct Miss {
     pub(super) version: Version,
     /// The lease, if this process has it, and so has to fill the page.
     pub(super) lease: Option<Lease>,
+    /// The page is too large to be kept, so nobody fills it for others.
+    pub(super) is_too_large: bool,
 }
 
 /// The task to fill a page.
@@ -75,9 +87,12 @@ impl Entries {
             let (version, stored, taken_at_ms) = self.read(key, &corrupt).await?;
             let Some(stored) = stored.map(Bytes::from) else {
                 let lease = taken_at_ms.map(|taken_at_ms| Lease { taken_at_ms });
-                return Ok(Lookup::Miss(Miss { version: Version(version), lease }));
+                return Ok(Lookup::Miss(Miss { version: Version(version), lease, is_too_large: false }));
             };
             let page = stored.slice(prefix(Version(version)).len()..);
+            if page == TOO_LARGE {
+                return Ok(Lookup::Miss(Miss { version: Version(version), lease: None, is_too_large: true }));
+            }
             match CachedPage::from_stored(page) {
                 Some(page) => return Ok(Lookup::Hit(page)),
                 None => corrupt = stored,
@@ -98,14 +113,17 @@ impl Entries {
         self.redis.run(&call.arg(&*self.lease_owner).arg(self.lease_ms).arg(corrupt)).await
     }
 
-    /// Stores a page that was queried after `miss`, unless the version has been raised since or another process has the
-    /// lease. Does not wait for Redis: a response need not wait for its page to be stored.
+    /// Stores a page that was queried after `miss`, unless the version has been raised since, another process has the
+    /// lease, or too much was stored lately. Does not wait for Redis, since a response need not wait for that.
     pub(super) async fn store(&self, key: &str, miss: &Miss, page: &CachedPage) {
         let Some(lease) = miss.lease else { return };
-        let stored = [prefix(miss.version).as_bytes(), page.as_bytes()].concat();
-        let call = STORE.call(&[&*self.version_key, &self.page_key(key)]);
+        let page = if page.as_bytes().len() > LARGEST_PAGE { TOO_LARGE } else { page.as_bytes() };
+        let stored = [prefix(miss.version).as_bytes(), page].concat();
+        let bytes_key = format!("{}:bytes", self.version_key);
+        let call = STORE.call(&[&*self.version_key, &self.page_key(key), &bytes_key]);
         // An absolute time: the process may be frozen before the bytes arrive.
         let call = call.arg(miss.version.0).arg(stored).arg(lease.taken_at_ms + ttl_ms(key));
+        let call = call.arg(MAX_TTL_MS).arg(BYTES_PER_PERIOD);
         self.redis.run_in_background(call, "a page was not cached").await;
     }
 

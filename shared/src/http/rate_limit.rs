@@ -17,6 +17,7 @@ use super::problem::whole_seconds;
 use crate::identity::tokens::{Kind, Verifier};
 use crate::protection::limiter::{Decision, Limiter, RateLimitKey, Unavailable};
 use crate::protection::quota::{Outage, Quota};
+use crate::telemetry::metrics::{self, Metric};
 
 /// The quota of a route, and what it takes to count against it.
 pub(super) struct RateLimit {
@@ -63,6 +64,7 @@ impl RateLimit {
             Ok(decision) => Err(Error::TooManyRequests(decision.reset)),
             Err(error) if self.quota.outage == Outage::Refuse => Err(Error::Unavailable(error.to_string())),
             Err(error) => {
+                metrics::count(Metric::UncountedRequests);
                 tracing::warn!(quota = self.quota.name, %error, "admitted uncounted");
                 Ok(())
             }

@@ -97,6 +97,7 @@ impl Lockout {
             }
             (Err(error), None) => return Err(error.into()),
             (Err(error), Some(postgres)) => {
+                metrics::count(Metric::FallbackGuesses);
                 tracing::warn!(%error, "guesses are counted in Postgres");
                 (fallback::begin(postgres, &counters).await?, Backend::Fallback(postgres.clone()))
             }

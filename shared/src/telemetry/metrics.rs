@@ -24,11 +24,30 @@ pub enum Metric {
     Lockouts,
     /// A refresh token that was used again after its grace period.
     TokenReuse,
+    /// A request that passed its quota uncounted, because Redis gave no answer.
+    UncountedRequests,
+    /// A guess at a password that was counted in Postgres, because Redis gave no answer.
+    FallbackGuesses,
+    /// A list that was read past the cache, because Redis gave no answer.
+    UncachedLists,
+    /// A write after which the cached pages were not invalidated, because Redis gave no answer.
+    FailedInvalidations,
+    /// A request with an idempotency key that went on without a record, because `DynamoDB` gave no answer.
+    UnrecordedWrites,
 }
 
 impl Metric {
     /// All metrics, in the order of their counts.
-    pub const ALL: [Self; 3] = [Self::ServerErrors, Self::Lockouts, Self::TokenReuse];
+    pub const ALL: [Self; 8] = [
+        Self::ServerErrors,
+        Self::Lockouts,
+        Self::TokenReuse,
+        Self::UncountedRequests,
+        Self::FallbackGuesses,
+        Self::UncachedLists,
+        Self::FailedInvalidations,
+        Self::UnrecordedWrites,
+    ];
 
     /// The name in `CloudWatch`.
     #[must_use]
@@ -37,6 +56,11 @@ impl Metric {
             Self::ServerErrors => "ServerErrors",
             Self::Lockouts => "Lockouts",
             Self::TokenReuse => "TokenReuse",
+            Self::UncountedRequests => "UncountedRequests",
+            Self::FallbackGuesses => "FallbackGuesses",
+            Self::UncachedLists => "UncachedLists",
+            Self::FailedInvalidations => "FailedInvalidations",
+            Self::UnrecordedWrites => "UnrecordedWrites",
         }
     }
 }
@@ -111,7 +135,7 @@ mod tests {
     #[test]
     fn a_line_is_what_the_specification_of_the_format_shows() {
         let at = UNIX_EPOCH + Duration::from_millis(1_574_109_732_004);
-        let line = line([0, 2, 1], "auth", "4711", at).unwrap();
+        let line = line([0, 2, 1, 0, 0, 0, 0, 0], "auth", "4711", at).unwrap();
         assert!(!line.contains('\n'), "{line}");
         let expected = json!({
             "_aws": {
@@ -132,7 +156,7 @@ mod tests {
 
     #[test]
     fn nothing_counted_is_no_line() {
-        assert_eq!(line([0; 3], "auth", "4711", UNIX_EPOCH), None);
+        assert_eq!(line([0; 8], "auth", "4711", UNIX_EPOCH), None);
     }
 
     #[test]

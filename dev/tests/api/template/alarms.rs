@@ -70,11 +70,16 @@ fn alarms_and_dashboard_use_exactly_the_metrics_of_the_code() {
     let functions: BTreeSet<_> = template.functions().iter().map(|function| function.binary).collect();
     let mut used = BTreeSet::new();
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-        if alarm["Namespace"] == "Bookshelf" {
-            let metric = alarm["MetricName"].as_str().unwrap();
-            assert!(names.contains(&metric), "{name} waits for {metric}");
-            assert_eq!(alarm["Dimensions"], json!([{"Name": "function", "Value": "auth"}]), "{name}");
-            used.insert(metric.to_owned());
+        let sums = alarm["Metrics"].as_array().into_iter().flatten();
+        for metric in sums.map(|part| &part["MetricStat"]["Metric"]).chain([alarm]) {
+            if metric["Namespace"] == "Bookshelf" {
+                let waits_for = metric["MetricName"].as_str().unwrap();
+                assert!(names.contains(&waits_for), "{name} waits for {waits_for}");
+                let function = &metric["Dimensions"][0];
+                assert_eq!(function["Name"], "function", "{name}");
+                assert!(functions.contains(function["Value"].as_str().unwrap()), "{name}");
+                used.insert(waits_for.to_owned());
+            }
         }
     }
     let dashboard = template.resource("Dashboard")["DashboardBody"]["Fn::Sub"].as_str().unwrap();

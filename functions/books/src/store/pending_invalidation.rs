@@ -6,6 +6,7 @@
 //! until it expires.
 
 use shared::stores::postgres::Error;
+use shared::telemetry::metrics::{self, Metric};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -31,6 +32,7 @@ impl Store {
     /// Invalidates the cached pages, or records that it is still to be done.
     pub(super) async fn invalidate_pages(&self) {
         let Err(error) = self.cache.invalidate().await else { return };
+        metrics::count(Metric::FailedInvalidations);
         tracing::error!(%error, "pages were not invalidated");
         if let Err(error) = self.insert_pending().await {
             tracing::error!(%error, "stale pages will be served until they expire");

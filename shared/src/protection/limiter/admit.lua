@@ -5,7 +5,8 @@ local log, limit, window = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 
 -- The server's clock in ms, as the log's expiry tells it: some services refuse TIME in scripts. Nil without a log.
 local function clock()
-  if redis.call('PEXPIRE', log, window) == 1 then return redis.call('PEXPIRETIME', log) - window end
+  local lifetime = window + 1
+  if redis.call('PEXPIRE', log, lifetime) == 1 then return redis.call('PEXPIRETIME', log) - lifetime end
 end
 
 local now = clock()
@@ -27,8 +28,10 @@ local function oldest()
   return at
 end
 
+-- Times are cut to whole milliseconds, and the true times of two entries may be closer by one. So an entry counts for one
+-- more than the window.
 local first = oldest()
-while first and first <= now - window do
+while first and first < now - window do
   redis.call('RPOP', log)
   first = oldest()
 end
@@ -40,11 +43,12 @@ if not admitted then
   used = used - 1
 end
 -- A list that became empty is gone, and its expiry with it.
-if not first then redis.call('PEXPIRE', log, window) end
+if not first then redis.call('PEXPIRE', log, window + 1) end
 -- One more request may pass when this entry leaves the window: the oldest, or a younger one while the limit has just
 -- been lowered.
 local blocking = first or now
 if used > limit then
   blocking = tonumber(redis.call('LINDEX', log, limit - 1)) or now
 end
-return {admitted and 1 or 0, math.max(limit - used, 0), blocking + window - now}
+local wait = math.min(blocking + window + 1 - now, window)
+return {admitted and 1 or 0, math.max(limit - used, 0), wait}
