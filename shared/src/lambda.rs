@@ -20,6 +20,7 @@ use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, Runtime};
 use lambda_http::{Request, service_fn};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -117,7 +118,7 @@ where
     HandlerFuture: Future<Output = Result<Output, Failure>> + Send + 'static,
 {
     // Waiting needs one thread; password hashing goes to the blocking pool.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => return fail("can not start", &error),
     };
@@ -130,8 +131,11 @@ where
         let handler_future = Box::pin(handler(event));
         async { handler_future.await.map_err(|error| diagnose(&error)) }
     });
-    match runtime.block_on(work(service)) {
-        Ok(()) => ExitCode::SUCCESS,
+    // As a task: tokio asks the system for news each time before it polls the future that it blocks on.
+    let working = runtime.spawn_local(work(service));
+    match runtime.block_on(working) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail("stopped", &error),
         Err(error) => fail("stopped", &error),
     }
 }
