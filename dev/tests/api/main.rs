@@ -40,3 +40,4 @@ mod template;
 mod tls;
 mod tokens;
 mod transactions;
+mod unreadable_events;

@@ -5,7 +5,7 @@
 //! means the same to the parser as it did in the event. A rejected event is converted too, without its body, and
 //! `http::invalid_event` responds to it.
 
-use std::collections::HashMap;
+mod reader;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,9 +15,9 @@ use lambda_http::http::HeaderMap;
 use lambda_http::http::header::HOST;
 use lambda_http::request::LambdaRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
+pub use self::reader::NotHttp;
 use crate::http::Error;
 
 /// The longest path or query, in bytes after encoding. API Gateway itself permits 10 KiB for the whole request line and
@@ -49,55 +49,34 @@ const QUERY: &AsciiSet = &SEGMENT
 /// A path that no function serves. A rejected path is replaced by it, and so gets the router's 404.
 const UNSERVED: &str = "/-";
 
-/// The event is not from API Gateway or a Function URL.
-#[derive(Debug, thiserror::Error)]
-#[error("this is not an event of API Gateway or a Function URL, or a broken one")]
-pub struct NotHttp;
-
 /// Reads an event and brings it into a form that is safe to convert, with the verdict on it: the error that the request
 /// must get instead of its handler's response. `stage_prefix` (`/prod`) is cut off the path.
 pub fn read(
     event: &RawValue,
     stage_prefix: Option<&str>,
 ) -> Result<(LambdaRequest, Result<(), Error>), NotHttp> {
-    let mut request = parse(event.get())?;
+    let (mut request, members) = reader::read(event.get())?;
     let verdict = match &mut request {
-        LambdaRequest::ApiGatewayV2(event) => guard_v2(event, stage_prefix),
-        LambdaRequest::ApiGatewayV1(event) => guard_v1(event, stage_prefix),
+        LambdaRequest::ApiGatewayV2(event) => guard_v2(event, members, stage_prefix),
+        LambdaRequest::ApiGatewayV1(event) => guard_v1(event, members, stage_prefix),
         _ => return Err(NotHttp),
     };
     Ok((request, verdict))
 }
 
-/// Reads the event; where that fails, once more without its nulls: AWS sends some, and the types take an absent member
-/// in many places where they don't take null.
-fn parse(event: &str) -> Result<LambdaRequest, NotHttp> {
-    serde_json::from_str(event).or_else(|_| {
-        let mut event = serde_json::from_str(event).map_err(|_| NotHttp)?;
-        remove_nulls(&mut event);
-        serde_json::from_str(&event.to_string()).map_err(|_| NotHttp)
-    })
-}
-
-fn remove_nulls(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(remove_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
-        _ => {}
-    }
-}
-
-fn guard_v2(event: &mut ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
+fn guard_v2(
+    event: &mut ApiGatewayV2httpRequest,
+    members: Result<(), Error>,
+    stage_prefix: Option<&str>,
+) -> Result<(), Error> {
     let path = safe_path(event.raw_path.as_deref().unwrap_or_default(), stage_prefix);
     let query = safe_query(event.raw_query_string.as_deref().unwrap_or_default());
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
     event.request_context.stage = None;
     event.request_context.domain_name = None;
     remove_host(&mut event.headers);
-    let outcome = path.as_ref().and(query.as_ref()).map(drop).map_err(Error::clone).and(body);
+    let outcome = path.as_ref().and(query.as_ref()).map(drop).map_err(Error::clone);
+    let outcome = members.and(outcome).and(body);
     // A rejected event keeps its path, if that is sound: it is counted, and gets an error in the form of that route.
     event.raw_path = Some(path.unwrap_or_else(|_| UNSERVED.to_owned()));
     event.raw_query_string = query.ok();
@@ -107,23 +86,20 @@ fn guard_v2(event: &mut ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> 
     outcome
 }
 
-fn guard_v1(event: &mut ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
+fn guard_v1(
+    event: &mut ApiGatewayProxyRequest,
+    members: Result<(), Error>,
+    stage_prefix: Option<&str>,
+) -> Result<(), Error> {
     let path = safe_path(event.path.as_deref().unwrap_or_default(), stage_prefix);
-    let queries = [&mut event.multi_value_query_string_parameters, &mut event.query_string_parameters];
-    let query = queries.into_iter().try_for_each(|query| {
-        *query = without_empty_lists(query);
-        safe_query(&query.to_query_string()).map(drop)
-    });
+    let queries = [&event.multi_value_query_string_parameters, &event.query_string_parameters];
+    let query = queries.into_iter().try_for_each(|query| safe_query(&query.to_query_string()).map(drop));
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
     event.request_context.stage = None;
     event.request_context.domain_name = None;
-    // Headers come twice, with single and with multiple values; those with multiple values are complete.
-    if !event.multi_value_headers.is_empty() {
-        event.headers = HeaderMap::new();
-    }
     remove_host(&mut event.headers);
     remove_host(&mut event.multi_value_headers);
-    let outcome = path.as_ref().map(drop).map_err(Error::clone).and(query).and(body);
+    let outcome = members.and(path.as_ref().map(drop).map_err(Error::clone)).and(query).and(body);
     event.path = Some(path.unwrap_or_else(|_| UNSERVED.to_owned()));
     if outcome.is_err() {
         event.body = None;
@@ -131,14 +107,6 @@ fn guard_v1(event: &mut ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> R
         event.multi_value_query_string_parameters = QueryMap::default();
     }
     outcome
-}
-
-/// `query` without names that have no value at all, which its own iterator can not handle.
-fn without_empty_lists(query: &QueryMap) -> QueryMap {
-    let lists = serde_json::to_value(query).and_then(serde_json::from_value::<HashMap<String, Vec<String>>>);
-    let mut lists = lists.unwrap_or_default();
-    lists.retain(|_, values| !values.is_empty());
-    lists.into()
 }
 
 /// `path`, which arrives decoded, encoded again segment by segment, without the stage and without a final `/`.
