@@ -86,8 +86,7 @@ pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Res
     ),
 )]
 pub(crate) async fn lead_to_docs() -> Redirect {
-    // Relative, so that it holds below a stage.
-    Redirect::temporary("docs")
+    Redirect::temporary("/docs")
 }
 
 /// Serves a file of the page.
