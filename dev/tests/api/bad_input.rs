@@ -188,3 +188,33 @@ async fn an_unexpected_query_never_causes_a_server_error() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_problem_lists_at_most_32_fields_and_says_how_many_more_there_are() {
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, client(&context, "books"));
+    let long = format!("{}é", "n".repeat(500));
+    let mut fields: serde_json::Map<_, _> = (0..5998).map(|n| (format!("f{n}"), 0.into())).collect();
+    fields.insert(long.clone(), "the value".into());
+    let body = serde_json::Value::from(fields);
+    let query = (0..400).map(|n| format!("q{n}=1")).collect::<Vec<_>>().join("&");
+    let twice = (0..40).map(|n| format!("q{n}=1&q{n}=1")).collect::<Vec<_>>().join("&");
+    for (request, total) in [
+        // Title and author are missing as well.
+        (books.post("/books").json(&body), 6001),
+        (books.get(&format!("/books?{query}")), 400),
+        (books.get(&format!("/books?{twice}")), 80),
+    ] {
+        let problem = assert_problem(&request.bearer(&ada.access).send().await, 422);
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 32, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.ends_with(&format!("{} more are not listed.", total - 32)), "{detail}");
+        assert!(problem.to_string().len() < 4096);
+    }
+    let body = serde_json::json!({"title": "T", "author": "A", long: "the value"});
+    let problem = assert_problem(&books.post("/books").bearer(&ada.access).json(&body).send().await, 422);
+    assert_eq!(problem["detail"], "Some fields are not valid; see errors.");
+    let field = problem["errors"][0]["field"].as_str().unwrap();
+    assert_eq!(field, format!("{}…", "n".repeat(64)), "a name that a client made up is cut");
+    assert!(!problem.to_string().contains("the value"));
+}
