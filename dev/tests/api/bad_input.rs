@@ -218,3 +218,57 @@ async fn a_problem_lists_at_most_32_fields_and_says_how_many_more_there_are() {
     assert_eq!(field, format!("{}…", "n".repeat(64)), "a name that a client made up is cut");
     assert!(!problem.to_string().contains("the value"));
 }
+
+#[tokio::test]
+async fn what_standards_call_equal_is_equal() {
+    let context = TestContext::new().await;
+    let (ada, books, auth) =
+        (sign_up(&context, "ada").await, client(&context, "books"), client(&context, "auth"));
+    let json = r#"{"title":"T","author":"A"}"#;
+    let form = format!("username=ada&password={}", crate::support::users::PASSWORD.replace(' ', "+"));
+    let post = |client: &testkit::Client, content_type: &str, content_encoding: Option<&str>, body: &str| {
+        let (client, content_type) = (client.from_new_network(), content_type.to_owned());
+        let path = if body.contains("username") { "/auth/login" } else { "/books" };
+        let (body, encoding) = (body.to_owned(), content_encoding.map(str::to_owned));
+        let token = ada.access.clone();
+        async move {
+            let mut request = client.post(path).bearer(&token).header("content-type", &content_type);
+            if let Some(encoding) = &encoding {
+                request = request.header("content-encoding", encoding);
+            }
+            request.bytes(body.as_bytes()).send().await.status
+        }
+    };
+    for charset in [
+        "",
+        ";",
+        "; charset=utf-8",
+        ";charset=UTF8",
+        "; Charset=\"Utf-8\"",
+        "; charset=utf8 ; x=y",
+        "; x=\"a;b\"",
+    ] {
+        let (json_type, form_type) =
+            (format!("Application/JSON{charset}"), format!("application/X-WWW-Form-Urlencoded{charset}"));
+        assert_eq!(post(&books, &json_type, None, json).await, 201, "{json_type}");
+        assert_eq!(post(&auth, &form_type, None, &form).await, 200, "{form_type}");
+    }
+    for charset in
+        ["; charset=utf-16", "; charset=latin1", "; charset=\"utf-8\"; charset=utf-16", "; charset="]
+    {
+        assert_eq!(post(&books, &format!("application/json{charset}"), None, json).await, 415, "{charset}");
+    }
+    for (encoding, status) in [
+        ("Identity", 201),
+        ("IDENTITY", 201),
+        ("identity, Identity", 201),
+        ("identity, gzip", 415),
+        ("GZIP", 415),
+    ] {
+        assert_eq!(post(&books, "application/json", Some(encoding), json).await, status, "{encoding}");
+    }
+    assert_eq!(post(&books, "application/json", None, &format!("\u{feff}{json}")).await, 201);
+    assert_eq!(post(&books, "application/json", None, &format!("\u{feff}\u{feff}{json}")).await, 400);
+    let form_type = "application/x-www-form-urlencoded";
+    assert_eq!(post(&auth, form_type, None, &format!("\u{feff}{form}")).await, 200);
+}
