@@ -5,11 +5,13 @@
 //! event, converts it into a request, and sends that through the middleware stack to the router. The tests use the same
 //! handler without the runtime.
 
+mod base_path;
 pub mod event;
 pub mod function;
 mod middleware;
 mod shutdown;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,16 +57,20 @@ impl EventHandler {
 
     /// Handles one event, and returns the response in the form of the API that sent it (HTTP API or REST API).
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
-        let (request, verdict) = event::read(&event.payload, self.stage_prefix.as_deref())?;
-        let rejection = verdict.err().map(InvalidEvent);
+        let guarded = event::read(&event.payload, self.stage_prefix.as_deref())?;
+        let rejection = guarded.verdict.err().map(InvalidEvent);
         let router = self.router.clone();
         let service = service_fn(move |mut request: Request| {
             if let Some(rejection) = &rejection {
                 request.extensions_mut().insert(rejection.clone());
             }
-            router.clone().oneshot(request)
+            let (router, base_path) = (router.clone(), guarded.base_path.clone());
+            async move {
+                let response = router.oneshot(request).await?;
+                Ok::<_, Infallible>(base_path::prefix_location(response, &base_path))
+            }
         });
-        let event = LambdaEvent { payload: request, context: event.context };
+        let event = LambdaEvent { payload: guarded.request, context: event.context };
         // In a variable, so that the adapter, which is not `Send`, is gone before the first await.
         let response_future = lambda_http::Adapter::from(service).call(event);
         Ok(response_future.await.unwrap_or_else(|never| match never {}))
