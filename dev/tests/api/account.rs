@@ -4,6 +4,7 @@ use serde_json::json;
 use shared::identity::tokens::generate;
 use testkit::{Client, Response, TestContext};
 
+use crate::support::locks::until_a_lock_is_awaited;
 use crate::support::responses::{assert_invalid, assert_problem, text};
 use crate::support::users::{PASSWORD, TestUser, auth, log_in, refresh, session_of, sign_up};
 
@@ -172,8 +173,6 @@ async fn after_a_password_change_no_session_of_the_old_password_is_valid() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_created_during_a_password_change_ends_as_well() {
-    const WAITING: &str = "select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'";
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
     let (signing_in, watching) = (context.database().await, context.database().await);
@@ -183,7 +182,7 @@ async fn a_session_that_is_created_during_a_password_change_ends_as_well() {
     signing_in.batch_execute(session).await.unwrap();
     let auth = auth(&context);
     let changing = tokio::spawn(async move { change(&auth, &ada.access, PASSWORD, NEW_PASSWORD).await });
-    while watching.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    until_a_lock_is_awaited(&watching).await;
     signing_in.batch_execute("commit").await.unwrap();
     assert_eq!(changing.await.unwrap().status, 204);
     let open = "select count(*) from sessions join users on users.session_epoch = sessions.epoch

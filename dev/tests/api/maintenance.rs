@@ -5,6 +5,7 @@ use shared::stores::postgres::ConnectionSettings;
 use stack::environment::ExecutionEnvironment;
 use testkit::TestContext;
 
+use crate::support::locks::until_a_lock_is_awaited;
 use crate::support::migrations::empty_database;
 use crate::support::responses::assert_problem;
 use crate::support::tasks::run;
@@ -48,11 +49,9 @@ async fn the_unfinished_migration_of_a_killed_process_is_rolled_back_and_the_nex
     let killed = process(&context).await;
     let migrating = killed.clone();
     let migrating = tokio::spawn(async move { migrating.invoke(MIGRATE).await });
-    let waiting = "select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'";
     // On another connection, since inside the transaction the result would not change.
     let observer = context.database().await;
-    while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    until_a_lock_is_awaited(&observer).await;
     killed.kill().await;
     migrating.await.unwrap().unwrap_err();
     blocking.rollback().await.unwrap();

@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 const LONGEST: usize = 128;
 const SHORTEST_BY_DEFAULT: usize = 8;
 
-/// Passwords that everybody tries first, in lower case, one a line.
+/// Passwords that everybody tries first, and the name of this project, in lower case, one a line.
 const COMMON: &str = include_str!("common_passwords.txt");
 
 /// The rules for a new password.
@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn common_passwords_and_the_own_name_are_refused_in_any_case() {
-        assert!(objects("PassWord1") && objects("12345678") && objects("ada lovelace"));
+        assert!(objects("PassWord1") && objects("12345678") && objects("Bookshelf1"));
+        assert!(objects("ada lovelace"), "the own name");
         assert!(!objects("correct horse battery staple"));
     }
 }

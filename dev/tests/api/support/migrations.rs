@@ -5,6 +5,8 @@ use stack::environment::ExecutionEnvironment;
 use testkit::{Failure, TestContext};
 use tokio_postgres::Client;
 
+use super::locks::until;
+
 /// Empties the database, so that all migrations are pending.
 pub(crate) async fn empty_database(context: &TestContext) {
     context.database().await.batch_execute("drop schema public cascade; create schema public").await.unwrap();
@@ -21,7 +23,7 @@ pub(crate) async fn lock_migrations(context: &TestContext) -> Client {
 pub(crate) async fn until_migrations_wait(database: &Client, count: i64) {
     let sql = "select count(*) from pg_locks where locktype = 'advisory' and not granted
         and database = (select oid from pg_database where datname = current_database())";
-    while database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) < count {}
+    until(async || database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) >= count).await;
 }
 
 /// Runs the task `migrate` in this process of `maintenance`.
