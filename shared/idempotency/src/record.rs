@@ -66,6 +66,10 @@ pub(crate) struct StoredResponse {
     body: String,
 }
 
+/// The largest body that is stored, in bytes: twice that of the largest book. Whoever sends nonsense must not fill the
+/// table.
+const LARGEST_STORED: usize = 8 * 1024;
+
 impl ExistingRecord {
     pub(crate) fn new(attributes: HashMap<String, AttributeValue>) -> Self {
         Self(attributes)
@@ -98,8 +102,12 @@ impl ExistingRecord {
 }
 
 impl StoredResponse {
-    /// Takes what is stored of a response; `None` if its body is not UTF-8.
+    /// Takes what is stored of a response; `None` if its body is too large or not UTF-8. Such a response is made again:
+    /// it follows from the body of the request and from what is written beside the record.
     pub(crate) fn of(parts: &response::Parts, body: &[u8]) -> Option<Self> {
+        if body.len() > LARGEST_STORED {
+            return None;
+        }
         let headers = STORED_HEADERS.iter().filter_map(|name| {
             let value = parts.headers.get(name)?.to_str().ok()?;
             Some((name.to_string(), value.to_owned()))
@@ -131,4 +139,17 @@ impl StoredResponse {
 pub(crate) fn marked_as_replayed(mut response: Response) -> Response {
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_body_is_not_stored() {
+        let (parts, ()) = Response::new(()).into_parts();
+        assert!(StoredResponse::of(&parts, &[b'x'; LARGEST_STORED]).is_some());
+        assert!(StoredResponse::of(&parts, &[b'x'; LARGEST_STORED + 1]).is_none());
+        assert!(StoredResponse::of(&parts, b"\xff").is_none());
+    }
 }
