@@ -5,11 +5,13 @@
 //! event, converts it into a request, and sends that through the middleware stack to the router. The tests use the same
 //! handler without the runtime.
 
+mod base_path;
 pub mod event;
 pub mod function;
 mod middleware;
 mod shutdown;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, Runtime};
 use lambda_http::{Request, service_fn};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -54,16 +57,20 @@ impl EventHandler {
 
     /// Handles one event, and returns the response in the form of the API that sent it (HTTP API or REST API).
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, NotHttp> {
-        let (request, verdict) = event::read(&event.payload, self.stage_prefix.as_deref())?;
-        let rejection = verdict.err().map(InvalidEvent);
+        let guarded = event::read(&event.payload, self.stage_prefix.as_deref())?;
+        let rejection = guarded.verdict.err().map(InvalidEvent);
         let router = self.router.clone();
         let service = service_fn(move |mut request: Request| {
             if let Some(rejection) = &rejection {
                 request.extensions_mut().insert(rejection.clone());
             }
-            router.clone().oneshot(request)
+            let (router, base_path) = (router.clone(), guarded.base_path.clone());
+            async move {
+                let response = router.oneshot(request).await?;
+                Ok::<_, Infallible>(base_path::prefix_location(response, &base_path))
+            }
         });
-        let event = LambdaEvent { payload: request, context: event.context };
+        let event = LambdaEvent { payload: guarded.request, context: event.context };
         // In a variable, so that the adapter, which is not `Send`, is gone before the first await.
         let response_future = lambda_http::Adapter::from(service).call(event);
         Ok(response_future.await.unwrap_or_else(|never| match never {}))
@@ -117,7 +124,7 @@ where
     HandlerFuture: Future<Output = Result<Output, Failure>> + Send + 'static,
 {
     // Waiting needs one thread; password hashing goes to the blocking pool.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => return fail("can not start", &error),
     };
@@ -130,8 +137,11 @@ where
         let handler_future = Box::pin(handler(event));
         async { handler_future.await.map_err(|error| diagnose(&error)) }
     });
-    match runtime.block_on(work(service)) {
-        Ok(()) => ExitCode::SUCCESS,
+    // As a task: tokio asks the system for news each time before it polls the future that it blocks on.
+    let working = runtime.spawn_local(work(service));
+    match runtime.block_on(working) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail("stopped", &error),
         Err(error) => fail("stopped", &error),
     }
 }

@@ -13,4 +13,4 @@ mod text;
 pub use field::{FromField, Raw};
 pub use fields::{Change, FieldError, Fields, FromFields};
 pub use schema::FieldsSchema;
-pub use text::{Layout, MultilineText, Text};
+pub use text::{Layout, Line, MultilineText, Text};

@@ -94,6 +94,11 @@ impl Budget {
         Self { rounds: self.rounds.min(rounds), limit: self.limit * 3 }
     }
 
+    /// The same with at most this many rounds.
+    pub(super) fn of_rounds(self, rounds: usize) -> Self {
+        Self { rounds: self.rounds.min(rounds), ..self }
+    }
+
     /// Measures the subjects of one scenario.
     ///
     /// # Errors

@@ -1,9 +1,13 @@
 //! Starts a function as a process and invokes it, measuring the time and the CPU that it takes.
+//!
+//! A function's initialisation ends when it asks for its first event. Only from then on is its share of a processor
+//! limited, if it has one, as on Lambda.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -11,6 +15,7 @@ use stack::{Context as _, Error, Result};
 
 use crate::event::Request;
 use crate::processes;
+use crate::processor_share::{ControlGroup, ProcessorShare};
 use crate::runtime_api::RuntimeApi;
 
 /// A program that asks a runtime API for events, and how to start it.
@@ -21,6 +26,8 @@ pub(super) struct Program {
     pub(super) dir: PathBuf,
     pub(super) variables: Vec<(String, String)>,
     pub(super) log: PathBuf,
+    /// The share of a processor that it gets after its initialisation; without one it gets all that there is.
+    pub(super) share: Option<ProcessorShare>,
 }
 
 /// A running program. Dropping it ends the process.
@@ -29,6 +36,18 @@ pub(super) struct RunningProgram {
     child: Child,
     log: PathBuf,
     api: Mutex<RuntimeApi>,
+    share: Option<ProcessorShare>,
+    /// The group that limits it. Removed after the process has ended.
+    group: OnceLock<ControlGroup>,
+}
+
+/// The first invocation of a process.
+#[derive(Clone, Debug)]
+pub(super) struct ColdStart {
+    /// From the start of the process until it asked for its first event.
+    pub(super) init: Duration,
+    /// Its `wall` is from the start of the process as well.
+    pub(super) invocation: Invocation,
 }
 
 /// One invocation.
@@ -53,6 +72,11 @@ impl Program {
         self
     }
 
+    /// The same program with this share of a processor.
+    pub(super) fn with_share(self, share: Option<ProcessorShare>) -> Self {
+        Self { share, ..self }
+    }
+
     /// The value of a variable, empty if there is none.
     pub(super) fn variable(&self, name: &str) -> &str {
         self.variables.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
@@ -71,15 +95,22 @@ impl Program {
     }
 
     /// Starts the program, invokes it once and ends it.
-    pub(super) fn cold_start(&self, request: &Request) -> Result<Invocation> {
+    pub(super) fn cold_start(&self, request: &Request) -> Result<ColdStart> {
         let event = request.event();
         let api = RuntimeApi::listen()?;
         let address = api.address().to_string();
         let (running, started) = self.spawn(api, &address)?;
         let mut api = running.api();
-        let exchange = api.await_idle().and_then(|()| api.exchange(&event));
-        let exchange = exchange.map_err(|error| running.explain(&error))?;
-        invocation(exchange.answered - started, None, &exchange.body)
+        let mut cold_start = || {
+            let init = api.await_idle()? - started;
+            running.limit()?;
+            let exchange = api.exchange(&event)?;
+            // Limiting the process takes some time, which is not its own.
+            let wall = init + (exchange.answered - exchange.started);
+            Ok(ColdStart { init, invocation: invocation(wall, None, &exchange.body)? })
+        };
+        let outcome = cold_start();
+        outcome.map_err(|error: Error| running.explain(&error))
     }
 
     /// Starts the process, and returns it with the time right before the start.
@@ -91,11 +122,14 @@ impl Program {
         command.stderr(log.try_clone().context("share a log")?).stdout(log);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env("AWS_LAMBDA_RUNTIME_API", address).env("AWS_LAMBDA_FUNCTION_NAME", &self.name);
-        command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+        command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+        // The runtime client of Python has a process for each request that is in flight.
+        command.process_group(0);
         let started = Instant::now();
         let child = command.spawn().context(format!("start {}", self.command[0].display()))?;
         let api = Mutex::new(api);
-        Ok((RunningProgram { name: self.name.clone(), child, log: self.log.clone(), api }, started))
+        let (name, log, share, group) = (self.name.clone(), self.log.clone(), self.share, OnceLock::new());
+        Ok((RunningProgram { name, child, log, api, share, group }, started))
     }
 }
 
@@ -108,6 +142,7 @@ impl RunningProgram {
     fn measure(&self, event: &str) -> Result<Invocation> {
         let mut api = self.api();
         api.await_idle()?;
+        self.limit()?;
         let before = processes::cpu(self.child.id());
         let exchange = api.exchange(event)?;
         // The work between the response and the next request for an event is part of the cost of this one.
@@ -115,6 +150,19 @@ impl RunningProgram {
         let cpu =
             processes::cpu(self.child.id()).zip(before).map(|(after, before)| after.saturating_sub(before));
         invocation(exchange.answered - exchange.started, cpu, &exchange.body)
+    }
+
+    /// Limits the process to its share, once its initialisation is over.
+    fn limit(&self) -> Result<()> {
+        if let (Some(share), None) = (&self.share, self.group.get()) {
+            let _ = self.group.set(share.limit(self.child.id())?);
+        }
+        Ok(())
+    }
+
+    /// The id of the process, and of the group that it makes with its children.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The largest resident memory of the process so far, in bytes.
@@ -133,7 +181,7 @@ impl RunningProgram {
 
 impl Drop for RunningProgram {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        processes::kill_group(self.child.id());
         let _ = self.child.wait();
     }
 }

@@ -35,6 +35,17 @@ impl Request {
 
     /// The JSON of the event.
     pub(super) fn event(&self) -> String {
+        self.to_json().to_string()
+    }
+
+    /// The same from a caller with this IP address.
+    pub(super) fn event_from(&self, ip: &str) -> String {
+        let mut event = self.to_json();
+        event["requestContext"]["http"]["sourceIp"] = ip.into();
+        event.to_string()
+    }
+
+    fn to_json(&self) -> Value {
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
         let mut event = http_api_event(self.method, path, query);
         event["headers"]["accept"] = "*/*".into();
@@ -44,6 +55,6 @@ impl Request {
         if !self.body.is_empty() {
             event["body"] = self.body.as_str().into();
         }
-        event.to_string()
+        event
     }
 }

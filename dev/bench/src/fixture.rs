@@ -15,14 +15,17 @@ use crate::dataset;
 use crate::driver::Program;
 use crate::peer::Peer;
 use crate::primitives::Primitives;
+use crate::remote_stores::RemoteStores;
 
 /// The number of books in all scenarios that do not vary it.
 pub(super) const BOOKS: u32 = 10_000;
 
 /// Quotas that are never used up. Requests are counted as usual.
-const LARGE_QUOTAS: [(&str, &str); 4] = [
+const LARGE_QUOTAS: [(&str, &str); 6] = [
     ("RATE_LIMIT_DEFAULT", "10000/1"),
     ("RATE_LIMIT_LOGIN", "10000/1"),
+    ("RATE_LIMIT_LOGIN_SIM", "10000/1"),
+    ("RATE_LIMIT_PASSWORD", "10000/1"),
     ("RATE_LIMIT_PING", "10000/1"),
     ("RATE_LIMIT_REGISTER", "10000/1"),
 ];
@@ -48,7 +51,7 @@ impl Fixture {
         fs::create_dir_all(dir.join("logs")).context(format!("create {}", dir.display()))?;
         if !built {
             release::build(&workspace::functions()?).await?;
-            release::build(&["floor", "primitives"].map(str::to_owned)).await?;
+            release::build(&["floor", "latency-proxy", "primitives"].map(str::to_owned)).await?;
         }
         let peer = Peer::prepare(&dir).await?;
         let stack = Stack::start("bench-stack", Persistence::Temporary).await?;
@@ -77,9 +80,12 @@ impl Fixture {
             let sql = format!("create database {name} template {template}");
             administration.batch_execute(&sql).await.context(format!("create the database {name}"))?;
         }
-        // The functions handle the statement timeout of the stack. The peer has none and would answer 500.
-        let sql = format!("alter role current_user in database peer_{books} set statement_timeout = 0");
-        administration.batch_execute(&sql).await.context("remove the statement timeout of the peer")?;
+        // The functions handle the timeouts of the stack. The peer has none, holds a transaction while it hashes a
+        // password, and would answer 500.
+        for timeout in ["statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"] {
+            let sql = format!("alter role current_user in database peer_{books} set {timeout} = 0");
+            administration.batch_execute(&sql).await.context("remove a timeout of the peer")?;
+        }
         self.peer.create_tables(&self.peer_variables(books)).await?;
         for url in [self.postgres(books), self.peer_postgres(books)] {
             dataset::insert(&url, books).await?;
@@ -106,6 +112,38 @@ impl Fixture {
         let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
         let flushed = redis.write_all(b"FLUSHDB\r\n").and_then(|()| redis.read_exact(&mut [0; 5]));
         flushed.context("empty Redis")
+    }
+
+    /// The stores as they are on AWS.
+    pub(super) fn remote_stores(&self) -> Result<RemoteStores> {
+        let program = workspace::target()?.join("lambda/latency-proxy/bootstrap");
+        RemoteStores::start(&program, &self.dir, [self.stack.var("DATABASE_URL"), self.redis()])
+    }
+
+    /// The number of connections that Postgres holds for the databases with this many books, and Redis for anybody.
+    pub(super) async fn connections(&self, books: u32) -> Result<[usize; 2]> {
+        const SQL: &str = "select count(*) from pg_stat_activity where datname in ($1, $2)";
+        let client = connect(self.stack.var("DATABASE_URL")).await;
+        let row = client.query_one(SQL, &[&format!("bench_{books}"), &format!("peer_{books}")]).await;
+        let postgres = row.context("count connections")?.get::<_, i64>(0);
+        let clients = self.redis_info("clients").context("count connections")?;
+        let redis = clients.lines().find_map(|line| line.strip_prefix("connected_clients:")?.parse().ok());
+        Ok([usize::try_from(postgres).unwrap_or_default(), redis.unwrap_or_default()])
+    }
+
+    fn redis_info(&self, section: &str) -> std::io::Result<String> {
+        let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
+        write!(redis, "INFO {section}\r\n")?;
+        let (mut length, mut byte) = (Vec::new(), [0]);
+        while !length.ends_with(b"\r\n") {
+            redis.read_exact(&mut byte)?;
+            length.extend(byte);
+        }
+        // A bulk string: `$`, its length, and a line end after it.
+        let length = String::from_utf8_lossy(&length).trim().trim_start_matches('$').parse::<usize>();
+        let mut text = vec![0; length.map_err(std::io::Error::other)? + 2];
+        redis.read_exact(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The minimal function.
@@ -155,15 +193,17 @@ impl Fixture {
         variables: BTreeMap<String, String>,
     ) -> Program {
         let log = self.dir.join("logs").join(format!("{name}.log"));
-        Program { name: name.to_owned(), command, dir, variables: variables.into_iter().collect(), log }
+        let (name, variables) = (name.to_owned(), variables.into_iter().collect());
+        Program { name, command, dir, variables, log, share: None }
     }
 }
 
 /// An authenticated connection to Redis.
 fn connect_redis(url: &str) -> Result<TcpStream> {
-    let (user, host) = url.trim_start_matches("redis://").split_once('@').unwrap_or_default();
+    let (login, host) = url.trim_start_matches("redis://").split_once('@').unwrap_or_default();
+    let (user, password) = login.split_once(':').unwrap_or(("", login));
     let mut redis = TcpStream::connect(host.split('/').next().unwrap_or_default()).context("reach Redis")?;
-    let authenticated = write!(redis, "AUTH {}\r\n", user.trim_start_matches(':'));
+    let authenticated = write!(redis, "AUTH {user} {password}\r\n");
     authenticated.and_then(|()| redis.read_exact(&mut [0; 5])).context("authenticate to Redis")?;
     Ok(redis)
 }

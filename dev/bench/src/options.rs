@@ -4,15 +4,15 @@ use clap::Parser;
 use stack::{Error, Result};
 
 /// The groups of scenarios by name, in the order in which they run.
-pub(crate) const GROUPS: [&str; 9] =
-    ["books", "auth", "ping", "cold", "trips", "http", "weights", "large", "builds"];
+pub(crate) const GROUPS: [&str; 11] =
+    ["books", "auth", "ping", "cold", "aws", "throughput", "trips", "http", "weights", "large", "builds"];
 
 /// Measure times, sizes, round trips and costs, beside a minimal function and the Python original.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 pub(crate) struct Options {
-    /// Only these groups of scenarios: books, auth, ping, cold, trips, http, weights, large, builds [default: all but
-    /// builds].
+    /// Only these groups of scenarios: books, auth, ping, cold, aws, throughput, trips, http, weights, large, builds
+    /// [default: all but builds].
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Few rounds of each scenario and no database of a million books: shows that everything works.
@@ -24,7 +24,8 @@ pub(crate) struct Options {
     /// Write the results to docs/PERFORMANCE.md.
     #[arg(long)]
     pub(crate) keep: bool,
-    /// The memory of a function, in MB, for which the bill is calculated.
+    /// The memory of a function, in MB, for which the bill is calculated and whose share of a processor it gets in the
+    /// group `aws`.
     #[arg(long, default_value_t = 256)]
     pub(crate) memory: u16,
 }

@@ -56,6 +56,23 @@ impl Primitives {
         self.execute(&json!({"do": "commands", "url": redis, "commands": commands}))
     }
 
+    /// Redis commands and SQL statements at the same time.
+    pub(super) fn at_once(
+        &self,
+        stores: [&str; 2],
+        commands: &Value,
+        statements: &Value,
+    ) -> Result<Duration> {
+        let [redis, postgres] = stores;
+        self.execute(&json!({
+            "do": "at_once",
+            "redis": redis,
+            "postgres": postgres,
+            "commands": commands,
+            "statements": statements,
+        }))
+    }
+
     fn execute(&self, command: &Value) -> Result<Duration> {
         let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
         let (input, output) = &mut *pipes;

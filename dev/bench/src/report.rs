@@ -1,6 +1,8 @@
 //! Writes the results of a run as Markdown, JSON and SVG.
 
 mod bill;
+mod plots;
+mod throughput;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +14,7 @@ use stack::{Context as _, Error, Result, workspace};
 use crate::comparison::Comparison;
 use crate::cost::PRICES;
 use crate::options::GROUPS;
-use crate::plot::{Plot, short};
+use crate::plot::short;
 use crate::results::{Metric, Results};
 use crate::targets::Target;
 
@@ -37,7 +39,8 @@ impl Report<'_> {
         json["bill"] = json!({"memory_mb": self.memory, "prices_as_of": PRICES.as_of});
         let pretty = format!("{json:#}\n");
         let mut files = vec![("results.json", pretty), ("results.md", self.markdown())];
-        files.extend(self.plots().into_iter().map(|(name, plot)| (name, plot.svg())));
+        files
+            .extend(plots::all(self.results, self.memory).into_iter().map(|(name, plot)| (name, plot.svg())));
         for (name, text) in files {
             let file = dir.join(name);
             fs::write(&file, text).context(format!("write {}", file.display()))?;
@@ -67,14 +70,18 @@ impl Report<'_> {
             let comparisons = self.results.comparisons.iter().filter(|comparison| comparison.group == group);
             let rows: String = comparisons.map(|comparison| self.rows(comparison)).collect();
             if !rows.is_empty() {
+                let notes = self.results.notes.iter().filter(|(of, _)| *of == group);
+                let notes: Vec<_> = notes.flat_map(|(_, note)| [note.as_str(), "\n\n"]).collect();
                 let _ = write!(
                     text,
-                    "\n### Times: {group}\n\n\
+                    "\n### Times: {group}\n\n{}\
                      | scenario | who | n | median, µs | half of all between | p99 | CPU, µs | × us |\n\
-                     |---|---|---|---|---|---|---|---|\n{rows}"
+                     |---|---|---|---|---|---|---|---|\n{rows}",
+                    notes.concat()
                 );
             }
         }
+        text.push_str(&throughput::markdown(self.results));
         text.push_str(&self.metrics());
         text.push_str(&bill::markdown(self.results, self.memory));
         text
@@ -130,38 +137,6 @@ impl Report<'_> {
             let _ = writeln!(text, "| {name} | {subject} | {value} {unit} |");
         }
         text
-    }
-
-    fn plots(&self) -> Vec<(&'static str, Plot)> {
-        let times = |title: &str, groups: &[&str], unit, scale: f64| {
-            let comparisons =
-                self.results.comparisons.iter().filter(|comparison| groups.contains(&comparison.group));
-            let ours = comparisons.filter(|comparison| comparison.series_of("us").is_some());
-            let rows = ours.map(|comparison| {
-                let bars = ["floor", "us", "peer"].into_iter().filter_map(|subject| {
-                    Some((subject, comparison.series_of(subject)?.summary()?.median / scale))
-                });
-                (comparison.name.clone(), bars.collect())
-            });
-            Plot { title: title.to_owned(), unit, logarithmic: true, rows: rows.collect() }
-        };
-        let mut memory: Vec<(String, Vec<(&'static str, f64)>)> = Vec::new();
-        for metric in &self.results.metrics {
-            let Some(label) = metric.name.strip_prefix("peak memory, ") else { continue };
-            match memory.iter_mut().find(|(other, _)| other == label) {
-                Some((_, bars)) => bars.push((metric.subject, metric.value)),
-                None => memory.push((label.to_owned(), vec![(metric.subject, metric.value)])),
-            }
-        }
-        let memory = Plot { title: "Peak memory".to_owned(), unit: "MiB", logarithmic: false, rows: memory };
-        let all = [
-            ("cold.svg", times("From the start of a process to its first answer", &["cold"], "ms", 1000.0)),
-            ("latency.svg", times("One request, warm, median", &["books", "auth", "ping"], "µs", 1.0)),
-            ("large.svg", times("Uncached lists as they grow, median", &["large"], "ms", 1000.0)),
-            ("memory.svg", memory),
-            ("cost.svg", bill::plot(self.results, self.memory)),
-        ];
-        all.into_iter().filter(|(_, plot)| !plot.rows.is_empty()).collect()
     }
 }
 

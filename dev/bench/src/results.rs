@@ -11,6 +11,9 @@ use crate::statistics::{Summary, ratios, sums};
 pub(super) struct Results {
     pub(super) comparisons: Vec<Comparison>,
     pub(super) metrics: Vec<Metric>,
+    /// Under which conditions a group was measured, by group.
+    pub(super) notes: Vec<(&'static str, String)>,
+    pub(super) throughputs: Vec<Throughput>,
     /// The errors because of which groups of scenarios were not finished.
     pub(super) failures: Vec<String>,
 }
@@ -22,6 +25,34 @@ pub(super) struct Metric {
     pub(super) subject: &'static str,
     pub(super) value: f64,
     pub(super) unit: &'static str,
+}
+
+/// The series of throughputs: a mix by the number of environments and by the requests in flight within one, and
+/// sign-ins with refreshes by the requests in flight within one.
+pub(super) const ENVIRONMENTS: &str = "environments";
+pub(super) const CONCURRENCY: &str = "in flight in one environment";
+pub(super) const HASHES: &str = "in flight in one environment, with hashes";
+
+/// The throughput of one subject at one level of a series.
+#[derive(Clone, Debug)]
+pub(super) struct Throughput {
+    pub(super) series: &'static str,
+    /// The number of environments, or of requests in flight within one.
+    pub(super) level: usize,
+    pub(super) subject: &'static str,
+    /// The requests that were answered as expected, in a second.
+    pub(super) rate: f64,
+    /// The time of the most frequent kind of request, in milliseconds.
+    pub(super) latency: Option<Summary>,
+    /// The requests that were answered otherwise.
+    pub(super) failures: usize,
+    /// The number of processors that the environments kept busy, and that were busy altogether.
+    pub(super) processors: f64,
+    pub(super) all_processors: f64,
+    /// The connections to Postgres and to Redis.
+    pub(super) connections: [usize; 2],
+    /// The memory of all environments, in MiB.
+    pub(super) memory: u64,
 }
 
 impl Results {
@@ -92,6 +123,27 @@ impl Results {
         let facts = self.metrics.iter().map(|Metric { name, subject, value, unit }| {
             json!({"name": name, "who": subject, "value": value, "unit": unit})
         });
-        json!({"figures": figures.collect::<Vec<_>>(), "facts": facts.collect::<Vec<_>>(), "failures": self.failures})
+        let throughputs = self.throughputs.iter().map(|throughput| {
+            json!({
+                "series": throughput.series,
+                "level": throughput.level,
+                "who": throughput.subject,
+                "per_second": throughput.rate,
+                "latency_ms": summary(throughput.latency),
+                "failures": throughput.failures,
+                "processors": throughput.processors,
+                "all_processors": throughput.all_processors,
+                "connections": throughput.connections,
+                "memory_mib": throughput.memory,
+            })
+        });
+        let notes = self.notes.iter().map(|(group, note)| json!({"group": group, "note": note}));
+        json!({
+            "notes": notes.collect::<Vec<_>>(),
+            "figures": figures.collect::<Vec<_>>(),
+            "throughputs": throughputs.collect::<Vec<_>>(),
+            "facts": facts.collect::<Vec<_>>(),
+            "failures": self.failures,
+        })
     }
 }

@@ -4,7 +4,7 @@
 //! A function asks it for events (`next`) and posts its responses and errors. The threads parse these calls and send
 //! them to the measuring thread through a channel. A `next` is not answered until there is an event to hand over.
 
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,15 +25,15 @@ const INVOCATION_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) struct RuntimeApi {
     address: SocketAddr,
     calls: mpsc::Receiver<Call>,
-    /// The connection on which the function waits for an event.
-    waiting: Option<TcpStream>,
+    /// The connection on which the function waits for an event, and the time since when.
+    waiting: Option<(Instant, TcpStream)>,
     closed: Arc<AtomicBool>,
 }
 
 /// A call of the function to the runtime API.
 enum Call {
-    /// It asks for an event, on this connection.
-    Next(TcpStream),
+    /// It asks for an event, since this time and on this connection.
+    Next(Instant, TcpStream),
     /// It responds to an event. The response was read completely at this time.
     Response(Instant, Vec<u8>),
     /// It reports an error at an event, or at its start.
@@ -73,42 +73,32 @@ impl RuntimeApi {
         self.address
     }
 
-    /// Waits until the function asks for an event.
-    pub(super) fn await_idle(&mut self) -> Result<()> {
-        while self.waiting.is_none() {
-            if let Call::Next(stream) = self.receive()? {
-                self.waiting = Some(stream);
+    /// Waits until the function asks for an event. Returns the time at which it did.
+    pub(super) fn await_idle(&mut self) -> Result<Instant> {
+        loop {
+            if let Some((since, _)) = self.waiting {
+                return Ok(since);
+            }
+            match self.receive()? {
+                Call::Next(at, stream) => self.waiting = Some((at, stream)),
+                Call::Error(body) => return Err(failed(&body)),
+                Call::Response(..) => {}
             }
         }
-        Ok(())
     }
 
     /// Hands `event` to the function, which must be idle, and waits for the response.
     pub(super) fn exchange(&mut self, event: &str) -> Result<Exchange> {
-        let Some(stream) = self.waiting.take() else {
+        let Some((_, stream)) = self.waiting.take() else {
             return Err(Error::new("the function does not wait for an event"));
         };
-        let deadline = SystemTime::now() + INVOCATION_TIMEOUT;
-        let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string();
-        let headers = [
-            ("content-type", "application/json"),
-            ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
-            ("lambda-runtime-deadline-ms", &deadline),
-            (
-                "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:eu-central-1:123456789012:function:bench",
-            ),
-            ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"),
-        ];
         let started = Instant::now();
-        http1::write(&stream, "HTTP/1.1 200 OK", &headers, event.as_bytes()).context("send an event")?;
+        send_event(&stream, "8476a536-e9f4-11e8-9739-2dfe598c3fcd", event).context("send an event")?;
         loop {
             match self.receive()? {
                 Call::Response(answered, body) => return Ok(Exchange { started, answered, body }),
-                Call::Next(stream) => self.waiting = Some(stream),
-                Call::Error(body) => {
-                    return Err(Error::new(format!("it failed: {}", String::from_utf8_lossy(&body))));
-                }
+                Call::Next(at, stream) => self.waiting = Some((at, stream)),
+                Call::Error(body) => return Err(failed(&body)),
             }
         }
     }
@@ -117,6 +107,24 @@ impl RuntimeApi {
         let call = self.calls.recv_timeout(INVOCATION_TIMEOUT);
         call.map_err(|_| Error::new("it neither answered nor asked for an event in time"))
     }
+}
+
+/// Answers a request for an event. The response to it will name `id`.
+pub(super) fn send_event(stream: &TcpStream, id: &str, event: &str) -> io::Result<()> {
+    let deadline = SystemTime::now() + INVOCATION_TIMEOUT;
+    let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string();
+    let headers = [
+        ("content-type", "application/json"),
+        ("lambda-runtime-aws-request-id", id),
+        ("lambda-runtime-deadline-ms", &deadline),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:bench"),
+        ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"),
+    ];
+    http1::write(stream, "HTTP/1.1 200 OK", &headers, event.as_bytes())
+}
+
+fn failed(body: &[u8]) -> Error {
+    Error::new(format!("it failed: {}", String::from_utf8_lossy(body)))
 }
 
 impl Drop for RuntimeApi {
@@ -135,12 +143,12 @@ fn serve(stream: TcpStream, calls: &mpsc::Sender<Call>) {
     while let Ok(Some(message)) = http1::read(&mut stream) {
         let at = Instant::now();
         let call = match message.start.split(' ').nth(1).and_then(|path| path.rsplit('/').next()) {
-            Some("next") => answers.try_clone().map(Call::Next),
+            Some("next") => answers.try_clone().map(|stream| Call::Next(at, stream)),
             Some("response") => Ok(Call::Response(at, message.body)),
             _ => Ok(Call::Error(message.body)),
         };
         let Ok(call) = call else { return };
-        let is_next = matches!(call, Call::Next(_));
+        let is_next = matches!(call, Call::Next(..));
         if !is_next && http1::write(&answers, "HTTP/1.1 202 Accepted", &[], b"").is_err() {
             return;
         }
@@ -171,7 +179,7 @@ pub(super) fn echo() -> Result<impl FnMut() -> Result<Duration>> {
     let event = Request::get("/").event();
     Ok(move || {
         let ended = || Error::new("the echo has ended");
-        let Call::Next(stream) = api.calls.recv().map_err(|_| ended())? else { return Err(ended()) };
+        let Call::Next(_, stream) = api.calls.recv().map_err(|_| ended())? else { return Err(ended()) };
         let started = Instant::now();
         http1::write(&stream, "HTTP/1.1 200 OK", &[], event.as_bytes()).context("send an event")?;
         match api.calls.recv().map_err(|_| ended())? {

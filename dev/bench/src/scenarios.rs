@@ -1,6 +1,7 @@
 //! The scenarios of each group.
 
 mod auth;
+mod aws;
 mod books;
 mod captured;
 mod cold;
@@ -8,6 +9,7 @@ mod http;
 mod large;
 mod ping;
 mod routines;
+mod throughput;
 mod trips;
 
 use std::time::Duration;
@@ -28,6 +30,8 @@ pub(super) async fn run(fixture: &Fixture, options: &Options, results: &mut Resu
             "auth" => auth::run(fixture, budget, results).await,
             "ping" => ping::run(fixture, budget, results).await,
             "cold" => cold::run(fixture, budget, results).await,
+            "aws" => aws::run(fixture, budget, options, results).await,
+            "throughput" => throughput::run(fixture, options.quick, results).await,
             "trips" => trips::run(fixture, results).await,
             "http" => http::run(fixture, budget, results).await,
             "weights" => sizes::run(fixture, results),

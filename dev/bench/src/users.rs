@@ -6,7 +6,7 @@ use stack::{Error, Result};
 use crate::driver::RunningProgram;
 use crate::event::Request;
 
-const PASSWORD: &str = "correct horse battery staple";
+pub(super) const PASSWORD: &str = "correct horse battery staple";
 
 /// The tokens of a session.
 pub(super) struct Tokens {
@@ -25,10 +25,14 @@ pub(super) fn refresh(token: &str) -> Request {
     Request::json("POST", "/auth/refresh", &json!({"refresh_token": token}))
 }
 
+/// The request that registers `name`.
+pub(super) fn registration(name: &str) -> Request {
+    Request::json("POST", "/auth/register", &json!({"username": name, "password": PASSWORD}))
+}
+
 /// Registers `name`.
 pub(super) fn register(auth: &RunningProgram, name: &str) -> Result<()> {
-    let account = json!({"username": name, "password": PASSWORD});
-    let answer = auth.invoke(&Request::json("POST", "/auth/register", &account))?;
+    let answer = auth.invoke(&registration(name))?;
     if answer.status == 201 { Ok(()) } else { Err(Error::new(format!("register {name}: {}", answer.body))) }
 }
 

@@ -1,4 +1,5 @@
-//! Events as API Gateway sends them, of an HTTP API and of a REST API. Callers replace the members that matter to them.
+//! Events as API Gateway and Lambda send them, of an HTTP API, a REST API and a Function URL. Callers replace the
+//! members that matter to them.
 
 use serde_json::{Map, Value, json};
 
@@ -30,7 +31,20 @@ pub fn http_api_event(method: &str, path: &str, query: &str) -> Value {
     })
 }
 
-/// A request to a REST API, in payload format 1.0. `path` is decoded, and so are the names and values in `query`.
+/// A request to a Function URL, in payload format 2.0. `path` and `query` are as the client sent them.
+#[must_use]
+pub fn function_url_event(method: &str, path: &str, query: &str) -> Value {
+    let mut event = http_api_event(method, path, query);
+    let host = "url-id.lambda-url.eu-central-1.on.aws";
+    event["headers"]["host"] = host.into();
+    event["requestContext"]["domainName"] = host.into();
+    event["requestContext"]["domainPrefix"] = "url-id".into();
+    event["requestContext"]["apiId"] = "url-id".into();
+    event
+}
+
+/// A request to a REST API, in payload format 1.0. `path` is as the client sent it; the names and values in
+/// `query` are decoded.
 #[must_use]
 pub fn rest_api_event(method: &str, path: &str, query: &str) -> Value {
     let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();

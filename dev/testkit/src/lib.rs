@@ -25,7 +25,9 @@ mod template_database;
 pub use client::{Client, RequestBuilder, Response};
 pub use context::{TestContext, stack_variables};
 pub use database::{connect, with_database};
-pub use invoke::{Invocation, Invoke, invocation_event, reported_failure, response_flaw};
+pub use invoke::{
+    Invocation, Invoke, MOST_HEADER_BYTES, header_bytes, invocation_event, reported_failure, response_flaw,
+};
 pub use snapshot::DatabaseSnapshot;
 pub use stack::environment::Failure;
 pub use template_database::template_database;

@@ -1,10 +1,12 @@
 //! Rules of the architecture: which crates and modules may depend on which, and which modules alone may read the
-//! environment, choose a status, add a route, declare a quota or import the Postgres client.
+//! environment, choose a status, add a route, declare a quota or import the Postgres client. Beside these, that the
+//! tests which the security documents name exist.
 //!
 //! The tests read sources and manifests as text; lines of comments do not count. Each message names the file that
 //! breaks a rule.
 
 mod cycles;
+mod documents;
 mod features;
 mod imports;
 

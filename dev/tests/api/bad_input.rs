@@ -188,3 +188,87 @@ async fn an_unexpected_query_never_causes_a_server_error() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_problem_lists_at_most_32_fields_and_says_how_many_more_there_are() {
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, client(&context, "books"));
+    let long = format!("{}é", "n".repeat(500));
+    let mut fields: serde_json::Map<_, _> = (0..5998).map(|n| (format!("f{n}"), 0.into())).collect();
+    fields.insert(long.clone(), "the value".into());
+    let body = serde_json::Value::from(fields);
+    let query = (0..400).map(|n| format!("q{n}=1")).collect::<Vec<_>>().join("&");
+    let twice = (0..40).map(|n| format!("q{n}=1&q{n}=1")).collect::<Vec<_>>().join("&");
+    for (request, total) in [
+        // Title and author are missing as well.
+        (books.post("/books").json(&body), 6001),
+        (books.get(&format!("/books?{query}")), 400),
+        (books.get(&format!("/books?{twice}")), 80),
+    ] {
+        let problem = assert_problem(&request.bearer(&ada.access).send().await, 422);
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 32, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.ends_with(&format!("{} more are not listed.", total - 32)), "{detail}");
+        assert!(problem.to_string().len() < 4096);
+    }
+    let body = serde_json::json!({"title": "T", "author": "A", long: "the value"});
+    let problem = assert_problem(&books.post("/books").bearer(&ada.access).json(&body).send().await, 422);
+    assert_eq!(problem["detail"], "Some fields are not valid; see errors.");
+    let field = problem["errors"][0]["field"].as_str().unwrap();
+    assert_eq!(field, format!("{}…", "n".repeat(64)), "a name that a client made up is cut");
+    assert!(!problem.to_string().contains("the value"));
+}
+
+#[tokio::test]
+async fn what_standards_call_equal_is_equal() {
+    let context = TestContext::new().await;
+    let (ada, books, auth) =
+        (sign_up(&context, "ada").await, client(&context, "books"), client(&context, "auth"));
+    let json = r#"{"title":"T","author":"A"}"#;
+    let form = format!("username=ada&password={}", crate::support::users::PASSWORD.replace(' ', "+"));
+    let post = |client: &testkit::Client, content_type: &str, content_encoding: Option<&str>, body: &str| {
+        let (client, content_type) = (client.from_new_network(), content_type.to_owned());
+        let path = if body.contains("username") { "/auth/login" } else { "/books" };
+        let (body, encoding) = (body.to_owned(), content_encoding.map(str::to_owned));
+        let token = ada.access.clone();
+        async move {
+            let mut request = client.post(path).bearer(&token).header("content-type", &content_type);
+            if let Some(encoding) = &encoding {
+                request = request.header("content-encoding", encoding);
+            }
+            request.bytes(body.as_bytes()).send().await.status
+        }
+    };
+    for charset in [
+        "",
+        ";",
+        "; charset=utf-8",
+        ";charset=UTF8",
+        "; Charset=\"Utf-8\"",
+        "; charset=utf8 ; x=y",
+        "; x=\"a;b\"",
+    ] {
+        let (json_type, form_type) =
+            (format!("Application/JSON{charset}"), format!("application/X-WWW-Form-Urlencoded{charset}"));
+        assert_eq!(post(&books, &json_type, None, json).await, 201, "{json_type}");
+        assert_eq!(post(&auth, &form_type, None, &form).await, 200, "{form_type}");
+    }
+    for charset in
+        ["; charset=utf-16", "; charset=latin1", "; charset=\"utf-8\"; charset=utf-16", "; charset="]
+    {
+        assert_eq!(post(&books, &format!("application/json{charset}"), None, json).await, 415, "{charset}");
+    }
+    for (encoding, status) in [
+        ("Identity", 201),
+        ("IDENTITY", 201),
+        ("identity, Identity", 201),
+        ("identity, gzip", 415),
+        ("GZIP", 415),
+    ] {
+        assert_eq!(post(&books, "application/json", Some(encoding), json).await, status, "{encoding}");
+    }
+    assert_eq!(post(&books, "application/json", None, &format!("\u{feff}{json}")).await, 201);
+    assert_eq!(post(&books, "application/json", None, &format!("\u{feff}\u{feff}{json}")).await, 400);
+    let form_type = "application/x-www-form-urlencoded";
+    assert_eq!(post(&auth, form_type, None, &format!("\u{feff}{form}")).await, 200);
+}

@@ -5,7 +5,7 @@ use testkit::{Client, Response, TestContext};
 
 use crate::support::responses::assert_problem;
 use crate::support::users::{books, sign_up};
-use testkit::gateway_events::{http_api_event, rest_api_event};
+use testkit::gateway_events::{function_url_event, http_api_event, rest_api_event};
 
 #[tokio::test]
 async fn a_path_that_could_be_normalized_to_another_is_refused() {
@@ -76,6 +76,79 @@ async fn a_configured_stage_prefix_is_removed_from_the_path() {
         [("/prod/books", 200), ("/prod/books/", 200), ("/books", 200), ("/production/books", 404)]
     {
         assert_eq!(books.get(path).send().await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_encoded_unreserved_character_in_a_path_is_that_character() {
+    let context = TestContext::new().await;
+    let books = books(&context);
+    context
+        .database()
+        .await
+        .batch_execute("insert into books (title, author) values ('T', 'A')")
+        .await
+        .unwrap();
+    for event in [function_url_event, rest_api_event] {
+        for (path, status) in [
+            ("/b%6Foks", 200),
+            ("/%62%6f%6F%6B%73/%31", 200),
+            ("/b%256Foks", 404),
+            ("/books%2F1", 404),
+            ("/books/%2E%2e/books", 404),
+            ("/books/%2e", 404),
+            ("/books/1%00", 422),
+            ("/books/1%3Fpage=2", 422),
+            ("/%", 404),
+        ] {
+            let response = books.send_event(&event("GET", path, "").to_string()).await.unwrap();
+            assert_eq!(response.status, status, "{path}: {}", response.text());
+        }
+    }
+    // An HTTP API has decoded it already: what is left was encoded twice.
+    let event = http_api_event("GET", "/b%6Foks", "");
+    assert_problem(&books.send_event(&event.to_string()).await.unwrap(), 404);
+}
+
+#[tokio::test]
+async fn the_location_header_leads_below_the_stage_of_the_request() {
+    let context = TestContext::new().await.with("STAGE_PREFIX", "/prod");
+    testkit::records::Records::of(&context).create_table().await.unwrap();
+    let (ada, books) = (sign_up(&context, "ada").await, books(&context));
+    let mut rest_below_v1 = rest_api_event("POST", "/prod/books", "");
+    rest_below_v1["requestContext"]["path"] = "/prod/books".into();
+    for (event, base) in [
+        (http_api_event("POST", "/prod/books", ""), "/prod"),
+        (http_api_event("POST", "/prod/books/", ""), "/prod"),
+        (http_api_event("POST", "/books", ""), ""),
+        (function_url_event("POST", "/pr%6Fd/b%6Foks", ""), "/prod"),
+        (function_url_event("POST", "/books", ""), ""),
+        (rest_api_event("POST", "/books", ""), "/prod"),
+        (rest_below_v1, "/prod"),
+    ] {
+        let mut event = event;
+        event["multiValueHeaders"] = Value::Null;
+        // The first one creates the book, all others replay its response.
+        let (client, book) = (books.from_new_network(), json!({"title": "T", "author": "A"}));
+        let request = client.event(event.clone()).bearer(&ada.access).header("idempotency-key", "k");
+        let response = request.json(&book).send().await;
+        assert_eq!(response.header("location"), Some(format!("{base}/books/1").as_str()), "{event}");
+    }
+    let system = Client::start::<system::App>(context.env()).unwrap();
+    for (path, location) in [("/prod", "/prod/docs"), ("/prod/", "/prod/docs"), ("/", "/docs")] {
+        assert_eq!(system.get(path).send().await.header("location"), Some(location), "{path}");
+    }
+    let mut root = rest_api_event("GET", "/", "");
+    for (path, location) in [("/prod/", "/prod/docs"), ("/prod", "/prod/docs"), ("/", "/docs")] {
+        root["requestContext"]["path"] = path.into();
+        let response = system.send_event(&root.to_string()).await.unwrap();
+        assert_eq!(response.header("location"), Some(location), "{path}");
+    }
+    // What a gateway would never say is not repeated.
+    for path in ["//evil.example/", "/a b/", "x/", "/a\r\nb/", "/a//b", ""] {
+        root["requestContext"]["path"] = path.into();
+        let response = system.send_event(&root.to_string()).await.unwrap();
+        assert_eq!(response.header("location"), Some("/docs"), "{path:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use testkit::{Client, Response, TestContext};
+use testkit::{Client, MOST_HEADER_BYTES, Response, TestContext, header_bytes};
 
 use crate::books::{create, list};
 use crate::support::responses::{assert_invalid, assert_problem};
@@ -237,6 +237,36 @@ async fn links_lead_to_the_other_pages_of_the_same_list() {
     let nothing = list(&books, "author=nobody").await;
     assert_eq!(links(&nothing)["first"], links(&nothing)["last"]);
     assert_eq!(links(&nothing).len(), 2);
+}
+
+#[tokio::test]
+async fn links_that_would_make_the_headers_too_large_are_left_out_the_next_page_last() {
+    let context = TestContext::new().await;
+    // Text takes up to twelve bytes a character in a URI. The last book has the longest title and author there are.
+    let text = |length| "🦀".repeat(length);
+    let stored = (1..=3).map(|_| (text(200), text(100), Some(2000)));
+    fill(&context, stored).await;
+    let books = books(&context);
+    let sort = "sort_by=title:desc,author:desc,year:desc&page_size=1";
+    for (title, author, expected) in [
+        (1, 0, &["first", "last", "next", "prev"][..]),
+        (100, 0, &["first", "next", "prev"]),
+        (130, 0, &["first", "next"]),
+        (200, 100, &["next"]),
+    ] {
+        let mut filter = form_urlencoded::Serializer::new(sort.to_owned());
+        filter.append_pair("title_contains", &text(title)).append_pair("year_to", "2100");
+        if author > 0 {
+            filter.append_pair("author", &text(author));
+        }
+        let page = list(&books, &format!("{}&page=2", filter.finish())).await;
+        assert_eq!(page.json()["total"], 3, "{}", page.text());
+        let size = header_bytes(&page.raw);
+        assert!(size <= MOST_HEADER_BYTES, "{title}: {size} bytes");
+        let named = links(&page);
+        assert_eq!(named.keys().collect::<Vec<_>>(), expected, "{title}");
+        assert_eq!(ids(&list(&books, &named["next"]).await).len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,21 @@ async fn a_right_guess_resets_the_failures() {
 }
 
 #[tokio::test]
+async fn the_demo_takes_a_name_in_any_case_and_without_surrounding_white_space() {
+    let context = TestContext::new().await;
+    let demo = demo(&context);
+    for (failures, name) in (1..).zip(["bob", " Bob ", "\tBOB\n", "\u{a0}ｂｏｂ\u{2003}", "bob\u{3000}"]) {
+        assert_eq!(
+            guess(&demo, name, "wrong").await.json()["failures_for_this_user_ip"],
+            failures,
+            "{name:?}"
+        );
+    }
+    assert_problem(&guess(&demo, " bOb", "letmein").await, 429);
+    assert_eq!(guess(&demo, "b ob", "letmein").await.status, 200, "white space within a name is part of it");
+}
+
+#[tokio::test]
 async fn a_lock_without_expiry_is_removed() {
     let context = TestContext::new().await;
     let demo = demo(&context);

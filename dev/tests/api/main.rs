@@ -43,3 +43,4 @@ mod template;
 mod tls;
 mod tokens;
 mod transactions;
+mod unreadable_events;

@@ -207,3 +207,35 @@ fn every_reference_in_the_openapi_description_resolves() {
     }
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
 }
+
+/// All members called `pattern` of a description, with the schema that each is in.
+fn patterns(value: &Value) -> Vec<(&str, &Value)> {
+    let inner: Vec<_> = match value {
+        Value::Object(members) => members.values().flat_map(patterns).collect(),
+        Value::Array(items) => items.iter().flat_map(patterns).collect(),
+        _ => Vec::new(),
+    };
+    value["pattern"].as_str().map(|pattern| (pattern, value)).into_iter().chain(inner).collect()
+}
+
+#[test]
+fn every_pattern_is_one_that_all_engines_understand() {
+    let text = include_str!("../../../openapi.json");
+    assert!(
+        text.chars().all(|character| character == '\n' || !character.is_control()),
+        "YAML can't hold those"
+    );
+    let document: Value = serde_json::from_str(text).unwrap();
+    let patterns = patterns(&document);
+    assert!(patterns.len() > 10, "{patterns:?}");
+    for (pattern, schema) in patterns {
+        let compiled = regex::Regex::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        // Of escapes, JSON Schema (core §6.4) recommends none but those of characters. The regex crate knows more.
+        let classes: Vec<_> = pattern.match_indices('\\').map(|(at, _)| &pattern[at + 1..at + 2]).collect();
+        assert!(classes.iter().all(|escape| !escape.chars().all(char::is_alphanumeric)), "{pattern}");
+        assert!(!pattern.contains("(?"), "{pattern}");
+        for example in schema["examples"].as_array().into_iter().flatten().chain(schema.get("example")) {
+            assert!(example.as_str().is_some_and(|text| compiled.is_match(text)), "{pattern}: {example}");
+        }
+    }
+}

@@ -64,6 +64,7 @@ impl PartialSchema for Guess {
     fn schema() -> RefOr<Schema> {
         FieldsSchema::object("A guess.")
             .required::<MultilineText<200>>("username", "ada")
+            .explained("username", "The same name in any case, and with or without white space around it.")
             .required::<MultilineText<200>>("password", "letmein")
             .into()
     }
@@ -107,8 +108,9 @@ pub(crate) async fn try_password(
     network: ClientNetwork,
     Json(guess): Json<Guess>,
 ) -> Result<JsonResponse<GuessResult>> {
+    // In any case, and without the white space around it.
     let name = usernames::key(guess.username.as_str());
-    let counter = lockout.counter(RULE, &[&name, &network.to_string()]);
+    let counter = lockout.counter(RULE, &[name.trim(), &network.to_string()]);
     let attempt = match lockout.begin(vec![counter]).await? {
         Admission::Allowed(attempt) => attempt,
         Admission::Locked(wait) => return Err(Error::TooManyRequests(wait)),

@@ -22,7 +22,8 @@ use crate::store::{PageError, Store};
         (status = 200, description = "A page; empty past the last one", body = Page,
          headers(
              ("ETag" = String, description = "Names these bytes"),
-             ("Link" = String, description = "The first, last, next and previous page (RFC 8288), relative to this one"),
+             ("Link" = String, description = "The next, first, previous and last page (RFC 8288), relative to this one; \
+                 those that fit, where a filter is very long"),
          )),
         WithQuery, WithIfNoneMatch, RateLimited, Stored,
     ),

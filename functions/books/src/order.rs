@@ -99,10 +99,9 @@ pub(crate) struct SortBy(Vec<(Column, Option<Direction>)>);
 
 impl PartialSchema for SortBy {
     fn schema() -> RefOr<Schema> {
-        // The lookahead refuses a column that is named twice.
-        const COLUMN: &str = "(id|title|author|year)";
+        // That no column stands twice takes more than what all engines understand; the description says it.
         const PART: &str = "(id|title|author|year)(:(asc|desc))?";
-        let pattern = format!(r"^(?!.*\b{COLUMN}\b.*\b\1\b){PART}(,{PART})*$");
+        let pattern = format!("^{PART}(,{PART}){{0,3}}$");
         ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
     }
 }

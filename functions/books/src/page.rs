@@ -21,10 +21,16 @@ pub(crate) struct Page {
     pub(crate) next_cursor: Option<String>,
 }
 
+/// The most that the value of `Link` may take, in bytes. All headers of a response together stay below 8 KiB then, and
+/// API Gateway carries 10,240 bytes. The longest single link, with a cursor and a filter of the longest texts, is
+/// shorter.
+const LONGEST_LINKS: usize = 6 * 1024;
+
 impl Page {
     /// The value of `Link` (RFC 8288): the first page, the last, the next one by cursor, and, for a client that counts
     /// pages, the one before. The targets are relative to the request's own address (RFC 3986 §4.2), so they hold
-    /// whatever host and stage it was sent to.
+    /// whatever host and stage it was sent to. Where they are too long together, those that a client misses least are
+    /// left out.
     pub(crate) fn links(&self, query: &ListQuery) -> String {
         let size = i64::from(self.page_size);
         // Rounded up; an empty list has one page.
@@ -36,14 +42,24 @@ impl Page {
         if let Some(cursor) = &self.next_cursor {
             links.push(link(query, ("cursor", cursor), "next"));
         }
-        links.join(", ")
+        for dispensable in ["last", "prev", "first", "next"] {
+            let length: usize = links.iter().map(|(_, link)| link.len() + ", ".len()).sum();
+            if length <= LONGEST_LINKS {
+                break;
+            }
+            links.retain(|(relation, _)| *relation != dispensable);
+        }
+        links.into_iter().map(|(_, link)| link).collect::<Vec<_>>().join(", ")
     }
 }
 
-fn numbered(query: &ListQuery, page: i64, relation: &str) -> String {
+/// A relation and the link that has it.
+type Link = (&'static str, String);
+
+fn numbered(query: &ListQuery, page: i64, relation: &'static str) -> Link {
     link(query, ("page", &page.to_string()), relation)
 }
 
-fn link(query: &ListQuery, start: (&str, &str), relation: &str) -> String {
-    format!("<{}>; rel=\"{relation}\"", query.relative_reference(start))
+fn link(query: &ListQuery, start: (&str, &str), relation: &'static str) -> Link {
+    (relation, format!("<{}>; rel=\"{relation}\"", query.relative_reference(start)))
 }

@@ -83,10 +83,10 @@ impl App {
             Task::Migrate { dry_run: false } => Ok(Report::Migrate(migrate(&self.database).await?)),
             Task::Migrate { dry_run: true } => Ok(Report::Migrate(migrate::dry_run(&self.database).await?)),
             Task::Purge {} => Ok(Report::Purge(purge::purge(&self.database).await?)),
-            Task::SetRole { username, role } => {
+            Task::SetRole { username, role, by } => {
                 let change = set_role::set_role(&self.database, &username, role).await?;
                 tracing::info!(target: SECURITY, event = "role_change", outcome = "success",
-                    user_id = change.user_id, role = role.name(), "security event");
+                    user_id = change.user_id, role = role.name(), by, "security event");
                 Ok(Report::SetRole(change))
             }
             Task::Keys { secret_arn } => {

@@ -61,7 +61,7 @@ async fn applied(client: &mut Client) -> Result<Vec<refinery_core::Migration>, E
     if !client.query_one(HAS_HISTORY, &[]).await?.get::<_, bool>(0) {
         return Ok(Vec::new());
     }
-    Ok(runner()?.get_applied_migrations_async(client).await?)
+    Ok(runner(&[])?.get_applied_migrations_async(client).await?)
 }
 
 /// The runner that compares the database with the migrations known here, and applies those that are missing.
@@ -69,7 +69,7 @@ async fn applied(client: &mut Client) -> Result<Vec<refinery_core::Migration>, E
 /// A database that is ahead, with all of ours and later ones, is left as it is: a deployment that is rolled back leaves
 /// such a database, and an older commit that is deployed again finds it.
 fn runner_after(applied: &[refinery_core::Migration]) -> Result<Runner, Error> {
-    let runner = runner()?;
+    let runner = runner(applied)?;
     let mut known: Vec<_> = runner.get_migrations().iter().map(refinery_core::Migration::version).collect();
     known.sort_unstable();
     let applied: Vec<_> = applied.iter().map(refinery_core::Migration::version).collect();
@@ -78,7 +78,51 @@ fn runner_after(applied: &[refinery_core::Migration]) -> Result<Runner, Error> {
 }
 
 /// All migrations that are known here.
-fn runner() -> Result<Runner, Error> {
-    let migrations = EMBEDDED.iter().map(|(name, sql)| refinery_core::Migration::unapplied(name, sql));
+fn runner(applied: &[refinery_core::Migration]) -> Result<Runner, Error> {
+    let migrations = EMBEDDED.iter().map(|(name, sql)| migration(name, sql, applied));
     Ok(Runner::new(&migrations.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// The migration `name`, whatever line ends its file has in this checkout. It has LF, unless it is among `applied` with
+/// the checksum that it has with CRLF: then it was applied from a checkout with those.
+fn migration(
+    name: &str,
+    sql: &str,
+    applied: &[refinery_core::Migration],
+) -> Result<refinery_core::Migration, refinery_core::Error> {
+    let sql = sql.replace("\r\n", "\n");
+    let with_crlf = refinery_core::Migration::unapplied(name, &sql.replace('\n', "\r\n"))?;
+    if applied.contains(&with_crlf) {
+        return Ok(with_crlf);
+    }
+    refinery_core::Migration::unapplied(name, &sql)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LF: &str = "create table a (\n    b text\n);\n";
+    const CRLF: &str = "create table a (\r\n    b text\r\n);\r\n";
+
+    #[test]
+    fn a_migration_is_the_same_with_other_line_ends() {
+        let plain = refinery_core::Migration::unapplied("V1__a", LF).unwrap();
+        for sql in [LF, CRLF] {
+            let migration = migration("V1__a", sql, &[]).unwrap();
+            assert_eq!(migration, plain, "the checksum of a file with LF stays what it always was");
+            assert_eq!(migration.sql(), Some(LF));
+        }
+    }
+
+    #[test]
+    fn a_database_migrated_from_a_checkout_with_crlf_is_up_to_date() {
+        let mut applied = refinery_core::Migration::unapplied("V1__a", CRLF).unwrap();
+        applied.set_applied();
+        for sql in [LF, CRLF] {
+            assert_eq!(migration("V1__a", sql, std::slice::from_ref(&applied)).unwrap(), applied);
+            let edited = sql.replace("text", "bytea");
+            assert_ne!(migration("V1__a", &edited, std::slice::from_ref(&applied)).unwrap(), applied);
+        }
+    }
 }

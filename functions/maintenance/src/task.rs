@@ -26,6 +26,8 @@ pub enum Task {
         username: String,
         /// The role from now on.
         role: Role,
+        /// Who asks for it, for the log: Lambda does not say who invoked a function.
+        by: Option<String>,
     },
     /// Gives the deployment its keys, unless it has some.
     Keys {

@@ -86,8 +86,7 @@ pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Res
     ),
 )]
 pub(crate) async fn lead_to_docs() -> Redirect {
-    // Relative, so that it holds below a stage.
-    Redirect::temporary("docs")
+    Redirect::temporary("/docs")
 }
 
 /// Serves a file of the page.
@@ -156,10 +155,12 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     let mut wildcard = false;
     for coding in values.flat_map(|value| value.split(',')) {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = weight.trim().trim_start_matches("q=").trim_end_matches(['0', '.']);
+        let weight = weight.trim().to_ascii_lowercase();
+        let weight = weight.trim_start_matches("q=").trim_end_matches(['0', '.']);
         let accepted = !weight.is_empty() || !coding.contains(';');
         match name.trim() {
-            name if name.eq_ignore_ascii_case("gzip") => return accepted,
+            // Two names of one coding (RFC 9110 §8.4.1.3).
+            name if ["gzip", "x-gzip"].iter().any(|gzip| name.eq_ignore_ascii_case(gzip)) => return accepted,
             "*" => wildcard = accepted,
             _ => {}
         }
@@ -201,12 +202,14 @@ mod tests {
         for (accepted, gzip) in [
             ("gzip, deflate, br, zstd", true),
             ("GZIP;q=0.1", true),
+            ("X-gzip", true),
             ("*", true),
             ("br;q=1.0, *;q=0.5", true),
             ("*;q=0, gzip", true),
             ("", false),
             ("identity", false),
             ("gzip;q=0", false),
+            ("gzip;Q=0", false),
             ("*, gzip; q=0.000", false),
             ("br", false),
         ] {

@@ -150,34 +150,57 @@ async fn read_body(request: Request, media_type: &'static str) -> Result<Bytes, 
     to_bytes(request.into_body(), LARGEST_BODY).await.map_err(|_| Error::TooLarge(LARGEST_BODY))
 }
 
-/// Whether the headers announce `media_type`, in UTF-8 and not compressed.
+/// Whether the headers announce `media_type`, in UTF-8 and not compressed. Names of codings, media types and charsets
+/// are the same in any case (RFC 9110 §8).
 fn is_sent_as(headers: &HeaderMap, media_type: &str) -> bool {
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    let codings = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    if codings.map(<[u8]>::trim_ascii).any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
         return false;
     }
     let Some(Ok(announced)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
-    let mut parts = announced.split(';').map(str::trim);
-    let matches = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(media_type));
-    matches
-        && parts
-            .all(|parameter| is_utf8_charset(parameter) || !parameter.to_lowercase().starts_with("charset"))
+    let mut parts = split_parameters(announced);
+    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(media_type))
+        && parts.all(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            !name.trim().eq_ignore_ascii_case("charset") || is_utf8(value.trim().trim_matches('"'))
+        })
 }
 
-fn is_utf8_charset(parameter: &str) -> bool {
-    parameter
-        .split_once('=')
-        .is_some_and(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+/// A media type and its parameters: a `;` inside a quoted string does not separate them (RFC 9110 §5.6.6).
+fn split_parameters(value: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let parts = value.split(move |character| {
+        match (std::mem::take(&mut escaped), character) {
+            (false, '"') => quoted = !quoted,
+            (false, '\\') => escaped = quoted,
+            _ => {}
+        }
+        character == ';' && !quoted
+    });
+    parts.map(str::trim)
+}
+
+/// Whether a charset is UTF-8, which is also called `utf8` (WHATWG Encoding §4.2).
+fn is_utf8(charset: &str) -> bool {
+    charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+}
+
+/// The body as text. A byte order mark before it means nothing and is left out (RFC 8259 §8.1).
+fn utf8(body: &[u8]) -> Result<&str, Error> {
+    let text = std::str::from_utf8(body).map_err(|_| NOT_UTF8)?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn form(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {
-    let text = std::str::from_utf8(body).map_err(|_| NOT_UTF8)?;
-    let (values, repeated) = pairs(text)?;
+    let (values, repeated) = pairs(utf8(body)?)?;
     if repeated.is_empty() { Ok(values) } else { Err(Error::Malformed("A parameter was sent twice.")) }
 }
 
 fn json_object(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {
-    let text = std::str::from_utf8(body).map_err(|_| NOT_UTF8)?;
-    let Object(entries) = serde_json::from_str(text).map_err(|error| match error.classify() {
+    let Object(entries) = serde_json::from_str(utf8(body)?).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Error::Malformed("The body must be a JSON object."),
         _ => Error::Malformed("The body is not valid JSON."),
     })?;

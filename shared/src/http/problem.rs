@@ -42,9 +42,9 @@ pub struct Problem {
     /// Names this request in the log.
     #[schema(example = "6b0e3d3e-0d6c-4a0e-9c39-6f3a1c2c6a10")]
     request_id: String,
-    /// What is wrong with which field.
+    /// What is wrong with which field. The first 32; `detail` says how many more there are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
+    #[schema(required = false, max_items = 32)]
     errors: Vec<FieldError>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
@@ -170,17 +170,37 @@ fn options(method_not_allowed: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
+/// The most fields that a problem lists.
+const MOST_ERRORS: usize = 32;
+
+/// The longest name of a field in a problem, in code points. A client can make up longer ones.
+const LONGEST_FIELD: usize = 64;
+
 fn describe(error: &Error, descriptor: &Descriptor, request_id: &RequestId, for_oauth: bool) -> Problem {
-    let oauth = OAuthError { error: descriptor.oauth_code, error_description: descriptor.detail.clone() };
+    let detail = match error.fields().len().saturating_sub(MOST_ERRORS) {
+        0 => descriptor.detail.clone(),
+        more => Cow::Owned(format!("{} {more} more are not listed.", descriptor.detail)),
+    };
+    let oauth = OAuthError { error: descriptor.oauth_code, error_description: detail.clone() };
     Problem {
         kind: format!("urn:problem-type:bookshelf:{}", descriptor.code),
         title: descriptor.status.canonical_reason().unwrap_or_default(),
         status: descriptor.status.as_u16(),
-        detail: descriptor.detail.clone(),
+        detail,
         request_id: request_id.to_string(),
-        errors: error.fields().to_vec(),
+        errors: error.fields().iter().take(MOST_ERRORS).map(listed).collect(),
         oauth: for_oauth.then_some(oauth),
     }
+}
+
+/// `error` with the name of its field cut to a bounded length.
+fn listed(error: &FieldError) -> FieldError {
+    let mut field = error.field.clone();
+    if let Some((end, _)) = field.char_indices().nth(LONGEST_FIELD) {
+        field.truncate(end);
+        field.push('…');
+    }
+    FieldError { field, detail: error.detail.clone() }
 }
 
 /// `error` as it is written out, for the `OpenAPI` description.

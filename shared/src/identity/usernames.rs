@@ -12,7 +12,7 @@ use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use crate::validation::{FromField, Raw};
+use crate::validation::{FromField, Layout as _, Line, Raw};
 
 const LENGTH: RangeInclusive<usize> = 3..=50;
 
@@ -86,7 +86,9 @@ impl PartialSchema for Username {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String);
         let text = text.min_length(Some(*LENGTH.start())).max_length(Some(*LENGTH.end()));
-        text.pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$")).into()
+        let text = text.pattern(Some(Line::PATTERN));
+        text.description(Some("Without control and invisible characters, and without a space at either end."))
+            .into()
     }
 }
 

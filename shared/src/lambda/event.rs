@@ -5,7 +5,8 @@
 //! means the same to the parser as it did in the event. A rejected event is converted too, without its body, and
 //! `http::invalid_event` responds to it.
 
-use std::collections::HashMap;
+mod path;
+mod reader;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,22 +15,16 @@ use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::HOST;
 use lambda_http::request::LambdaRequest;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use serde_json::value::RawValue;
 
+use self::path::{LONGEST, RESERVED, SafePath, decode_unreserved, is_function_url, is_plain};
+pub use self::reader::NotHttp;
 use crate::http::Error;
-
-/// The longest path or query, in bytes after encoding. API Gateway itself permits 10 KiB for the whole request line and
-/// the headers.
-const LONGEST: usize = 16 * 1024;
-
-/// Characters that are encoded in a path segment: all but the unreserved ones (RFC 3986 §2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Characters that are encoded in a query: all that it may not hold (RFC 3986 §3.4). It may hold `%`, since it
 /// arrives encoded.
-const QUERY: &AsciiSet = &SEGMENT
+const QUERY: &AsciiSet = &RESERVED
     .remove(b'%')
     .remove(b'&')
     .remove(b'=')
@@ -49,121 +44,94 @@ const QUERY: &AsciiSet = &SEGMENT
 /// A path that no function serves. A rejected path is replaced by it, and so gets the router's 404.
 const UNSERVED: &str = "/-";
 
-/// The event is not from API Gateway or a Function URL.
-#[derive(Debug, thiserror::Error)]
-#[error("this is not an event of API Gateway or a Function URL, or a broken one")]
-pub struct NotHttp;
+/// An event in a form that is safe to convert.
+pub(super) struct GuardedEvent {
+    pub(super) request: LambdaRequest,
+    /// The error that the request must get instead of its handler's response.
+    pub(super) verdict: Result<(), Error>,
+    /// What the client's path has before the path of the route, such as `/prod`; empty if there is nothing.
+    pub(super) base_path: String,
+}
 
-/// Reads an event and brings it into a form that is safe to convert, with the verdict on it: the error that the request
-/// must get instead of its handler's response. `stage_prefix` (`/prod`) is cut off the path.
-pub fn read(
-    event: &RawValue,
-    stage_prefix: Option<&str>,
-) -> Result<(LambdaRequest, Result<(), Error>), NotHttp> {
-    let mut request = parse(event.get())?;
-    let verdict = match &mut request {
+/// Reads an event and brings it into a form that is safe to convert. `stage_prefix` (`/prod`) is cut off the path.
+pub(super) fn read(event: &RawValue, stage_prefix: Option<&str>) -> Result<GuardedEvent, NotHttp> {
+    let (mut request, members) = reader::read(event.get())?;
+    let (path, rest) = match &mut request {
         LambdaRequest::ApiGatewayV2(event) => guard_v2(event, stage_prefix),
         LambdaRequest::ApiGatewayV1(event) => guard_v1(event, stage_prefix),
         _ => return Err(NotHttp),
     };
-    Ok((request, verdict))
-}
-
-/// Reads the event; where that fails, once more without its nulls: AWS sends some, and the types take an absent member
-/// in many places where they don't take null.
-fn parse(event: &str) -> Result<LambdaRequest, NotHttp> {
-    serde_json::from_str(event).or_else(|_| {
-        let mut event = serde_json::from_str(event).map_err(|_| NotHttp)?;
-        remove_nulls(&mut event);
-        serde_json::from_str(&event.to_string()).map_err(|_| NotHttp)
-    })
-}
-
-fn remove_nulls(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(remove_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
-        _ => {}
+    let base_path = path.as_ref().map(|path| path.base.clone()).unwrap_or_default();
+    let verdict = members.and(path.map(drop)).and(rest);
+    if verdict.is_err() {
+        remove_content(&mut request);
     }
+    Ok(GuardedEvent { request, verdict, base_path })
 }
 
-fn guard_v2(event: &mut ApiGatewayV2httpRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
-    let path = safe_path(event.raw_path.as_deref().unwrap_or_default(), stage_prefix);
+/// Makes path and query safe. Returns the path, and the verdict on everything else.
+fn guard_v2(
+    event: &mut ApiGatewayV2httpRequest,
+    stage_prefix: Option<&str>,
+) -> (Result<SafePath, Error>, Result<(), Error>) {
+    // A Function URL passes the path on as it was sent, an HTTP API decodes it.
+    let is_encoded = event.request_context.domain_name.as_deref().is_some_and(is_function_url);
+    let path = event.raw_path.as_deref().unwrap_or_default();
+    let path = SafePath::of(&if is_encoded { decode_unreserved(path) } else { path.into() }, stage_prefix);
     let query = safe_query(event.raw_query_string.as_deref().unwrap_or_default());
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
     event.request_context.stage = None;
     event.request_context.domain_name = None;
     remove_host(&mut event.headers);
-    let outcome = path.as_ref().and(query.as_ref()).map(drop).map_err(Error::clone).and(body);
-    // A rejected event keeps its path, if that is sound: it is counted, and gets an error in the form of that route.
-    event.raw_path = Some(path.unwrap_or_else(|_| UNSERVED.to_owned()));
-    event.raw_query_string = query.ok();
-    if outcome.is_err() {
-        event.body = None;
-    }
-    outcome
+    event.raw_path = Some(path_or_unserved(&path));
+    let (query, outcome) = match query {
+        Ok(query) => (Some(query), body),
+        Err(error) => (None, Err(error)),
+    };
+    event.raw_query_string = query;
+    (path, outcome)
 }
 
-fn guard_v1(event: &mut ApiGatewayProxyRequest, stage_prefix: Option<&str>) -> Result<(), Error> {
-    let path = safe_path(event.path.as_deref().unwrap_or_default(), stage_prefix);
-    let queries = [&mut event.multi_value_query_string_parameters, &mut event.query_string_parameters];
-    let query = queries.into_iter().try_for_each(|query| {
-        *query = without_empty_lists(query);
-        safe_query(&query.to_query_string()).map(drop)
-    });
+/// The same for an event of a REST API.
+fn guard_v1(
+    event: &mut ApiGatewayProxyRequest,
+    stage_prefix: Option<&str>,
+) -> (Result<SafePath, Error>, Result<(), Error>) {
+    let path = event.path.as_deref().unwrap_or_default();
+    let mut safe = SafePath::of(&decode_unreserved(path), stage_prefix);
+    if let Ok(safe) = &mut safe {
+        // The context has the path as the client sees it, with the stage.
+        let full = event.request_context.path.as_deref().unwrap_or_default().trim_end_matches('/');
+        let base = full.strip_suffix(path.trim_end_matches('/')).filter(|base| is_plain(base));
+        safe.base.insert_str(0, base.filter(|_| !path.is_empty()).unwrap_or_default());
+    }
+    let queries = [&event.multi_value_query_string_parameters, &event.query_string_parameters];
+    let query = queries.into_iter().try_for_each(|query| safe_query(&query.to_query_string()).map(drop));
     let body = check_body(event.body.as_deref(), event.is_base64_encoded);
     event.request_context.stage = None;
     event.request_context.domain_name = None;
-    // Headers come twice, with single and with multiple values; those with multiple values are complete.
-    if !event.multi_value_headers.is_empty() {
-        event.headers = HeaderMap::new();
-    }
     remove_host(&mut event.headers);
     remove_host(&mut event.multi_value_headers);
-    let outcome = path.as_ref().map(drop).map_err(Error::clone).and(query).and(body);
-    event.path = Some(path.unwrap_or_else(|_| UNSERVED.to_owned()));
-    if outcome.is_err() {
-        event.body = None;
-        event.query_string_parameters = QueryMap::default();
-        event.multi_value_query_string_parameters = QueryMap::default();
-    }
-    outcome
+    event.path = Some(path_or_unserved(&safe));
+    (safe, query.and(body))
 }
 
-/// `query` without names that have no value at all, which its own iterator can not handle.
-fn without_empty_lists(query: &QueryMap) -> QueryMap {
-    let lists = serde_json::to_value(query).and_then(serde_json::from_value::<HashMap<String, Vec<String>>>);
-    let mut lists = lists.unwrap_or_default();
-    lists.retain(|_, values| !values.is_empty());
-    lists.into()
-}
-
-/// `path`, which arrives decoded, encoded again segment by segment, without the stage and without a final `/`.
-fn safe_path(path: &str, stage_prefix: Option<&str>) -> Result<String, Error> {
-    let path = match stage_prefix {
-        Some(prefix) => path.strip_prefix(prefix).filter(|rest| rest.starts_with('/') || rest.is_empty()),
-        None => None,
-    }
-    .unwrap_or(path);
-    let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
-    let Some(segments) = path.strip_prefix('/') else {
-        return if path.is_empty() { Ok("/".to_owned()) } else { Err(Error::NotFound) };
-    };
-    if path.chars().any(|character| character.is_control() || character == '\\') {
-        return Err(Error::Malformed("The path holds characters that no path here has."));
-    }
-    let mut safe = String::with_capacity(path.len());
-    for segment in segments.split('/') {
-        if matches!(segment, "." | "..") || (segment.is_empty() && path != "/") {
-            return Err(Error::NotFound);
+/// Removes what a rejected request may not keep. It keeps its path, if that is sound: it is counted, and gets an error
+/// in the form of that route.
+fn remove_content(request: &mut LambdaRequest) {
+    match request {
+        LambdaRequest::ApiGatewayV2(event) => event.body = None,
+        LambdaRequest::ApiGatewayV1(event) => {
+            event.body = None;
+            event.query_string_parameters = QueryMap::default();
+            event.multi_value_query_string_parameters = QueryMap::default();
         }
-        safe.push('/');
-        safe.extend(utf8_percent_encode(segment, SEGMENT));
+        _ => {}
     }
-    if safe.len() > LONGEST { Err(Error::NotFound) } else { Ok(safe) }
+}
+
+fn path_or_unserved(path: &Result<SafePath, Error>) -> String {
+    path.as_ref().map_or(UNSERVED, |path| &path.path).to_owned()
 }
 
 /// `query`, which arrives encoded, with every other character encoded that may not stand in a URI.

@@ -11,7 +11,8 @@ use super::field::{FromField, Raw};
 
 /// Which control characters a text may hold.
 pub trait Layout {
-    /// A regular expression (ECMA-262) for texts of this layout.
+    /// A regular expression for texts of this layout, which all engines understand (JSON Schema, core §6.4): characters
+    /// stand in it as themselves, since not every engine knows an escape for them.
     const PATTERN: &'static str;
 
     /// Whether `character` may stand in the text although it is a C0 control character.
@@ -27,7 +28,7 @@ pub struct Line;
 pub struct Lines;
 
 impl Layout for Line {
-    const PATTERN: &'static str = r"^[^\u0000-\u001f]*$";
+    const PATTERN: &'static str = "^[^\0-\x1f]*$";
 
     fn allows(_: char) -> bool {
         false
@@ -35,7 +36,7 @@ impl Layout for Line {
 }
 
 impl Layout for Lines {
-    const PATTERN: &'static str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f]*$";
+    const PATTERN: &'static str = "^[^\0-\x08\x0b\x0c\x0e-\x1f]*$";
 
     fn allows(character: char) -> bool {
         matches!(character, '\t' | '\n' | '\r')

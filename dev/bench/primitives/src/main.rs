@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
-use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Pipeline};
 use serde_json::Value;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, NoTls};
@@ -49,6 +49,7 @@ async fn execute(command: &Value, connections: &mut Connections) -> Result<Durat
     match text("do") {
         "ping" => ping(text("url"), connections).await,
         "commands" => commands(text("url"), &command["commands"], connections).await,
+        "at_once" => at_once(command, connections).await,
         "socket_ping" => socket_ping(text("url"), connections),
         "bcrypt" => hash(command["cost"].as_u64().unwrap_or(12).try_into()?),
         "query" => query(text("url"), &command["statements"], connections).await,
@@ -66,7 +67,28 @@ async fn ping(url: &str, connections: &mut Connections) -> Result<Duration> {
 
 /// Sends Redis commands in one round trip. Each is an array of its parts in base64.
 async fn commands(url: &str, commands: &Value, connections: &mut Connections) -> Result<Duration> {
+    let pipeline = pipeline(commands)?;
     let connection = redis_at(url, connections).await?;
+    let started = Instant::now();
+    if !pipeline.is_empty() {
+        std::hint::black_box(pipeline.query_async::<redis::Value>(connection).await?);
+    }
+    Ok(started.elapsed())
+}
+
+/// Sends Redis commands and SQL statements at once, to the servers at `redis` and `postgres`.
+async fn at_once(command: &Value, connections: &mut Connections) -> Result<Duration> {
+    let text = |name: &str| command[name].as_str().unwrap_or_default();
+    let (pipeline, statements) = (pipeline(&command["commands"])?, statements(&command["statements"])?);
+    let mut redis = redis_at(text("redis"), connections).await?.clone();
+    let postgres = postgres_at(text("postgres"), connections).await?;
+    let started = Instant::now();
+    let commands = async { pipeline.query_async::<redis::Value>(&mut redis).await.map_err(Into::into) };
+    std::hint::black_box(tokio::try_join!(commands, execute_all(postgres, &statements))?);
+    Ok(started.elapsed())
+}
+
+fn pipeline(commands: &Value) -> Result<Pipeline> {
     let mut pipeline = redis::pipe();
     for command in commands.as_array().into_iter().flatten() {
         let parts = command.as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -74,9 +96,7 @@ async fn commands(url: &str, commands: &Value, connections: &mut Connections) ->
         let (name, arguments) = parts.split_first().ok_or("a command has a name")?;
         pipeline.cmd(std::str::from_utf8(name)?).arg(arguments);
     }
-    let started = Instant::now();
-    std::hint::black_box(pipeline.query_async::<redis::Value>(connection).await?);
-    Ok(started.elapsed())
+    Ok(pipeline)
 }
 
 async fn redis_at<'a>(url: &str, connections: &'a mut Connections) -> Result<&'a mut MultiplexedConnection> {
@@ -93,11 +113,12 @@ async fn redis_at<'a>(url: &str, connections: &'a mut Connections) -> Result<&'a
 /// Sends one PING on a blocking socket, to measure the server and the kernel alone.
 fn socket_ping(url: &str, connections: &mut Connections) -> Result<Duration> {
     if !connections.sockets.contains_key(url) {
-        let (user, host) =
+        let (login, host) =
             url.trim_start_matches("redis://").split_once('@').ok_or("a URL with a password")?;
+        let (user, password) = login.split_once(':').unwrap_or(("", login));
         let mut socket = TcpStream::connect(host.split('/').next().unwrap_or_default())?;
         socket.set_nodelay(true)?;
-        write!(socket, "AUTH {}\r\n", user.trim_start_matches(':'))?;
+        write!(socket, "AUTH {user} {password}\r\n")?;
         socket.read_exact(&mut [0; 5])?;
         connections.sockets.insert(url.to_owned(), socket);
     }
@@ -114,27 +135,44 @@ fn hash(cost: u32) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
+/// A statement with the values and the types of its parameters.
+type Statement<'a> = (&'a str, Vec<(BinaryValue, Type)>);
+
 /// Executes SQL statements one after another. Each has the types of its parameters, so it takes one round trip; the
 /// values are in the binary format of Postgres, in base64.
-async fn query(url: &str, statements: &Value, connections: &mut Connections) -> Result<Duration> {
+async fn query(url: &str, sql: &Value, connections: &mut Connections) -> Result<Duration> {
+    let statements = statements(sql)?;
+    let client = postgres_at(url, connections).await?;
+    let started = Instant::now();
+    execute_all(client, &statements).await?;
+    Ok(started.elapsed())
+}
+
+async fn execute_all(client: &Client, statements: &[Statement<'_>]) -> Result<()> {
+    for (sql, parameters) in statements {
+        let parameters: Vec<_> =
+            parameters.iter().map(|(value, of)| (value as &(dyn ToSql + Sync), of.clone())).collect();
+        std::hint::black_box(client.query_typed(sql, &parameters).await?);
+    }
+    Ok(())
+}
+
+async fn postgres_at<'a>(url: &str, connections: &'a mut Connections) -> Result<&'a Client> {
     if !connections.postgres.contains_key(url) {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         tokio::spawn(connection);
         connections.postgres.insert(url.to_owned(), client);
     }
-    let client = connections.postgres.get(url).ok_or("not connected")?;
-    let mut duration = Duration::ZERO;
-    for statement in statements.as_array().into_iter().flatten() {
-        let sql = statement["sql"].as_str().unwrap_or_default();
+    Ok(connections.postgres.get(url).ok_or("not connected")?)
+}
+
+fn statements(statements: &Value) -> Result<Vec<Statement<'_>>> {
+    let statements = statements.as_array().into_iter().flatten().map(|statement| {
         let parameters = statement["parameters"].as_array().into_iter().flatten();
-        let parameters = parameters.map(parameter).collect::<Result<Vec<_>>>()?;
-        let parameters: Vec<_> =
-            parameters.iter().map(|(value, of)| (value as &(dyn ToSql + Sync), of.clone())).collect();
-        let started = Instant::now();
-        std::hint::black_box(client.query_typed(sql, &parameters).await?);
-        duration += started.elapsed();
-    }
-    Ok(duration)
+        let parameters = parameters.map(parameter).collect::<Result<_>>()?;
+        Ok((statement["sql"].as_str().unwrap_or_default(), parameters))
+    });
+    statements.collect()
 }
 
 fn parameter(parameter: &Value) -> Result<(BinaryValue, Type)> {

@@ -42,13 +42,20 @@ pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results
     results.add(budget.compare(GROUP, "cached list", subjects).await?);
     for (name, request) in [("uncached list", list), ("item", Request::get("/books/4711"))] {
         let sql = captured_statements(fixture, &ours, &request).await?;
+        let commands = captured_commands(fixture, &ours, &request).await?;
         let url = fixture.postgres(BOOKS);
-        let subjects = vec![
+        let stores = [fixture.redis(), url.as_str()];
+        let mut subjects = vec![
             ("floor", invoking(&floor, request.clone(), 200)),
             ("sql", primitive(|| fixture.primitives.query(&url, &sql))),
             ("us", uncached(fixture, &books, request.clone())),
             ("peer", uncached(fixture, &peer, request)),
         ];
+        if name == "item" {
+            // An item is counted and looked up at the same time. A list is not: the cache is asked first.
+            let both = || fixture.primitives.at_once(stores, &commands, &sql);
+            subjects.insert(2, ("commands", primitive(both)));
+        }
         results.add(budget.compare(GROUP, name, subjects).await?);
     }
     writes(fixture, budget, (&floor, &books, &peer), results).await?;

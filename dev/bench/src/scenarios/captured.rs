@@ -16,7 +16,8 @@ pub(super) async fn captured_statements(
     program: &Program,
     request: &Request,
 ) -> Result<Value> {
-    capture(program, "DATABASE_URL", request, statements, || fixture.flush()).await
+    let sent = capture(program, "DATABASE_URL", (request, 200), statements, || fixture.flush()).await?;
+    nonempty(sent, request)
 }
 
 /// The commands that a warm function sends to Redis for `request`, in one round trip, when the response is cached.
@@ -26,14 +27,28 @@ pub(super) async fn captured_commands(
     request: &Request,
 ) -> Result<Value> {
     fixture.flush()?;
-    capture(program, "REDIS_URL", request, commands, || Ok(())).await
+    nonempty(capture(program, "REDIS_URL", (request, 200), commands, || Ok(())).await?, request)
+}
+
+/// The same for a request that is refused, for which there may be none: a refusal is remembered.
+pub(super) async fn captured_commands_of_refusal(program: &Program, request: &Request) -> Result<Value> {
+    capture(program, "REDIS_URL", (request, 429), commands, || Ok(())).await
+}
+
+/// Nothing at all would make everything slow beside it.
+fn nonempty(sent: Value, request: &Request) -> Result<Value> {
+    if sent == json!([]) {
+        Err(Error::new(format!("{}: nothing was sent", request.target)))
+    } else {
+        Ok(sent)
+    }
 }
 
 /// Captures what is sent to the store whose URL is in `variable`, and parses it with `parse`.
 async fn capture(
     program: &Program,
     variable: &str,
-    request: &Request,
+    (request, status): (&Request, u64),
     parse: fn(&[u8]) -> Value,
     prepare: impl Fn() -> Result<()>,
 ) -> Result<Value> {
@@ -44,14 +59,13 @@ async fn capture(
         let _ = proxy.sent();
         block_in_place(|| running.invoke(request))
     };
-    // The first requests also open connections, load scripts and fill the cache.
+    // The first requests also open connections, load scripts, fill the cache and use a quota up.
     send()?;
     send()?;
     let response = send()?;
-    let found = parse(&proxy.sent());
-    if response.status != 200 || found == json!([]) {
+    if response.status != status {
         let target = &request.target;
-        return Err(Error::new(format!("{target}: {}, and sent to {variable}: {found}", response.status)));
+        return Err(Error::new(format!("{target}: {} instead of {status}", response.status)));
     }
-    Ok(found)
+    Ok(parse(&proxy.sent()))
 }

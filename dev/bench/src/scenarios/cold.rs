@@ -50,6 +50,6 @@ fn starting<'a>(program: &'a Program, request: Request, warm: Option<&'a Running
         if let Some(warm) = warm {
             warm.invoke(&request)?;
         }
-        Sample::of(&program.cold_start(&request)?, 200)
+        Sample::of(&program.cold_start(&request)?.invocation, 200)
     })
 }

@@ -2,7 +2,7 @@
 
 use stack::Result;
 
-use super::captured::captured_commands;
+use super::captured::{captured_commands, captured_commands_of_refusal};
 use super::routines::{invoking, primitive};
 use crate::comparison::Budget;
 use crate::event::Request;
@@ -26,8 +26,9 @@ pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results
     ];
     results.add(budget.compare(GROUP, "ping, admitted", subjects).await?);
     // A quota of one request a day, which is used up before the measurement.
-    let refusing =
-        ours.with("RATE_LIMIT_PING", "1/86400").with("REDIS_KEY_PREFIX", "bench:closed:").start()?;
+    let refusing = ours.with("RATE_LIMIT_PING", "1/86400").with("REDIS_KEY_PREFIX", "test_bench_closed:");
+    let commands = captured_commands_of_refusal(&refusing, &ping).await?;
+    let refusing = refusing.start()?;
     let refusing_peer = fixture.peer(BOOKS).with("RATE_LIMIT_PING", "1/86400");
     let refusing_peer = refusing_peer.with("REDIS_KEY_PREFIX", "peer:closed:").start()?;
     for running in [&refusing, &refusing_peer] {
@@ -35,6 +36,7 @@ pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results
     }
     let subjects = vec![
         ("floor", invoking(&floor, ping.clone(), 200)),
+        ("commands", primitive(|| fixture.primitives.commands(fixture.redis(), &commands))),
         ("us", invoking(&refusing, ping.clone(), 429)),
         ("peer", invoking(&refusing_peer, ping, 429)),
     ];

@@ -1,10 +1,11 @@
-//! Round trips and connections, counted by proxies in front of the stores.
+//! Round trips and connections, counted by proxies in front of the stores. A request waits for those trips that it
+//! makes one after the other: what travels to both stores together counts once.
 
 use std::time::Duration;
 
 use serde_json::json;
 use stack::Result;
-use testkit::proxy::Proxy;
+use testkit::proxy::{Proxy, TripCounter};
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -13,6 +14,9 @@ use crate::event::Request;
 use crate::fixture::{BOOKS, Fixture};
 use crate::results::Results;
 use crate::users;
+
+/// The time by which the proxies delay each answer.
+const DELAY: Duration = Duration::from_millis(10);
 
 pub(super) async fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     let auth = fixture.function("auth", BOOKS)?;
@@ -33,8 +37,12 @@ async fn count(
     programs: [&Program; 3],
     results: &mut Results,
 ) -> Result<()> {
-    let redis = Proxy::counting(programs[0].variable("REDIS_URL")).await?;
-    let postgres = Proxy::counting(programs[0].variable("DATABASE_URL")).await?;
+    let counter = TripCounter::default();
+    let redis = Proxy::counted_by(&counter, programs[0].variable("REDIS_URL")).await?;
+    let postgres = Proxy::counted_by(&counter, programs[0].variable("DATABASE_URL")).await?;
+    for proxy in [&redis, &postgres] {
+        proxy.delay_answers(DELAY);
+    }
     let start = |program: &Program| {
         program.clone().with("REDIS_URL", redis.url()).with("DATABASE_URL", postgres.url()).start()
     };
@@ -43,8 +51,7 @@ async fn count(
     let tokens = block_in_place(|| users::sign_in(&auth, &format!("counter-of-{subject}")))?;
     let book = json!({"title": "Powers", "author": "Ursula K. Le Guin"});
     let create = || Request::json("POST", "/books", &book).bearer(&tokens.access);
-    let send =
-        |running: &RunningProgram, request: &Request| block_in_place(|| running.invoke(request).map(drop));
+    let send = |running: &RunningProgram, request: &Request| block_in_place(|| running.invoke(request));
     // The first requests open connections, load scripts and read the key of cursors. They must not be answered from the
     // cache.
     fixture.flush()?;
@@ -65,8 +72,15 @@ async fn count(
         ("refresh", &auth, users::refresh(&tokens.refresh)),
         ("ping", &demo, Request::get("/rl-demo/ping")),
     ] {
-        let _ = (redis.trips(), postgres.trips());
-        send(running, &request)?;
+        // A request may leave something behind, which would count for the next one.
+        counter.settled().await;
+        let _ = (counter.trips(), redis.trips(), postgres.trips());
+        let wall = send(running, &request)?.wall;
+        // What was sent, but not waited for, did not make the request longer.
+        let delays = usize::try_from(wall.as_millis() / DELAY.as_millis()).unwrap_or(usize::MAX);
+        let waited = counter.trips().min(delays);
+        results.add_metric(format!("trips waited for, {name}"), subject, waited, "");
+        counter.settled().await;
         results.add_metric(format!("Redis trips, {name}"), subject, redis.trips(), "");
         results.add_metric(format!("Postgres trips, {name}"), subject, postgres.trips(), "");
     }

@@ -92,10 +92,12 @@ impl FixturePool {
     }
 
     async fn new_context(&self) -> TestContext {
-        match &self.stack {
+        let context = match &self.stack {
             Some(stack) => TestContext::on_stack(stack.clone()).await,
             None => TestContext::new().await,
-        }
+        };
+        // Many cases run at a time, and no case is about a slow store.
+        context.with("REDIS_PATIENCE_MS", "5000")
     }
 
     async fn fixture(&self, users: &[Step]) -> Result<UserFixture> {

@@ -60,6 +60,7 @@ path = "{report}"
 RULES = {
     "cursor": ["is not a cursor of this list"],
     "page": ["must not be sent with a cursor, which says where the page begins"],
+    "sort_by": ["must not name a column twice"],
     "username": ["must not begin or end with a space", "must not hold control or invisible characters"],
     "password": ["is too easy to guess"],
     "new_password": ["is too easy to guess"],

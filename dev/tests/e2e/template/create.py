@@ -30,6 +30,7 @@ LEFT_OUT = {
     "AWS::RDS::DBClusterParameterGroup",
     "AWS::RDS::DBProxy",
     "AWS::RDS::DBProxyTargetGroup",
+    "AWS::SecretsManager::ResourcePolicy",
     "AWS::SecretsManager::Secret",
     # moto would know it without a cluster.
     "AWS::RDS::DBInstance",

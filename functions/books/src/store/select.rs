@@ -31,11 +31,11 @@ pub(super) fn page_statement(order: &Order, after: Option<&[Value]>) -> String {
         }
     };
     format!(
-        "with matching as not materialized (
+        r#"with matching as not materialized (
             select id, title, author, year
             from books
             where ($1::text is null or title ilike $1)
-              and ($2::text is null or lower(author) = lower($2))
+              and ($2::text is null or lower(author) collate "C" = lower($2))
               and ($3::integer is null or year >= $3)
               and ($4::integer is null or year <= $4)
         ), chosen as (
@@ -49,7 +49,7 @@ pub(super) fn page_statement(order: &Order, after: Option<&[Value]>) -> String {
         end, page.*, ({PENDING}) as pending
         from (select) as always
         left join page on true
-        order by {order_by}"
+        order by {order_by}"#
     )
 }
 

@@ -42,7 +42,7 @@ impl IntoParams for UuidId {
 }
 
 /// 1 to 255 visible characters without a comma or a quote, or a string as in RFC 9651 §3.3.3.
-const KEY: &str = r#"^([!#-+\--~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
+const KEY: &str = r#"^([!#-+.-~-]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
 
 /// The header of a request that may be sent again, and is then not done again.
 pub struct IdempotencyKey;

@@ -1,6 +1,11 @@
 //! Paths and queries that try to become others.
 
+use super::path::*;
 use super::*;
+
+fn safe_path(path: &str, stage_prefix: Option<&str>) -> Result<String, Error> {
+    SafePath::of(path, stage_prefix).map(|safe| safe.path)
+}
 
 #[test]
 fn a_path_means_after_encoding_what_it_meant_before() {
@@ -48,5 +53,32 @@ fn a_query_keeps_its_meaning() {
         ("a=\"", "a=%22"),
     ] {
         assert_eq!(safe_query(raw).as_deref(), Ok(safe), "{raw}");
+    }
+}
+
+#[test]
+fn an_encoded_character_that_needs_no_encoding_is_that_character() {
+    for (raw, decoded) in [
+        ("/b%6Foks", "/books"),
+        ("/%62%6f%6F%6b%73/%31", "/books/1"),
+        ("/a%2Fb%5c%00%3F%23%25", "/a%2Fb%5c%00%3F%23%25"),
+        ("/%256F%%36F", "/%256F%6F"),
+        ("/%", "/%"),
+        ("/%6", "/%6"),
+        ("/%zz%+6%é", "/%zz%+6%é"),
+        ("/books/%2e%2E/auth", "/books/../auth"),
+        ("/caf%C3%A9", "/caf%C3%A9"),
+    ] {
+        assert_eq!(decode_unreserved(raw), decoded, "{raw}");
+    }
+}
+
+#[test]
+fn only_a_plain_path_may_stand_before_another() {
+    for base in ["", "/prod", "/v1/books-api"] {
+        assert!(is_plain(base), "{base:?}");
+    }
+    for base in ["prod", "/", "/prod/", "//host", "/a//b", "/a b", "/a\r\nb", "/%2F", "/é"] {
+        assert!(!is_plain(base), "{base:?}");
     }
 }
