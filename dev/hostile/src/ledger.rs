@@ -142,3 +142,41 @@ async fn verify_account(ledger: &Ledger, database: &Client, result: &mut Verific
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(year: i32) -> BookState {
+        BookState { year, description: "d".to_owned() }
+    }
+
+    fn row(id: i64, year: i32) -> Row {
+        Row { id, author: "Honest 1".to_owned(), state: state(year) }
+    }
+
+    /// Whether something is lost, and whether something is doubled.
+    fn compared(id: Option<i64>, states: &[i32], rows: &[Row]) -> (bool, bool) {
+        let states = states.iter().copied().map(state).collect();
+        let mut result = Verification::default();
+        compare("t", &Creation { author: "Honest 1".to_owned(), id, states }, rows, &mut result);
+        (!result.lost.is_empty(), !result.doubled.is_empty())
+    }
+
+    #[test]
+    fn an_acknowledged_book_is_there_once_in_its_last_state() {
+        assert_eq!(compared(Some(1), &[7], &[row(1, 7)]), (false, false));
+        assert_eq!(compared(Some(1), &[7], &[]), (true, false));
+        assert_eq!(compared(Some(1), &[7], &[row(1, 6)]), (true, false), "an older state");
+        assert_eq!(compared(Some(1), &[7], &[row(2, 7)]), (true, false), "another id");
+        assert_eq!(compared(Some(1), &[7], &[row(1, 7), row(2, 7)]), (false, true));
+    }
+
+    #[test]
+    fn a_write_that_was_given_up_may_have_happened_once() {
+        assert_eq!(compared(None, &[7], &[]), (false, false));
+        assert_eq!(compared(None, &[7], &[row(1, 7)]), (false, false));
+        assert_eq!(compared(None, &[7], &[row(1, 7), row(2, 7)]), (false, true));
+        assert_eq!(compared(Some(1), &[7, 8], &[row(1, 8)]), (false, false), "an update that was given up");
+    }
+}

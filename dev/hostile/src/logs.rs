@@ -55,3 +55,23 @@ impl Findings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_metrics_guesses_and_complaints_are_counted() {
+        let mut found = Findings::default();
+        for line in [
+            r#"{"_aws":{"CloudWatchMetrics":[{"Metrics":[{"Name":"Lockouts"}]}]},"Lockouts":2}"#,
+            r#"{"level":"INFO","event":"login","outcome":"locked"}"#,
+            r#"{"level":"WARN","message":"admitted uncounted","error":"redis"}"#,
+            "thread 'main' panicked at src/main.rs:1:1",
+        ] {
+            found.read_line("books", line);
+        }
+        assert_eq!((found.panics, found.metric("Lockouts"), found.guesses["locked"]), (1, 2, 1));
+        assert_eq!(found.complaints["books: WARN admitted uncounted: redis"], 1);
+    }
+}

@@ -156,3 +156,24 @@ impl Invoke for One {
         Box::pin(self.0.ask(self.1, event))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_a_told_503_is_a_server_error_without_fault() {
+        let fault =
+            |status: u16, headers: Value| fault_in(&Ok(json!({"statusCode": status, "headers": headers})));
+        assert_eq!(fault(503, json!({"retry-after": "1"})), None);
+        assert_eq!(fault(503, json!({})).as_deref(), Some("status 503"));
+        assert_eq!(fault(500, json!({"retry-after": "1"})).as_deref(), Some("status 500"));
+        for status in [200, 204, 400, 429, 499] {
+            assert_eq!(fault(status, json!({})), None);
+        }
+        assert!(fault_in(&Ok(json!({}))).is_some());
+        assert!(fault_in(&Err(Failure::here("x"))).is_some());
+    }
+}

@@ -60,7 +60,8 @@ impl Counts {
         Self { statuses }
     }
 
-    fn of(&self, status: u16) -> usize {
+    /// Requests with this status.
+    pub(crate) fn of(&self, status: u16) -> usize {
         self.statuses.get(&status).copied().unwrap_or_default()
     }
 }
@@ -119,4 +120,26 @@ pub(crate) fn quantile(values: &[Duration], share: f64) -> Option<Duration> {
     )]
     let index = ((values.len().saturating_sub(1)) as f64 * share).round() as usize;
     values.get(index).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_admitted_unless_it_was_refused_or_told_503_or_failed() {
+        let counts = |counts: [(u16, usize); 4]| Counts { statuses: counts.into() };
+        let (before, now) =
+            (counts([(200, 1), (429, 2), (503, 0), (0, 0)]), counts([(200, 5), (429, 3), (503, 2), (0, 1)]));
+        let since = now.since(&before);
+        assert_eq!((since.sent(), since.admitted(), since.refused(), since.unavailable()), (8, 4, 1, 2));
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let values: Vec<_> = (1..=100).rev().map(Duration::from_millis).collect();
+        assert_eq!(quantile(&values, 0.99), Some(Duration::from_millis(99)));
+        assert_eq!(quantile(&values[..1], 0.5), Some(Duration::from_millis(100)));
+        assert_eq!(quantile(&[], 0.5), None);
+    }
 }

@@ -32,13 +32,15 @@ pub(crate) fn bounds(outcome: &Outcome, minutes: usize) -> Vec<Bound> {
     let refreshes = outcome.quiet.0.get("refresh").into_iter().chain(outcome.hostile.0.get("refresh"));
     let refreshes: usize = refreshes.map(|refresh| refresh.latencies.len()).sum();
     // Recorded events register and sign in too, as odd as they are made.
-    let odd = outcome.attackers.iter().filter(|attacker| attacker.name == "odd events");
-    let odd: usize = odd.map(|attacker| attacker.counts.admitted()).sum();
-    let others = OTHER_USERS + minutes / MINUTES_PER_SIGN_IN + 1 + odd;
-    let keyed = sum(|ledger| ledger.keyed) + CLIENTS;
+    let odd = |statuses: &[u16]| -> usize {
+        let odd = outcome.attackers.iter().filter(|attacker| attacker.name == "odd events");
+        odd.flat_map(|attacker| statuses.iter().map(|status| attacker.counts.of(*status))).sum()
+    };
+    let others = OTHER_USERS + minutes / MINUTES_PER_SIGN_IN + 1 + odd(&[200, 503]);
+    let keyed = sum(|ledger| ledger.keyed) + CLIENTS + odd(&[201, 503]);
     let rows = [
         ("books", BOOKS + sum(|ledger| ledger.creations.len())),
-        ("users", CLIENTS + OTHER_USERS + odd),
+        ("users", CLIENTS + OTHER_USERS + odd(&[201, 503])),
         ("sessions", sign_ins + others),
         ("refresh_tokens", sign_ins + refreshes + others),
         ("idempotent_writes", keyed),
@@ -52,12 +54,15 @@ pub(crate) fn bounds(outcome: &Outcome, minutes: usize) -> Vec<Bound> {
     let floods: usize = floods.map(|Attacker { counts, .. }| counts.admitted() + counts.unavailable()).sum();
     let probes = outcome.costs.iter().filter(|cost| cost.name.starts_with("keyed"));
     let probes: usize = probes.map(|cost| cost.counts.admitted() + cost.counts.unavailable()).sum();
+    // An odd event with a key may be answered with anything, and stored.
+    let odd_keyed = outcome.attackers.iter().filter(|attacker| attacker.name == "odd events");
+    let odd_keyed: usize = odd_keyed.map(|attacker| attacker.counts.admitted()).sum();
     let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
     let bound = |what: &str, held, most| Bound { what: what.to_owned(), held, most };
     let mut bounds = vec![
         bound("Redis: bytes", outcome.watched_hostile.redis_bytes, REDIS_BYTES),
         bound("Postgres: connections", size(outcome.watched_hostile.connections), size(CONNECTIONS)),
-        bound("DynamoDB: items", size(outcome.contents.items), size(keyed + floods + probes + odd)),
+        bound("DynamoDB: items", size(outcome.contents.items), size(keyed + floods + probes + odd_keyed)),
         bound("DynamoDB: bytes of the largest item", size(outcome.contents.largest_item), size(ITEM_BYTES)),
     ];
     bounds.extend(rows.map(|(table, most)| {
@@ -90,6 +95,8 @@ pub(crate) fn faults(outcome: &Outcome, minutes: usize) -> Vec<String> {
     for (what, list) in lists {
         faults.extend(list.iter().map(|entry| format!("{what}: {entry}")));
     }
+    let unserved = outcome.hostile.0.iter().filter(|(_, operation)| operation.succeeded == 0);
+    faults.extend(unserved.map(|(name, _)| format!("no honest client succeeded with: {name}")));
     // A page may be 30 s old if its invalidation failed, which is counted.
     if outcome.findings.metric("FailedInvalidations") == 0 {
         faults.extend(outcome.stale.iter().map(|entry| format!("a stale list: {entry}")));

@@ -27,7 +27,7 @@ pub(super) fn attacks(targets: &Arc<Targets>) -> Vec<Attack> {
     vec![flood(targets), deep_pages(targets), fat_pages(targets)]
 }
 
-/// One address asks all environments at once, each for another text. Two letters have no trigram, so that each search
+/// One address asks all environments at once, each for another list. Two letters have no trigram, so that each search
 /// reads the whole table.
 fn flood(targets: &Arc<Targets>) -> Attack {
     let clients = targets.books.clients_of_each(&address(0xa, 0));
@@ -51,9 +51,11 @@ fn flood(targets: &Arc<Targets>) -> Attack {
             drop(began);
             let mut volley = JoinSet::new();
             for client in chosen {
-                let (client, text) = (client.clone(), random.token());
+                let client = client.clone();
+                let (from, to) = (random.below(1_000), 1_000 + random.below(1_000));
                 volley.spawn(async move {
-                    let target = format!("/books?title_contains=ab&author={text}&sort_by=title:desc");
+                    let target =
+                        format!("/books?title_contains=ab&year_from={from}&year_to={to}&sort_by=title");
                     client.get(&target).try_send().await
                 });
             }
