@@ -2,9 +2,9 @@
 //!
 //! `fixture` starts a stack of its own, on loopback, and several execution environments of `books` and `auth`. `honest`
 //! clients use them at a human pace, first alone and then beside all `attacks` at once, which are bounded in requests
-//! per second and in time. `pool` checks every answer, `stores` watches the stores, `probe` counts what refused requests
-//! cost, and `ledger` compares what the honest clients were told with what is committed. `verdict` has the bounds, and
-//! `report` writes it all down. Times are reported and never decide.
+//! per second and in time. `pool` checks every answer, `stores` watches the stores, `probe` counts what refused
+//! requests cost, and `ledger` compares what the honest clients were told with what is committed. `verdict` has the
+//! bounds, and `report` writes it all down. Times are reported and never decide.
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this program's purpose")]
 

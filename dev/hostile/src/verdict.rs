@@ -112,8 +112,8 @@ pub(crate) fn faults(outcome: &Outcome, minutes: usize) -> Vec<String> {
     faults
 }
 
-/// The most requests of an attacker that its quotas may have admitted, where that is known: any window of a minute holds
-/// what they admit, and the attack begins and ends within one.
+/// The most requests of an attacker that its quotas may have admitted, where that is known: any window of a minute
+/// holds what they admit, and the attack begins and ends within one.
 pub(crate) fn most_admitted(attacker: &Attacker, minutes: usize) -> Option<usize> {
     Some(attacker.admitted_per_minute? * (minutes + 1))
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Attack, Targets, address};
+use super::attack::{Attack, Targets, address};
 use crate::random::Random;
 
 /// What the quota `login` lets a network try in a minute.

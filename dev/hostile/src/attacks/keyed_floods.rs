@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stack::{Error, Result};
 use tokio::time::{Duration, Instant};
 
-use super::{Attack, Targets, address};
+use super::attack::{Attack, Targets, address};
 use crate::random::Random;
 
 /// Networks of each flood of writes, and what the quota `default` lets one of them send in a minute.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stack::Result;
 use testkit::replay::cases;
 
-use super::{Attack, Targets, address};
+use super::attack::{Attack, Targets, address};
 use crate::random::Random;
 
 /// Networks of the attacker.

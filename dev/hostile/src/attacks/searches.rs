@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Attack, Targets, address};
+use super::attack::{Attack, Targets, address};
 use crate::random::Random;
 
 /// The time between two requests that uses the quota of 100 per minute up evenly: from then on a place becomes free as

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Attack, Targets, address};
+use super::attack::{Attack, Targets, address};
 use crate::random::Random;
 
 /// Networks of the thief.
