@@ -162,7 +162,15 @@ impl RequestBuilder<'_> {
     /// # Panics
     /// When the function returns an error instead of an HTTP response, which no HTTP event may lead to.
     pub async fn send(self) -> Response {
-        self.client.send_event(&self.event.to_string()).await.expect("an HTTP event gets an HTTP response")
+        self.try_send().await.expect("an HTTP event gets an HTTP response")
+    }
+
+    /// Sends the request, for a caller who reports a failure of the function and goes on.
+    ///
+    /// # Errors
+    /// When the function returns an error instead of an HTTP response.
+    pub async fn try_send(self) -> Result<Response, Failure> {
+        self.client.send_event(&self.event.to_string()).await
     }
 }
 

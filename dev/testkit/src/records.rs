@@ -19,7 +19,7 @@ const ID: &str = "id";
 /// The attribute with the time to live.
 const EXPIRATION: &str = "expiration";
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// The attributes of a record by name; numbers are in decimal notation.
 pub type Record = BTreeMap<String, String>;
@@ -34,13 +34,20 @@ impl Records {
     /// The table of `context`, on the server that its `AWS_ENDPOINT_URL_DYNAMODB` names.
     #[must_use]
     pub fn of(context: &TestContext) -> Self {
+        Self::on_stack(context.variables())
+    }
+
+    /// The table of a stack with these variables.
+    #[must_use]
+    pub fn on_stack(variables: &BTreeMap<String, String>) -> Self {
+        let variable = |name: &str| variables.get(name).map_or("", String::as_str);
         let config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(context.variable("AWS_REGION").to_owned()))
+            .region(Region::new(variable("AWS_REGION").to_owned()))
             .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-            .endpoint_url(context.variable("AWS_ENDPOINT_URL_DYNAMODB"))
+            .endpoint_url(variable("AWS_ENDPOINT_URL_DYNAMODB"))
             .http_client(Builder::new().build_http());
-        let table = context.variable("IDEMPOTENCY_TABLE").to_owned();
+        let table = variable("IDEMPOTENCY_TABLE").to_owned();
         Self { client: Client::from_conf(config.build()), table }
     }
 
@@ -73,13 +80,15 @@ impl Records {
 
     /// All records.
     pub async fn all(&self) -> Result<Vec<Record>> {
-        let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await?;
+        // An answer to a scan holds 1 MB at most.
+        let scan = self.client.scan().table_name(&self.table).consistent_read(true).into_paginator();
+        let items: Vec<_> = scan.items().send().collect::<Result<_, _>>().await?;
         let text =
             |value: &AttributeValue| value.as_s().or_else(|value| value.as_n()).cloned().unwrap_or_default();
         let record = |item: std::collections::HashMap<String, AttributeValue>| {
             item.iter().map(|(name, value)| (name.clone(), text(value))).collect()
         };
-        Ok(scan.items.unwrap_or_default().into_iter().map(record).collect())
+        Ok(items.into_iter().map(record).collect())
     }
 
     /// Sets a string attribute of every record.

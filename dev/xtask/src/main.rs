@@ -46,6 +46,9 @@ enum Command {
     /// Measure the functions beside the least possible and the Python original; see `bench --help`.
     #[command(disable_help_flag = true)]
     Bench(Forwarded),
+    /// Attack the functions for half an hour while honest clients use them; see `hostile --help`.
+    #[command(disable_help_flag = true)]
+    Hostile(Forwarded),
     /// Write `openapi.json` anew from the code.
     Openapi,
     /// Make a key pair for signing tokens, and print the variables to set; keeps the keys of `JWT_PUBLIC_KEYS`.
@@ -79,6 +82,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Build => build::run().await,
         Command::Replay(Forwarded { args }) => program("testkit", "replay", &args).await,
         Command::Bench(Forwarded { args }) => program("bench", "bench", &args).await,
+        Command::Hostile(Forwarded { args }) => program("hostile", "hostile", &args).await,
         Command::Openapi => program("testkit", "openapi", &[]).await,
         Command::Keys => keys::run(),
     }
