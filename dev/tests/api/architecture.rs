@@ -247,7 +247,8 @@ fn only_stores_import_the_postgres_client() {
 #[test]
 fn no_file_is_too_long_to_read() {
     const LONGEST: usize = 300;
-    for folder in ["shared", "functions", "dev/stack", "dev/xtask", "dev/testkit", "dev/bench", "dev/hostile"] {
+    for folder in ["shared", "functions", "dev/stack", "dev/xtask", "dev/testkit", "dev/bench", "dev/hostile"]
+    {
         for (file, lines) in sources(folder) {
             assert!(lines.len() <= LONGEST, "{file} has {} lines of code", lines.len());
         }
