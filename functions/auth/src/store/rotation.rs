@@ -30,7 +30,8 @@ pub(crate) enum TokenState {
     Unknown,
     /// It was never used. The session ends at `session_end`, however often it is used.
     Unused { subject: Subject, session_end: OffsetDateTime },
-    /// It was used, by the database's clock that long ago. The newest token of its session was not used yet.
+    /// It was used, by the database's clock that long ago. `newest` is the token of its session that was not used, if
+    /// there is one.
     Used { subject: Subject, ago: Duration, newest: Option<RefreshTokenRecord> },
 }
 
