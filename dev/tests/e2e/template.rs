@@ -18,13 +18,28 @@ async fn checkov_finds_exactly_what_the_template_waives() {
 }
 
 #[tokio::test]
-async fn every_reference_resolves_for_every_choice_of_parameters() {
+async fn every_reference_resolves_for_every_choice() {
     run("sam.txt", "resolve.py").await;
+}
+
+#[tokio::test]
+async fn every_changed_value_reaches_the_functions_and_nothing_else_makes_versions() {
+    run("sam.txt", "versions.py").await;
+}
+
+#[tokio::test]
+async fn two_stacks_have_no_name_in_common() {
+    run("sam.txt", "names.py").await;
 }
 
 #[tokio::test]
 async fn moto_creates_every_resource_that_it_knows() {
     run("sam.txt", "create.py").await;
+}
+
+#[tokio::test]
+async fn the_sam_cli_deploys_with_enter_for_every_question_and_no_later_deployment_undoes_anything() {
+    run("sam.txt", "deploy.py").await;
 }
 
 /// Runs a script in `template/` with the packages of `requirements`. Fails with its output if the script fails.

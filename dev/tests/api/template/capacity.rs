@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::document::Template;
+use super::document::{Template, strings};
 
 /// The longest that API Gateway waits for a function, in seconds.
 const GATEWAY_TIMEOUT: i64 = 30;
 
 /// The connections that Aurora permits by default at one capacity unit, by its documentation; half of them are for AWS.
-const CONNECTIONS_AT_ONE_UNIT: i64 = 189;
+const CONNECTIONS_AT_ONE_UNIT: f64 = 189.0;
 
 /// For AWS' own connections, `maintenance` by hand, and an operator with `psql`.
 const SPARE_CONNECTIONS: i64 = 15;
@@ -28,19 +28,28 @@ fn the_database_has_a_connection_for_every_execution() {
     let permitted: i64 = parameters["max_connections"].as_str().unwrap().parse().unwrap();
     // Twice, since after a deployment environments of both versions have connections, until `idle_session_timeout`.
     assert!(2 * executions + SPARE_CONNECTIONS <= permitted, "{executions} executions, {permitted}");
-    let smallest = template.part("Parameters")["DatabaseMaxCapacity"]["MinValue"].as_i64().unwrap();
-    assert!(permitted <= smallest * CONNECTIONS_AT_ONE_UNIT, "{permitted} at {smallest} capacity units");
+    for (environment, settings) in template.environments("Environments") {
+        let most = number(settings, "DatabaseMaxCapacity");
+        let suffices = f64::from(i32::try_from(permitted).unwrap()) <= most * CONNECTIONS_AT_ONE_UNIT;
+        assert!(suffices, "{environment}: {permitted} at {most} capacity units");
+    }
+}
+
+/// A setting that is a number.
+fn number(settings: &Value, name: &str) -> f64 {
+    settings[name].as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name}: {settings}"))
 }
 
 #[test]
-fn the_reserved_concurrency_fits_into_the_quota_that_the_parameter_names() {
+fn the_reserved_concurrency_fits_into_the_quota_that_is_named() {
     let template = Template::read();
     let reserved: i64 = template.functions().iter().map(super::document::Function::reserved).sum();
     // Lambda requires that a hundred remain unreserved.
     let needed = reserved + 100;
-    let description = template.part("Parameters")["ReserveConcurrency"]["Description"].as_str().unwrap();
-    let named = description.split("a quota of ").nth(1).unwrap().split(' ').next().unwrap();
-    assert!(needed <= named.parse().unwrap(), "{needed} are needed, {named} are named");
+    for text in [include_str!("../../../../template.yaml"), include_str!("../../../../docs/RUNBOOK.md")] {
+        let named = text.split("quota of ").nth(1).unwrap().split_whitespace().next().unwrap();
+        assert!(needed <= named.parse().unwrap(), "{needed} are needed, {named} are named");
+    }
 }
 
 #[test]
@@ -82,14 +91,6 @@ fn only_the_function_that_hashes_passwords_has_a_whole_processor() {
         2 * hash * 10 <= auth.number("Timeout") * 1000,
         "a change of password, ten times slower than measured"
     );
-    let routes = &template.resource("Api")["RouteSettings"];
-    let rate = |route: &str| routes[format!("ANY /auth/{route}")]["ThrottlingRateLimit"].as_i64().unwrap();
-    let hashes = rate("login") + rate("register") + 2 * rate("password");
-    assert!(
-        hashes * hash <= auth.reserved() * 1000,
-        "{hashes} hashes a second on {} processors",
-        auth.reserved()
-    );
 }
 
 #[test]
@@ -107,12 +108,55 @@ fn the_alarms_on_duration_trigger_at_four_fifths_of_the_timeout() {
 }
 
 #[test]
-fn a_maintenance_task_is_never_retried_automatically() {
+fn a_task_that_fails_for_good_waits_in_a_queue_and_a_step_outlives_its_function() {
     let template = Template::read();
     let maintenance = template.function("maintenance");
-    assert_eq!(maintenance.properties["EventInvokeConfig"]["MaximumRetryAttempts"], 0);
-    for step in ["Migrate", "SigningKeys"] {
+    let invoked = &maintenance.properties["EventInvokeConfig"];
+    assert_eq!(invoked["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"], "FailedTasks.Arn");
+    for step in ["Migrate", "Settings", "SigningKeys", "OriginSecretDigests"] {
         let timeout = template.resource(step)["ServiceTimeout"].as_i64().unwrap();
         assert!(timeout > maintenance.number("Timeout"), "{step} times out while it runs");
+    }
+}
+
+#[test]
+fn each_environment_has_settings_that_suit_each_other() {
+    let template = Template::read();
+    for (environment, settings) in template.environments("Environments") {
+        let is = |name: &str, value: &str| settings[name] == value;
+        let flags = ["DatabaseProxy", "DeletionProtection", "ReserveConcurrency"];
+        assert!(flags.iter().all(|name| is(name, "true") || is(name, "false")), "{environment}: {settings}");
+        let [least, most] = ["DatabaseMinCapacity", "DatabaseMaxCapacity"].map(|name| number(settings, name));
+        assert!(least <= most && most >= 1.0, "{environment}");
+        assert!(!is("DatabaseProxy", "true") || least > 0.0, "{environment}: a proxy never lets it pause");
+        assert!((300.0..=86_400.0).contains(&number(settings, "DatabasePauseAfter")), "{environment}");
+        assert_ne!(settings["FirstZone"], settings["SecondZone"], "{environment}");
+        assert_eq!(is("DomainName", ""), is("CertificateArn", ""), "{environment}");
+        assert!(["none", "prepared", "only"].iter().any(|choice| is("CloudFront", choice)), "{environment}");
+        assert!(is("DomainName", "") || is("CloudFront", "none"), "{environment}: the domain is front.yaml's");
+        assert!(["Active", "PassThrough"].iter().any(|mode| is("Tracing", mode)), "{environment}");
+        assert!(number(settings, "Budget") > 0.0 && number(settings, "LogRetentionDays") > 0.0, "{environment}");
+    }
+}
+
+/// The values that must be given, or left out, together.
+#[test]
+fn existing_stores_are_described_completely() {
+    let template = Template::read();
+    for (environment, existing) in template.environments("Existing") {
+        let given = |name: &str| !strings(&existing[name]).concat().is_empty();
+        for (name, needed) in [
+            ("VpcId", &["SubnetIds", "FunctionSecurityGroupId"][..]),
+            ("DatabaseHost", &["DatabaseResourceId", "VpcId"]),
+            ("CacheHost", &["CacheName", "CacheUserId", "VpcId"]),
+            ("SigningSecretArn", &["JwtPublicKeys"]),
+        ] {
+            for other in needed {
+                assert!(!given(name) || given(other), "{environment}: {name} needs {other}");
+            }
+        }
+        let secret = given("SigningSecretArn");
+        assert_eq!(secret, given("JwtPublicKeys"), "{environment}: keys belong to the secret");
+        assert!(given("DatabaseName") && given("DatabaseAdmin"), "{environment}");
     }
 }

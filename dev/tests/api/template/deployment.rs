@@ -17,20 +17,31 @@ fn the_schedule_runs_a_purge() {
 
 /// How `maintenance` handles these properties is tested in `deployments`.
 #[test]
-fn the_custom_resources_run_their_tasks_again_with_each_new_version() {
+fn the_custom_resources_name_their_tasks_and_what_makes_them_run_again() {
     let template = Template::read();
-    for (step, task) in [("Migrate", "migrate"), ("SigningKeys", "keys")] {
+    for (step, task) in [
+        ("Migrate", "migrate"),
+        ("Settings", "settings_digest"),
+        ("SigningKeys", "keys"),
+        ("OriginSecretDigests", "origin_secret"),
+    ] {
         let step = template.resource(step);
         assert_eq!(step["Task"], task);
-        assert_eq!(
-            step["Version"],
-            json!({"Ref": "MaintenanceFunction.Version"}),
-            "{task} is done just once"
-        );
-        assert_eq!(step["ServiceToken"], json!({"Ref": "MaintenanceFunction.Alias"}), "{task}");
+        assert_eq!(step["ServiceToken"], json!({"Fn::GetAtt": "MaintenanceFunction.Arn"}), "{task}");
     }
-    assert_eq!(template.resource("SigningKeys")["SecretArn"], json!({"Ref": "SigningSecret"}));
-    assert!(template.resource("Migrate")["Database"].is_object(), "another database is migrated as well");
+    let revision = json!({"Ref": "Revision"});
+    for (step, secret) in [("SigningKeys", "SigningSecret"), ("OriginSecretDigests", "OriginSecret")] {
+        let step = template.resource(step);
+        assert_eq!((&step["SecretArn"], &step["Revision"]), (&json!({"Ref": secret}), &revision));
+    }
+    assert!(template.resource("Settings")["Values"].as_array().unwrap().contains(&revision));
+    let migrate = template.resource("Migrate");
+    assert!(migrate["Database"].is_object(), "another database is migrated as well");
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap();
+    let names = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let version = |name: &String| name[1..].split_once("__").unwrap().0.parse::<u32>().unwrap();
+    let newest = names.max_by_key(version).unwrap();
+    assert_eq!(migrate["Newest"], newest.trim_end_matches(".sql"), "a deployment applies it");
 }
 
 /// The local stack takes these names from the code.
@@ -70,13 +81,19 @@ fn the_database_requires_tls_and_encryption_and_has_timeouts() {
     assert_eq!(parameters["rds.force_ssl"], "1");
     // Environments of an old version lose their connections, so that an idle database may pause.
     let millis = |name: &str| parameters[name].as_str().and_then(|text| text.parse::<u64>().ok());
-    let pause = template.part("Parameters")["DatabasePauseAfter"]["MinValue"].as_u64().unwrap();
+    // The shortest wait before a pause that Aurora permits, in ms.
+    let pause = 300_000;
     for name in ["idle_session_timeout", "idle_in_transaction_session_timeout", "statement_timeout"] {
-        assert!(millis(name).is_some_and(|limit| (1..=pause * 1000).contains(&limit)), "{name}");
+        assert!(millis(name).is_some_and(|limit| (1..=pause).contains(&limit)), "{name}");
     }
-    let encrypted: [&Value; 2] = ["StorageEncrypted", "EnableIAMDatabaseAuthentication"]
-        .map(|name| &template.resource("Database")[name]);
-    assert_eq!(encrypted, [&json!(true), &json!(true)]);
+    let database = template.resource("Database");
+    assert_eq!(database["EnableIAMDatabaseAuthentication"], true);
+    // A snapshot brings its encryption and its version, and refuses to be given others.
+    let of_a_new_one = |value: Value| json!({"Fn::If": ["FromSnapshot", {"Ref": "AWS::NoValue"}, value]});
+    assert_eq!(database["StorageEncrypted"], of_a_new_one(json!(true)));
+    assert_eq!(database["EngineVersion"], of_a_new_one(json!("17.7")));
+    // The authority of shared/src/stores/tls/roots/rds.pem.
+    assert_eq!(template.resource("DatabaseInstance")["CACertificateIdentifier"], "rds-ca-rsa2048-g1");
 }
 
 #[test]

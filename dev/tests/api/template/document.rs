@@ -13,7 +13,7 @@ pub(crate) struct Function<'a> {
     pub(crate) binary: &'a str,
     /// Its own properties.
     pub(crate) properties: &'a Value,
-    globals: &'a Value,
+    template: &'a Value,
 }
 
 impl Template {
@@ -29,9 +29,10 @@ impl Template {
         &resource["Properties"]
     }
 
-    /// The parts of the template: `Parameters`, `Metadata` and so on.
-    pub(crate) fn part(&self, name: &str) -> &Value {
-        &self.0[name]
+    /// The settings of each environment in a mapping.
+    pub(crate) fn environments(&self, mapping: &str) -> Vec<(&str, &Value)> {
+        let environments = self.0["Mappings"][mapping].as_object().unwrap();
+        environments.iter().map(|(name, settings)| (name.as_str(), settings)).collect()
     }
 
     /// The properties of every resource of a type, by name.
@@ -42,14 +43,13 @@ impl Template {
     }
 
     pub(crate) fn functions(&self) -> Vec<Function<'_>> {
-        let globals = &self.0["Globals"]["Function"];
         let resources = self.0["Resources"].as_object().unwrap().values();
         let functions = resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function");
         functions
             .map(|resource| Function {
                 binary: resource["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap(),
                 properties: &resource["Properties"],
-                globals,
+                template: &self.0,
             })
             .collect()
     }
@@ -65,20 +65,26 @@ impl Template {
 impl<'a> Function<'a> {
     /// A numeric property: its own, or else that of `Globals`.
     pub(crate) fn number(&self, name: &str) -> i64 {
-        self.properties[name].as_i64().or(self.globals[name].as_i64()).unwrap()
+        self.properties[name].as_i64().or(self.globals()[name].as_i64()).unwrap()
+    }
+
+    fn globals(&self) -> &'a Value {
+        &self.template["Globals"]["Function"]
     }
 
     /// Its reserved concurrency, if concurrency is reserved.
     pub(crate) fn reserved(&self) -> i64 {
         let choice = &self.properties["ReservedConcurrentExecutions"]["Fn::If"];
         assert_eq!(choice[0], "Reserve");
-        choice[1].as_i64().unwrap()
+        let path = strings(&choice[1]["Fn::FindInMap"]);
+        let found = path.iter().fold(&self.template["Mappings"], |mapping, name| &mapping[name]);
+        found.as_str().unwrap().parse().unwrap()
     }
 
     /// The names of its variables.
     pub(crate) fn variables(&self) -> BTreeSet<&'a str> {
         let own = self.properties["Environment"]["Variables"].as_object().unwrap();
-        let global = self.globals["Environment"]["Variables"].as_object().unwrap();
+        let global = self.globals()["Environment"]["Variables"].as_object().unwrap();
         own.keys().chain(global.keys()).map(String::as_str).collect()
     }
 

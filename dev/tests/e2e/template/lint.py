@@ -1,9 +1,9 @@
-"""The linters of AWS find nothing in the template and in samconfig.toml."""
+"""The linters of AWS find nothing in the templates and in samconfig.toml."""
 
 import subprocess
 import sys
 
-from sources import ROOT, TEMPLATE
+from sources import FRONT, ROOT, TEMPLATE
 
 CFN_LINT = "import sys; from cfnlint.runner import main; sys.exit(main())"
 
@@ -15,5 +15,7 @@ def run(name, *arguments):
 
 
 # Warnings and remarks count too.
-run("cfn-lint", "-c", CFN_LINT, "--non-zero-exit-code", "informational", "--include-checks", "I", "--", TEMPLATE)
+strict = ["-c", CFN_LINT, "--non-zero-exit-code", "informational", "--include-checks", "I"]
+run("cfn-lint", *strict, "--", TEMPLATE)
+run("cfn-lint for front.yaml", *strict, "--regions", "us-east-1", "--", FRONT)
 run("sam validate --lint", "-m", "samcli", "validate", "--lint")

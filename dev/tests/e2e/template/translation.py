@@ -1,8 +1,11 @@
-"""The template as CloudFormation sees it: translated by SAM, with parameters and conditions evaluated."""
+"""The template as CloudFormation sees it: translated by SAM, with parameters, mappings and conditions evaluated."""
 
+import copy
 import json
 import logging
 import re
+from functools import lru_cache
+from itertools import combinations
 
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
@@ -23,106 +26,154 @@ PSEUDO = {
     "AWS::StackName": "Shelf",
     "AWS::URLSuffix": "amazonaws.com",
 }
-# Choices of parameters, each of which is one deployment.
-CHOICES = {
-    "as it comes": {},
-    "with everything on": {
-        "AlarmEmail": "ada@example.com",
-        "CorsOrigins": "https://app.example.com,https://other.example.com",
-        "DatabaseMinCapacity": "0.5",
-        "DatabaseSnapshot": "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:before",
-        "DatabaseProxy": "true",
-        "Deployment": "AllAtOnce",
-        "Tracing": "PassThrough",
+MAPPINGS = ("Environments", "Existing")
+NETWORK = {
+    "VpcId": "vpc-0123456789abcdef0",
+    "SubnetIds": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+    "FunctionSecurityGroupId": "sg-0123456789abcdef0",
+}
+# What can be chosen beside the defaults, each with all that it needs: parameters, and settings of the environment.
+SWITCHES = {
+    "alarms": {"AlarmEmail": "ada@example.com"},
+    "origins": {"CorsOrigins": "https://app.example.com, https://other.example.com"},
+    "demos": {"Demos": "true"},
+    "a snapshot": {"DatabaseSnapshot": f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster-snapshot:before"},
+    "an awake database": {"DatabaseMinCapacity": "0.5"},
+    "a proxy": {"DatabaseProxy": "true", "DatabaseMinCapacity": "0.5"},
+    "a domain": {
+        "DomainName": "api.example.com",
+        "CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0a1b2c3d-da77-11f0-872e-1234567db123",
     },
-    "in a network of one's own": {
-        "VpcId": "vpc-0123456789abcdef0",
-        "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
-        "FunctionSecurityGroupId": "sg-0123456789abcdef0",
-    },
-    "with stores of one's own": {
-        "VpcId": "vpc-0123456789abcdef0",
-        "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
-        "FunctionSecurityGroupId": "sg-0123456789abcdef0",
-        "DatabaseHost": "db.example.com",
-        "DatabaseResourceId": "cluster-ABC",
-        "CacheHost": "cache.example.com",
-        "CacheName": "shelf",
-        "CacheUserId": "shelf-user",
-        "IdempotencyTableName": "writes",
+    "CloudFront prepared": {"CloudFront": "prepared"},
+    "CloudFront": {"CloudFront": "only"},
+    "us-east-1": {"AWS::Region": "us-east-1"},
+    "reserved executions": {"ReserveConcurrency": "true"},
+    "a canary": {"Deployment": "Canary10Percent5Minutes"},
+    "tracing": {"Tracing": "Active"},
+    "protection": {"DeletionProtection": "true"},
+    "a network of one's own": NETWORK,
+    "a database of one's own": NETWORK | {"DatabaseHost": "db.example.com", "DatabaseResourceId": "cluster-ABC"},
+    "a cache of one's own": NETWORK | {"CacheHost": "cache.example.com", "CacheName": "shelf", "CacheUserId": "user"},
+    "a table of one's own": {"IdempotencyTableName": "writes"},
+    "a secret of one's own": {
         "SigningSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:shelf-AbCdEf",
         "JwtPublicKeys": '{"keys":[]}',
-        "ReserveConcurrency": "false",
-        "DeletionProtection": "false",
     },
+    "roots of one's own": {"TlsRoots": "-----BEGIN CERTIFICATE-----"},
 }
 
 
-def read(text=None):
-    """The template with the code where `sam package` would have put it."""
-    template = yaml_parse(text or TEMPLATE.read_text())
-    template["Globals"]["Function"]["CodeUri"] = "s3://code/functions.zip"
-    return template
+def together(names):
+    """The choice of these switches."""
+    chosen = {}
+    for name in names:
+        chosen |= SWITCHES[name]
+    return chosen
 
 
-def translate(template, chosen):
+OWN = [name for name in SWITCHES if name.endswith("one's own")]
+# Whole deployments.
+CHOICES = {
+    "as it comes": {},
+    "with everything on": together(name for name in SWITCHES if name not in [*OWN, "us-east-1"]),
+    "in a network of one's own": together(["a network of one's own"]),
+    "with stores of one's own": together([*OWN, "demos"]),
+}
+# Every pair of switches, so that each condition meets each other one in all its values.
+PAIRS = {" and ".join(pair): together(pair) for pair in combinations(SWITCHES, 2)}
+
+
+def translate(text, **parameters):
+    """The template `text` as SAM translates it, with the code where `sam package` would have put it."""
+
     class Session:
         region_name = REGION
 
-    translated = Translator({}, Parser(), boto_session=Session()).translate(template, parameter_values=chosen)
+    template = yaml_parse(text)
+    template["Globals"]["Function"]["CodeUri"] = "s3://code/functions.zip"
+    translated = Translator({}, Parser(), boto_session=Session()).translate(template, parameters)
     # Without the dates and sets of YAML.
     return json.loads(json.dumps(translated))
 
 
-class Deployment:
-    """A translated template under one choice of parameters: only what will exist, and no condition any more."""
+@lru_cache
+def translated_template(parameters):
+    return translate(TEMPLATE.read_text(), **dict(parameters))
 
-    def __init__(self, chosen):
-        self.template = translate(read(), dict(chosen))
+
+def with_settings(template, chosen):
+    """A copy of `template` in whose mappings each environment has the settings that are chosen."""
+    template = copy.deepcopy(template)
+    for mapping in MAPPINGS:
+        for settings in template["Mappings"][mapping].values():
+            settings.update({name: chosen[name] for name in settings if name in chosen})
+    return template
+
+
+class Deployment:
+    """A translated template under one choice: only what will exist, and no condition any more."""
+
+    def __init__(self, chosen, text=None):
+        plain = translated_template(())
+        settings = {name for mapping in MAPPINGS for name in plain["Mappings"][mapping]["dev"]}
+        parameters = {name: value for name, value in chosen.items() if name in plain["Parameters"]}
+        pseudo = {name: value for name, value in chosen.items() if name in PSEUDO}
+        unknown = chosen.keys() - parameters.keys() - pseudo.keys() - settings
+        assert not unknown, f"the template has no {unknown}"
+        translated = translate(text, **parameters) if text else translated_template(tuple(parameters.items()))
+        self.template = with_settings(translated, chosen)
         defaults = {name: about.get("Default") for name, about in self.template["Parameters"].items()}
-        self.parameters = PSEUDO | defaults | chosen
-        for name, about in self.template["Parameters"].items():
-            if about["Type"] == "CommaDelimitedList":
-                self.parameters[name] = str(self.parameters[name]).split(",")
+        self.parameters = PSEUDO | pseudo | defaults | parameters
+        self.conditions = {}
         self.resources = {
             name: self.without_conditions({k: v for k, v in about.items() if k != "Condition"})
             for name, about in self.template["Resources"].items()
             if "Condition" not in about or self.holds({"Condition": about["Condition"]})
         }
-        self.outputs = self.without_conditions(self.template["Outputs"])
+        self.outputs = {
+            name: self.without_conditions(about)
+            for name, about in self.template["Outputs"].items()
+            if "Condition" not in about or self.holds({"Condition": about["Condition"]})
+        }
 
     def holds(self, condition):
         ((function, of),) = condition.items()
         match function:
             case "Condition":
-                return self.holds(self.template["Conditions"][of])
+                if of not in self.conditions:
+                    self.conditions[of] = self.holds(self.template["Conditions"][of])
+                return self.conditions[of]
             case "Fn::Not":
                 return not self.holds(of[0])
             case "Fn::And":
                 return all(self.holds(one) for one in of)
-            case "Fn::Or":
-                return any(self.holds(one) for one in of)
             case "Fn::Equals":
                 return str(self.value(of[0])) == str(self.value(of[1]))
         raise AssertionError(f"no condition: {condition}")
 
     def value(self, expression):
+        """What is known of `expression` before anything exists: resources and their attributes stay names."""
         match expression:
-            case {"Ref": name}:
+            case {"Ref": name} if name in self.parameters:
                 return self.parameters[name]
-            case {"Fn::Join": [separator, parts]}:
+            case {"Fn::FindInMap": path}:
+                found = self.template["Mappings"]
+                for name in path:
+                    found = found[self.value(name)]
+                return found
+            case {"Fn::Join": [separator, parts]} if all(isinstance(part, str) for part in self.value(parts)):
                 return separator.join(self.value(parts))
+            case {"Fn::Split": [separator, text]} if isinstance(self.value(text), str):
+                return self.value(text).split(separator)
+            case {"Fn::Select": [index, values]} if isinstance(self.value(values), list):
+                return self.value(values)[int(self.value(index))]
+            case {"Fn::Sub": str(text)} if all(name in self.parameters for name in re.findall(r"\$\{([^!}]+)\}", text)):
+                return re.sub(r"\$\{([^!}]+)\}", lambda name: self.parameters[name[1]], text)
+            case dict():
+                return {key: self.value(of) for key, of in expression.items()}
+            case list():
+                return [self.value(of) for of in expression]
         return expression
-
-    def violated_rules(self):
-        """The rules for which CloudFormation refuses the parameters."""
-        return [
-            assertion["AssertDescription"]
-            for rule in self.template["Rules"].values()
-            if self.holds(rule["RuleCondition"])
-            for assertion in rule["Assertions"]
-            if not self.holds(assertion["Assert"])
-        ]
 
     def without_conditions(self, value):
         match value:
@@ -135,6 +186,10 @@ class Deployment:
                 values = [self.without_conditions(of) for of in value]
                 return [of for of in values if of != {"Ref": "AWS::NoValue"}]
         return value
+
+    def properties(self, name):
+        """The properties of a resource, as far as they are known before anything exists."""
+        return self.value(self.resources[name]["Properties"])
 
 
 def references(value):
