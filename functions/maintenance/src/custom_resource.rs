@@ -115,8 +115,8 @@ impl CustomResourceRequest {
 
     /// Tells whether an update leads to another database than before. Says no if the old one is unknown.
     fn replaces_database(&self) -> bool {
-        let [new, old] =
-            [&self.resource_properties, &self.old_resource_properties].map(|properties| &properties["Database"]);
+        let [new, old] = [&self.resource_properties, &self.old_resource_properties]
+            .map(|properties| &properties["Database"]);
         !new.is_null() && !old.is_null() && new != old
     }
 

@@ -89,39 +89,43 @@ impl std::error::Error for PartialPurge {}
 
 /// Deletes expired rows. Safe to repeat and to run in parallel.
 pub(crate) async fn purge(database: &ConnectionSettings) -> Result<Purge, Error> {
-    let mut client = connect_for_purge(database).await?;
+    let mut connection = Some(connect_for_purge(database).await?);
     let (mut deleted, mut failed) = (BTreeMap::new(), BTreeMap::new());
     for purgeable in &PURGEABLE {
         let count = deleted.entry(purgeable.table).or_default();
-        if let Err(error) = purge_table(&mut client, database, &purgeable.statement(), count).await {
-            failed.insert(purgeable.table, error);
+        match purge_table(connection.take(), database, &purgeable.statement(), count).await {
+            Ok(client) => connection = Some(client),
+            Err(error) => {
+                failed.insert(purgeable.table, error);
+            }
         }
     }
     if failed.is_empty() { Ok(Purge(deleted)) } else { Err(PartialPurge { deleted, failed }.into()) }
+}
+
+/// Deletes all expired rows of a table, counts them in `deleted`, and returns the connection for the next table. After
+/// a failure there is none, since the failure may be that of the connection; then this opens another.
+async fn purge_table(
+    connection: Option<Client>,
+    database: &ConnectionSettings,
+    statement: &str,
+    deleted: &mut u64,
+) -> Result<Client, Error> {
+    let client = match connection {
+        Some(client) => client,
+        None => connect_for_purge(database).await?,
+    };
+    loop {
+        let batch = client.execute(statement, &[]).await?;
+        *deleted += batch;
+        if batch == 0 {
+            return Ok(client);
+        }
+    }
 }
 
 async fn connect_for_purge(database: &ConnectionSettings) -> Result<Client, Error> {
     let client = connect(database).await?;
     client.batch_execute(LOCK_TIMEOUT).await?;
     Ok(client)
-}
-
-/// Deletes all expired rows of a table, and counts them in `deleted`. Opens another connection if that of an earlier
-/// table was lost.
-async fn purge_table(
-    client: &mut Client,
-    database: &ConnectionSettings,
-    statement: &str,
-    deleted: &mut u64,
-) -> Result<(), Error> {
-    if client.is_closed() {
-        *client = connect_for_purge(database).await?;
-    }
-    loop {
-        let batch = client.execute(statement, &[]).await?;
-        *deleted += batch;
-        if batch == 0 {
-            return Ok(());
-        }
-    }
 }

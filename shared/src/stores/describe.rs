@@ -38,8 +38,7 @@ fn is_response(error: &(dyn Error + 'static)) -> bool {
 /// fit, so they are left out.
 fn describe_response(response: &DbError) -> String {
     let code = response.code().code();
-    let message =
-        if code.starts_with("22") { "a value was not accepted" } else { response.message() };
+    let message = if code.starts_with("22") { "a value was not accepted" } else { response.message() };
     format!("{message} (SQLSTATE {code})")
 }
 
@@ -61,7 +60,13 @@ mod tests {
 
     #[test]
     fn the_reason_at_the_end_of_the_chain_is_told_and_none_is_told_twice() {
-        assert_eq!(describe(&chain(&["no connection", "refused", "os error 111"])), "no connection: refused: os error 111");
-        assert_eq!(describe(&chain(&["no connection: refused", "refused", "os error 111"])), "no connection: refused: os error 111");
+        assert_eq!(
+            describe(&chain(&["no connection", "refused", "os error 111"])),
+            "no connection: refused: os error 111"
+        );
+        assert_eq!(
+            describe(&chain(&["no connection: refused", "refused", "os error 111"])),
+            "no connection: refused: os error 111"
+        );
     }
 }
