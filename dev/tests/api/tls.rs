@@ -115,7 +115,7 @@ async fn a_task_says_why_it_refuses_a_certificate_and_does_not_wait_for_another(
     for (mode, reason) in [
         (
             TlsMode::Forwarding(untrusted.server("localhost", VALID_UNTIL)),
-            "invalid peer certificate: UnknownIssuer",
+            "invalid peer certificate: BadSignature",
         ),
         (
             TlsMode::Forwarding(authority.server("db.example", VALID_UNTIL)),

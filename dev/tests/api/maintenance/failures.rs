@@ -61,7 +61,10 @@ async fn without_rights_the_reason_is_that_of_the_database() {
         (SQLSTATE 42501)";
     let reasons = [(SET_ROLE, &denied("users")[..]), (PURGE, &purge[..]), (MIGRATE, migrate)];
     assert_reasons(&context.clone().with("DATABASE_URL", &url), &reasons).await;
-    database.batch_execute(&format!("drop owned by {name}; drop role {name}")).await.unwrap();
+    database
+        .batch_execute(&format!("revoke usage on schema public from {name}; drop role {name}"))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
