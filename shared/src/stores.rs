@@ -15,7 +15,9 @@
 //! | [`postgres`] | keeps a pool of connections to Postgres |
 //! | [`redis`] | keeps one connection to Redis |
 //! | [`idempotent_write`] | lets a repeated write return what the first one wrote |
+//! | [`describe`](mod@describe) | says why a store failed, without values of rows |
 
+pub mod describe;
 pub(crate) mod freeze;
 pub mod iam;
 pub mod idempotent_write;

@@ -3,7 +3,10 @@
 //! `CloudFormation` sends a request with a signed URL and waits until a response is put there. A server in the test
 //! plays that URL.
 
+mod origin_secret;
+mod replaced_database;
 mod response_bucket;
+mod settings_digest;
 mod starting_database;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -40,7 +43,7 @@ fn request(kind: &str, url: &str, properties: &Value) -> Value {
 }
 
 /// Sends a request to `maintenance` and returns the one response that it puts into the bucket.
-async fn handle(maintenance: &ExecutionEnvironment, kind: &str, properties: Value) -> Value {
+pub(crate) async fn handle(maintenance: &ExecutionEnvironment, kind: &str, properties: Value) -> Value {
     let bucket = ResponseBucket::start(&[]).await;
     let report = maintenance.invoke(&request(kind, &bucket.url(), &properties).to_string()).await.unwrap();
     assert_eq!(bucket.responses().len(), 1);
@@ -89,13 +92,16 @@ async fn a_failed_step_reports_a_reason_that_contains_no_secret() {
         json!({"Task": "purge"}),
         json!({"Task": "set_role", "username": "ada", "role": "admin"}),
         json!({"Task": "keys"}),
+        json!({"Task": "origin_secret"}),
+        json!({"Task": "settings_digest"}),
         json!({"Task": ["migrate"]}),
         json!(null),
         json!("migrate"),
     ] {
         let failed = handle(&maintenance, "Create", properties.clone()).await;
         assert_eq!(failed["Status"], "FAILED", "{properties}");
-        let reason = "the properties must be Task: migrate, or Task: keys and SecretArn";
+        let reason = "the properties must be Task: migrate, or Task: settings_digest and Values, or Task: keys or \
+            origin_secret and SecretArn";
         assert_eq!((&failed["Reason"], &failed["Data"]), (&json!(reason), &json!({})));
         let deleted = handle(&maintenance, "Delete", properties).await;
         assert_eq!(deleted["Status"], "SUCCESS", "otherwise a failed stack could not be deleted");
@@ -104,7 +110,8 @@ async fn a_failed_step_reports_a_reason_that_contains_no_secret() {
     let maintenance = start(&context.with("DATABASE_URL", &url)).await;
     let failed = handle(&maintenance, "Update", json!({"Task": "migrate"})).await;
     let reason = failed["Reason"].as_str().unwrap();
-    assert!(failed["Status"] == "FAILED" && reason.starts_with("postgres: "), "{failed}");
+    let refused = "postgres: password authentication failed for user \"nobody-bookshelf\" (SQLSTATE 28P01)";
+    assert_eq!((&failed["Status"], reason), (&json!("FAILED"), refused));
     let password = url.split([':', '@']).nth(2).unwrap();
     assert!(!failed.to_string().contains(password) && !maintenance.log().contains(password));
     assert!(!maintenance.log().contains("X-Amz-Signature"), "the URL authorizes a response");
@@ -244,7 +251,8 @@ async fn a_secret_that_this_function_did_not_write_is_not_changed() {
     assert_eq!(failed["Status"], "FAILED");
     assert!(failed["Reason"].as_str().unwrap().contains("not written by this function"), "{failed}");
     let missing = handle(&maintenance, "Create", json!({"Task": "keys", "SecretArn": "none"})).await;
-    assert_eq!(missing["Reason"], "the secret: ResourceNotFoundException");
+    let reason = "the secret: ResourceNotFoundException: Secrets Manager can't find the specified secret.";
+    assert_eq!(missing["Reason"], reason);
     assert!(!moto.calls().contains(&"PutSecretValue".to_owned()));
 }
 

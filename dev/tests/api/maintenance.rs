@@ -1,5 +1,9 @@
 //! The tasks of `maintenance`, started by direct events: migrations, roles and the purge.
 
+mod failures;
+mod limits;
+mod purge;
+
 use serde_json::json;
 use shared::stores::postgres::ConnectionSettings;
 use stack::environment::ExecutionEnvironment;
@@ -130,31 +134,6 @@ async fn a_database_migrated_by_a_later_version_is_not_changed() {
     }
 }
 
-#[tokio::test]
-async fn a_scheduled_event_runs_a_purge() {
-    let context = TestContext::new().await;
-    let maintenance = process(&context).await;
-    let event = |source: &str| {
-        json!({
-            "version": "0",
-            "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
-            "detail-type": "Scheduled Event",
-            "source": source,
-            "account": "123456789012",
-            "time": "2026-11-22T03:00:00Z",
-            "region": "eu-central-1",
-            "resources": ["arn:aws:events:eu-central-1:123456789012:rule/purge"],
-            "detail": {},
-        })
-        .to_string()
-    };
-    for source in ["aws.events", "aws.scheduler"] {
-        assert_eq!(maintenance.invoke(&event(source)).await.unwrap()["task"], "purge");
-    }
-    maintenance.invoke(&event("com.example")).await.unwrap_err();
-    assert!(maintenance.is_alive());
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_parallel_migrators_migrates_and_the_others_have_nothing_to_do() {
     let context = TestContext::new().await;
@@ -202,6 +181,9 @@ async fn an_invalid_task_is_refused_and_changes_nothing() {
         json!({"task": "migrate", "force": true}),
         json!({"task": "migrate", "dry_run": "yes"}),
         json!({"task": "keys"}),
+        json!({"task": "origin_secret"}),
+        json!({"task": "settings_digest", "values": {}}),
+        json!({"task": "migrate", "is_replacement": true}),
         json!({"detail-type": "Scheduled Event"}),
         json!({"detail-type": "Scheduled Event", "source": "aws.s3"}),
         json!({"task": "set_role", "username": "ada"}),
@@ -212,72 +194,4 @@ async fn an_invalid_task_is_refused_and_changes_nothing() {
     ] {
         assert!(run(&context, event.clone()).await.is_err(), "{event}");
     }
-}
-
-#[tokio::test]
-async fn a_purge_deletes_expired_rows_and_no_others() {
-    let context = TestContext::new().await;
-    let ada = sign_up(&context, "ada").await;
-    let auth = auth(&context);
-    let other =
-        crate::support::users::log_in(&auth.from_new_network(), "ada", crate::support::users::PASSWORD).await;
-    let database = context.database().await;
-    let session =
-        crate::support::users::session_of(&context, &crate::support::responses::text(&other, "access_token"));
-    let ended_long_ago =
-        "update sessions set ended_at = now() - interval '91 days', end_reason = 'logout' where id = $1";
-    database.execute(ended_long_ago, &[&session]).await.unwrap();
-    // It still shows from which network its user signed in.
-    let ended_recently = "
-        insert into sessions (id, user_id, expires_at, ended_at, end_reason, ip)
-        select gen_random_uuid(), $1, now(), now() - interval '89 days', 'logout', '::'";
-    database.execute(ended_recently, &[&ada.id]).await.unwrap();
-    let many = "
-        insert into login_guesses select 'old' || n, 1, now() - interval '1 second' from generate_series(1, 2500) n;
-        insert into login_guesses values ('new', 1, now() + interval '1 hour');
-        insert into idempotent_writes select 'old' || n, '', n, now() - interval '1 second' from generate_series(1, 1500) n;
-        insert into idempotent_writes values ('new', '', 1);
-        insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
-        select sha256('expired'), id, gen_random_uuid(), 'user', now() - interval '8 days', now() - interval '1 day'
-        from sessions where ended_at is null";
-    database.batch_execute(many).await.unwrap();
-
-    let report = run(&context, json!({"task": "purge"})).await;
-    let counts = |refresh_tokens: u64, sessions: u64, login_guesses: u64, idempotent_writes: u64| {
-        json!({
-            "task": "purge", "refresh_tokens": refresh_tokens, "sessions": sessions,
-            "login_guesses": login_guesses, "idempotent_writes": idempotent_writes,
-        })
-    };
-    assert_eq!(report, Ok(counts(1, 1, 2500, 1500)));
-    assert_eq!(run(&context, json!({"task": "purge"})).await, Ok(counts(0, 0, 0, 0)));
-    assert_eq!(auth.get("/auth/me").bearer(&ada.access).send().await.status, 200);
-    assert_eq!(crate::support::users::refresh(&auth, &ada.refresh).await.status, 200);
-    for table in ["login_guesses", "idempotent_writes"] {
-        let left = database.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap();
-        assert_eq!(left.get::<_, i64>(0), 1, "{table}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parallel_purges_delete_each_row_once_and_none_fails() {
-    let context = TestContext::new().await;
-    sign_up(&context, "ada").await;
-    let many = "
-        insert into login_guesses select 'old' || n, 1, now() - interval '1 second' from generate_series(1, 5000) n;
-        insert into sessions (id, user_id, expires_at, ip)
-        select gen_random_uuid(), users.id, now() - interval '91 days', '::' from users, generate_series(1, 3000);
-        insert into refresh_tokens (digest, session_id, jti, role, issued_at, expires_at)
-        select sha256(id::text::bytea), id, gen_random_uuid(), 'user', now() - interval '99 days', expires_at
-        from sessions where expires_at < now()";
-    let database = context.database().await;
-    database.batch_execute(many).await.unwrap();
-    let purge = || async { run(&context, json!({"task": "purge"})).await.unwrap() };
-    let (one, two, three, four) = tokio::join!(purge(), purge(), purge(), purge());
-    let sum =
-        |table: &str| -> u64 { [&one, &two, &three, &four].iter().map(|r| r[table].as_u64().unwrap()).sum() };
-    assert_eq!((sum("login_guesses"), sum("sessions")), (5000, 3000));
-    let left = "select (select count(*) from refresh_tokens where expires_at < now())
-        + (select count(*) from sessions where expires_at < now()) + (select count(*) from login_guesses)";
-    assert_eq!(database.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
 }

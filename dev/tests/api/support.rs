@@ -5,6 +5,7 @@ pub(crate) mod migrations;
 pub(crate) mod moto;
 pub(crate) mod not_run;
 pub(crate) mod page_cache;
+pub(crate) mod postgres_messages;
 pub(crate) mod redis_keys;
 pub(crate) mod redis_monitor;
 pub(crate) mod responses;

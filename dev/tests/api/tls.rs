@@ -11,8 +11,10 @@ use serde_json::json;
 use shared::lambda::function::Function as _;
 use terminator::{Authority, TLS_REQUEST, Terminator, TlsMode};
 use testkit::{Client, TestContext};
+use tokio::time::timeout;
 
 use crate::support::responses::assert_problem;
+use crate::support::tasks::run;
 use crate::support::users::{books, sign_up};
 
 /// The year until which a valid certificate is valid.
@@ -104,6 +106,32 @@ async fn a_store_without_a_valid_certificate_is_a_503_and_receives_nothing() {
                 assert!(!clear.contains(secret), "{variable}, {what}: {clear:?}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_task_says_why_it_refuses_a_certificate_and_does_not_wait_for_another() {
+    let (authority, untrusted) = (Authority::new(), Authority::new());
+    for (mode, reason) in [
+        (
+            TlsMode::Forwarding(untrusted.server("localhost", VALID_UNTIL)),
+            "invalid peer certificate: BadSignature",
+        ),
+        (
+            TlsMode::Forwarding(authority.server("db.example", VALID_UNTIL)),
+            "not valid for name \"localhost\"",
+        ),
+        (TlsMode::Forwarding(authority.server("localhost", 2021)), "certificate expired"),
+        (TlsMode::Unencrypted, "server does not support TLS"),
+    ] {
+        let context = TestContext::new().await.with("TLS_ROOTS", &authority.pem());
+        let password = parts(context.variable("DATABASE_URL")).0.split_once(':').unwrap().1.to_owned();
+        let (context, _terminator) = behind_terminator(context, "DATABASE_URL", mode).await;
+        // The task would wait longer for a database that wakes.
+        let purge = timeout(Duration::from_mins(1), run(&context, json!({"task": "purge"})));
+        let failure = purge.await.expect("no waiting").unwrap_err();
+        assert!(failure.starts_with("postgres: error performing TLS handshake: "), "{failure}");
+        assert!(failure.contains(reason) && !failure.contains(&password), "{reason}: {failure}");
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use self::response::{CustomResourceReport, Response, Status};
 use crate::Error;
+use crate::settings_digest;
 use crate::task::{Report, Task};
 
 /// The part of the time that Lambda gives which is reserved for sending the response.
@@ -32,6 +33,9 @@ pub(crate) struct CustomResourceRequest {
     physical_resource_id: Option<String>,
     #[serde(default)]
     resource_properties: Value,
+    /// The properties before an update.
+    #[serde(default)]
+    old_resource_properties: Value,
 }
 
 /// The step in the life of the resource.
@@ -51,6 +55,14 @@ enum Properties {
     Keys {
         #[serde(rename = "SecretArn")]
         secret_arn: String,
+    },
+    OriginSecret {
+        #[serde(rename = "SecretArn")]
+        secret_arn: String,
+    },
+    SettingsDigest {
+        #[serde(rename = "Values")]
+        values: Value,
     },
 }
 
@@ -73,7 +85,7 @@ impl CustomResourceRequest {
     }
 
     /// Does the task and returns the attributes of the resource. Nothing is undone on deletion, whatever the
-    /// properties: migrations and keys stay.
+    /// properties: migrations and secrets stay.
     async fn attributes<Work: Future<Output = Result<Report, Error>>>(
         &self,
         run: impl FnOnce(Task) -> Work,
@@ -84,14 +96,28 @@ impl CustomResourceRequest {
         let properties =
             Properties::deserialize(&self.resource_properties).map_err(|_| Error::InvalidProperties)?;
         let task = match properties {
-            Properties::Migrate {} => Task::Migrate { dry_run: false },
+            Properties::SettingsDigest { values } => {
+                return Ok(json!({"Digest": settings_digest::digest(values)}));
+            }
+            Properties::Migrate {} => {
+                Task::Migrate { dry_run: false, is_replacement: self.replaces_database() }
+            }
             Properties::Keys { secret_arn } => Task::Keys { secret_arn },
+            Properties::OriginSecret { secret_arn } => Task::OriginSecret { secret_arn },
         };
         Ok(match run(task).await? {
             Report::Keys(keys) => json!({"PublicKeys": keys.public_keys}),
+            Report::OriginSecret(secret) => json!({"Digests": secret.digests}),
             Report::Migrate(migration) => json!({"Applied": migration.applied.join(" ")}),
             _ => json!({}),
         })
+    }
+
+    /// Tells whether an update leads to another database than before. Says no if the old one is unknown.
+    fn replaces_database(&self) -> bool {
+        let [new, old] = [&self.resource_properties, &self.old_resource_properties]
+            .map(|properties| &properties["Database"]);
+        !new.is_null() && !old.is_null() && new != old
     }
 
     fn response(&self, attributes: Result<Value, Error>) -> Response<'_> {

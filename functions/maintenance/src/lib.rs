@@ -2,6 +2,18 @@
 //!
 //! It serves no HTTP. Its events name a [`Task`] and come from an operator who invokes the function, from a schedule,
 //! or from `CloudFormation` during a deployment. Each task is safe to repeat, and its result is a [`Report`].
+//!
+//! | task | what it needs |
+//! |---|---|
+//! | `migrate` | a user who owns the tables and may create roles; a dry run changes nothing |
+//! | `purge` | the rights to select, update (for row locks) and delete in the tables that are purged ([`PURGEABLE`]) |
+//! | `set_role` | the rights to select and update `users` |
+//! | `keys`, `origin_secret` | a user who may connect, for an advisory lock; `DescribeSecret` and `PutSecretValue` for the secret, and never the right to read it |
+//! | `settings_digest` (a custom resource only) | nothing |
+//!
+//! Each task but the last opens a connection to the server itself and never to RDS Proxy. It waits up to 90 s for a
+//! database that wakes, so the function's own timeout must be longer, and the limits that roles have for requests do
+//! not count (`connection.rs`). A failure is reported with the database's own message and SQLSTATE.
 
 mod connection;
 mod custom_resource;
@@ -9,8 +21,11 @@ mod error;
 mod event;
 mod keys;
 mod migrate;
+mod origin_secret;
 mod purge;
+mod secret_versions;
 mod set_role;
+mod settings_digest;
 mod task;
 
 use std::sync::Arc;
@@ -24,12 +39,12 @@ use shared::telemetry::SECURITY;
 
 use event::Event;
 
-pub use connection::connect;
 pub use custom_resource::response::CustomResourceReport;
 pub use error::Error;
 pub use keys::Keys;
 pub use migrate::{Migration, migrate};
-pub use purge::Purge;
+pub use origin_secret::OriginSecret;
+pub use purge::{PURGEABLE, PartialPurge, Purge, Purgeable};
 pub use set_role::{Role, RoleChange};
 pub use task::{Report, Task};
 
@@ -65,23 +80,22 @@ impl App {
         match Event::read(event)? {
             Event::Task(task) => self.run(task).await,
             Event::CustomResource(request) => {
-                let run = |task| Box::pin(self.run_when_awake(task));
+                let run = |task| Box::pin(self.run(task));
                 request.handle(context.deadline(), run).await.map(Report::CustomResource)
             }
         }
     }
 
-    /// Does one task of a deployment, which may find the database paused.
-    async fn run_when_awake(&self, task: Task) -> Result<Report, Error> {
-        connection::wait_for_database(&self.database).await;
-        self.run(task).await
-    }
-
     /// Does one task.
     pub async fn run(&self, task: Task) -> Result<Report, Error> {
         match task {
-            Task::Migrate { dry_run: false } => Ok(Report::Migrate(migrate(&self.database).await?)),
-            Task::Migrate { dry_run: true } => Ok(Report::Migrate(migrate::dry_run(&self.database).await?)),
+            Task::Migrate { dry_run: true, .. } => {
+                Ok(Report::Migrate(migrate::dry_run(&self.database).await?))
+            }
+            Task::Migrate { is_replacement: true, .. } => {
+                Ok(Report::Migrate(migrate::migrate_replacement(&self.database).await?))
+            }
+            Task::Migrate { .. } => Ok(Report::Migrate(migrate(&self.database).await?)),
             Task::Purge {} => Ok(Report::Purge(purge::purge(&self.database).await?)),
             Task::SetRole { username, role, by } => {
                 let change = set_role::set_role(&self.database, &username, role).await?;
@@ -91,6 +105,10 @@ impl App {
             }
             Task::Keys { secret_arn } => {
                 Ok(Report::Keys(keys::keys(&self.secrets, &self.database, &secret_arn).await?))
+            }
+            Task::OriginSecret { secret_arn } => {
+                let made = origin_secret::origin_secret(&self.secrets, &self.database, &secret_arn);
+                Ok(Report::OriginSecret(made.await?))
             }
         }
     }

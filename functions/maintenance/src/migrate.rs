@@ -29,12 +29,32 @@ pub struct Migration {
 /// Refuses, and names the migration, if one that was applied is not the one that is known here.
 pub async fn migrate(database: &ConnectionSettings) -> Result<Migration, Error> {
     with_advisory_lock(database, async |client| {
-        let runner = runner_after(&applied(client).await?)?;
-        let report = runner.run_async(client).await?;
-        let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
-        Ok(Migration { applied, pending: Vec::new() })
+        let applied = applied(client).await?;
+        apply_missing(client, &applied).await
     })
     .await
+}
+
+/// Does the same for a `database` that replaces another one, and refuses an empty one: a database that was made from a
+/// snapshot has a history.
+pub(crate) async fn migrate_replacement(database: &ConnectionSettings) -> Result<Migration, Error> {
+    with_advisory_lock(database, async |client| {
+        let applied = applied(client).await?;
+        if applied.is_empty() {
+            return Err(Error::EmptyReplacement);
+        }
+        apply_missing(client, &applied).await
+    })
+    .await
+}
+
+async fn apply_missing(
+    client: &mut Client,
+    applied: &[refinery_core::Migration],
+) -> Result<Migration, Error> {
+    let report = runner_after(applied)?.run_async(client).await?;
+    let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
+    Ok(Migration { applied, pending: Vec::new() })
 }
 
 /// Reports what [`migrate`] would do, or why it would refuse, and changes nothing. Takes no lock.

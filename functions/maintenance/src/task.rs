@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::custom_resource::response::CustomResourceReport;
 use crate::keys::Keys;
 use crate::migrate::Migration;
+use crate::origin_secret::OriginSecret;
 use crate::purge::Purge;
 use crate::set_role::{Role, RoleChange};
 
@@ -17,6 +18,9 @@ pub enum Task {
         /// Only tells what would be done.
         #[serde(default)]
         dry_run: bool,
+        /// Whether the database replaces another one and must not be empty. Only a deployment can tell.
+        #[serde(skip)]
+        is_replacement: bool,
     },
     /// Deletes expired rows.
     Purge {},
@@ -34,6 +38,11 @@ pub enum Task {
         /// The secret that is to hold what is secret of them.
         secret_arn: String,
     },
+    /// Gives the deployment the secret that `CloudFront` sends, unless it has one.
+    OriginSecret {
+        /// The secret that is to hold it.
+        secret_arn: String,
+    },
 }
 
 /// The result of a task.
@@ -42,12 +51,14 @@ pub enum Task {
 pub enum Report {
     /// The migrations that were applied, or after a dry run those that are missing.
     Migrate(Migration),
-    /// The numbers of rows that were deleted.
+    /// The number of rows that were deleted, by table.
     Purge(Purge),
     /// The user and the role that they have now.
     SetRole(RoleChange),
     /// The keys of the deployment.
     Keys(Keys),
+    /// The digests of the secret that `CloudFront` sends.
+    OriginSecret(OriginSecret),
     /// The response that `CloudFormation` got.
     CustomResource(CustomResourceReport),
 }

@@ -5,7 +5,6 @@
 //! record in the same response. Each claim has a random owner. Completing and releasing check it, so a slow request
 //! whose claim expired cannot change the record of its successor (fencing).
 
-use std::iter;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use shared::config::{self, Env};
+use shared::stores::describe::describe;
 use shared::stores::iam::AwsCredentials;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -204,8 +204,7 @@ fn existing_record(error: &SdkError<PutItemError>) -> Option<ExistingRecord> {
 
 /// The messages of the SDK's error and its sources. Its `Debug` would print the whole response.
 fn failed<E: std::error::Error + 'static>(error: &SdkError<E>) -> Error {
-    let reasons = iter::successors(Some(error as &dyn std::error::Error), |reason| reason.source());
-    Error::Failed(reasons.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    Error::Failed(describe(error))
 }
 
 fn text(value: &str) -> AttributeValue {

@@ -1,8 +1,8 @@
 //! A client for the three calls of AWS Secrets Manager that are needed: read a secret, list its versions, write one.
 //!
 //! The AWS client is built at the first call. It trusts the root certificates of Amazon alone, since parsing those of
-//! the system takes longer than the rest of a start. An error names the code that Secrets Manager returned and never a
-//! value.
+//! the system takes longer than the rest of a start. An error names what Secrets Manager returned and never a
+//! value of a secret.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -17,6 +17,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use shared::config::{self, Env};
+use shared::stores::describe::describe;
 use shared::stores::iam::AwsCredentials;
 use shared::stores::tls;
 
@@ -47,12 +48,17 @@ pub struct Version {
 /// The reason why a call failed. It never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Secrets Manager refused; its error code.
-    #[error("{0}")]
-    Refused(String),
-    /// Secrets Manager can't be reached, is too slow, or did not respond as expected.
-    #[error("Secrets Manager gives no answer")]
-    Unavailable,
+    /// Secrets Manager refused.
+    #[error("{code}{}", .message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
+    Refused {
+        /// Its error code, such as `AccessDeniedException`.
+        code: String,
+        /// Its message, unless that may repeat a value that was sent. It may name the secret and the caller.
+        message: Option<String>,
+    },
+    /// Secrets Manager can't be reached, is too slow, or did not respond as expected; the reason.
+    #[error("Secrets Manager gives no answer: {0}")]
+    Unavailable(String),
     /// The value is binary and not text.
     #[error("it is not text")]
     Binary,
@@ -122,12 +128,17 @@ impl SecretsClient {
     }
 }
 
+/// The codes whose messages may repeat parameters of the call, and with them a value.
+const ABOUT_PARAMETERS: [&str; 2] = ["ValidationException", "InvalidParameterException"];
+
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
-fn error_from<E: ProvideErrorMetadata>(error: SdkError<E>) -> Error {
-    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
-        Some(code) => Error::Refused(code.chars().filter(char::is_ascii_alphanumeric).collect()),
-        None => Error::Unavailable,
-    }
+fn error_from<E: std::error::Error + ProvideErrorMetadata + 'static>(error: SdkError<E>) -> Error {
+    let refusal = error.as_service_error().map(ProvideErrorMetadata::meta);
+    let Some((refusal, code)) = refusal.and_then(|refusal| Some((refusal, refusal.code()?))) else {
+        return Error::Unavailable(describe(&error));
+    };
+    let message = refusal.message().filter(|_| !ABOUT_PARAMETERS.contains(&code));
+    Error::Refused { code: code.to_owned(), message: message.map(str::to_owned) }
 }
 
 #[cfg(test)]

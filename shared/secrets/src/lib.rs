@@ -40,7 +40,12 @@ impl Source {
 pub async fn resolve(env: Env) -> Result<Env, config::Error> {
     let Some(Source { client, arn }) = Source::from_env(&env)? else { return Ok(env) };
     let text = client.read(&arn).await.map_err(|error| {
-        config::Error::invalid(SECRET_ARN, format_args!("leads to no secret that can be read: {error}"))
+        let reason = match error {
+            // The message would repeat the value of the variable.
+            Error::Refused { code, .. } => code,
+            other => other.to_string(),
+        };
+        config::Error::invalid(SECRET_ARN, format_args!("leads to no secret that can be read: {reason}"))
     })?;
     let malformed =
         || config::Error::invalid(SECRET_ARN, "leads to a secret that is no JSON object of texts");

@@ -1,6 +1,8 @@
 //! Failed statements by the server's SQLSTATE: the kinds that a request must tell apart.
 
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::SqlState;
+
+use crate::stores::describe::describe;
 
 /// The reason why a statement has no result.
 #[derive(Debug, thiserror::Error)]
@@ -13,10 +15,10 @@ pub enum Error {
     #[error("postgres took too long: {0}")]
     TooSlow(String),
     /// A row with this key exists. A bug in this program, unless its statement allows for it.
-    #[error("postgres has such a row: {0}")]
+    #[error("postgres has such a row: {}", describe(.0))]
     UniqueViolation(#[source] tokio_postgres::Error),
-    /// The server rejected the statement; a bug in this program.
-    #[error("postgres refused a statement: {0}")]
+    /// The server rejected the statement, which is a bug in this program, or the sign-in.
+    #[error("postgres refused: {}", describe(.0))]
     Rejected(#[source] tokio_postgres::Error),
 }
 
@@ -28,22 +30,17 @@ impl Error {
 
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
-        let Some(response) = error.as_db_error() else { return Self::Unavailable(error.to_string()) };
+        let Some(response) = error.as_db_error() else { return Self::Unavailable(describe(&error)) };
         if [&SqlState::QUERY_CANCELED, &SqlState::LOCK_NOT_AVAILABLE].contains(&response.code()) {
-            Self::TooSlow(describe(response))
+            Self::TooSlow(describe(&error))
         } else if is_transient(response.code()) {
-            Self::Unavailable(describe(response))
+            Self::Unavailable(describe(&error))
         } else if *response.code() == SqlState::UNIQUE_VIOLATION {
             Self::UniqueViolation(error)
         } else {
             Self::Rejected(error)
         }
     }
-}
-
-/// The server's message and SQLSTATE. Its detail is left out, since that may hold the values of a row.
-fn describe(response: &DbError) -> String {
-    format!("{} ({})", response.message(), response.code().code())
 }
 
 /// Tells whether a code describes the state of the server rather than a fault of the statement.

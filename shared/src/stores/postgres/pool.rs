@@ -18,6 +18,7 @@ use tokio_postgres::Client;
 
 use super::error::Error;
 use super::settings::{ConnectionSettings, ConnectionTask};
+use crate::stores::describe::describe;
 use crate::stores::freeze::FreezeAwareInstant;
 use crate::stores::opener::{Attempt, Opener};
 
@@ -119,7 +120,7 @@ impl Pool {
             let shared = self.shared.clone();
             async move {
                 let connected = shared.settings.connect(SystemTime::now()).await;
-                let connected = connected.map_err(|error| Error::from(error).to_string());
+                let connected = connected.map_err(|error| describe(&error));
                 let (client, task) =
                     connected.inspect_err(|error| tracing::warn!(%error, "no connection to Postgres"))?;
                 let last_used = FreezeAwareInstant::now();

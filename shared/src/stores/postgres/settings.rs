@@ -14,6 +14,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{self, Env};
+use crate::stores::describe::describe;
 use crate::stores::iam::{TokenSigner, is_valid_name};
 use crate::stores::{tcp, tls};
 
@@ -80,6 +81,17 @@ impl ConnectionSettings {
         Ok(Self { config, tls, iam })
     }
 
+    /// Adds command-line options for the server, such as `-c lock_timeout=0`, to those of the URL. They count from the
+    /// first statement on, and more than the settings of the role and the database. RDS Proxy and `PgBouncer` refuse
+    /// connections with options.
+    #[must_use]
+    pub fn with_options(&self, options: &str) -> Self {
+        let mut settings = self.clone();
+        let all = [self.config.get_options().unwrap_or_default(), options].join(" ");
+        settings.config.options(all.trim_start());
+        settings
+    }
+
     /// Opens a connection. A token, if one is needed, is signed for `now`. Signing in has no timeout of its own.
     pub async fn connect(&self, now: SystemTime) -> Result<(Client, ConnectionTask), tokio_postgres::Error> {
         let mut config = self.config.clone();
@@ -122,7 +134,7 @@ fn parse(url: &str) -> Option<Config> {
 fn spawn(io: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) -> ConnectionTask {
     ConnectionTask(Some(tokio::spawn(async move {
         if let Err(error) = io.await {
-            tracing::info!(%error, "a postgres connection ended");
+            tracing::info!(error = describe(&error), "a postgres connection ended");
         }
     })))
 }
