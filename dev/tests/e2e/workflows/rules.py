@@ -37,6 +37,11 @@ for (file, name), job in jobs.items():
         assert any(step.get("uses", "").startswith("aws-actions/") for step in job["steps"]), where
         assert not any("cargo" in step.get("run", "") for step in job["steps"]), where
 
+readme = (ROOT / "README.md").read_text()
+for promise in ("badge/rust-{}%2B-", "![Rust {} or newer]", "You need Rust {} or newer"):
+    assert promise.format(manifest["workspace"]["package"]["rust-version"]) in readme, promise
+assert f"![Licence: {manifest['workspace']['package']['license'].replace(' OR ', ' or ')}]" in readme
+
 text = "".join(path.read_text() for path in GITHUB.glob("workflows/*"))
 assert "secrets." not in text, "no workflow has a stored secret"
 for reference in re.findall(r"uses: (?!\./)(.*)", text):
