@@ -1,5 +1,5 @@
-//! Documents name tests as proof of what they say: each of those tests must exist. They also quote files: each quotation
-//! must stand there.
+//! Documents name tests as proof of what they say: each of those tests must exist. They also quote files: what they
+//! quote must stand there.
 
 use std::collections::BTreeSet;
 use std::fs;
