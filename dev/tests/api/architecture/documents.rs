@@ -75,7 +75,7 @@ fn documents() -> Vec<(String, String)> {
     documents.map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap())).collect()
 }
 
-/// A block of code that names the file that it is taken from: "```rust path/of/the/file".
+/// A block of code whose fence names, after the language, the file that it is taken from.
 struct Excerpt<'a> {
     file: &'a str,
     lines: Vec<&'a str>,
