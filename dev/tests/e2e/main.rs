@@ -12,6 +12,7 @@ mod persistence;
 mod scripts;
 mod template;
 mod tour;
+mod workflows;
 
 use std::process::Command;
 use std::time::Duration;
