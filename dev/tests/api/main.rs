@@ -37,6 +37,7 @@ mod routes;
 mod secret;
 mod sessions;
 mod sign_in;
+mod smoke_test;
 mod support;
 mod system;
 mod template;

@@ -18,7 +18,9 @@ fn prefix(template: &Template, binary: &str) -> String {
 #[test]
 fn every_function_has_its_alarms_and_they_stop_a_deployment() {
     let template = Template::read();
-    for function in template.functions() {
+    // A failure of `smoke-test` fails the deployment that waits for it, which is known without an alarm.
+    let functions = template.functions().into_iter().filter(|function| function.binary != "smoke-test");
+    for function in functions {
         let (binary, prefix) = (function.binary, prefix(&template, function.binary));
         let name = json!({"Ref": format!("{prefix}Function")});
         let errors = template.resource(&format!("{prefix}Errors"));
