@@ -88,7 +88,9 @@ async fn versions_that_serve_requests_succeed_and_the_log_names_every_check() {
     assert_eq!(invoked.len(), expected.len());
     for (version, event) in &invoked {
         let http = &event["requestContext"]["http"];
-        let asked = expected.iter().find(|(_, method, path, _)| http["method"] == *method && event["rawPath"] == *path);
+        let asked = expected
+            .iter()
+            .find(|(_, method, path, _)| http["method"] == *method && event["rawPath"] == *path);
         assert_eq!(*version, arn(asked.unwrap().0));
         assert!(http["sourceIp"].as_str().unwrap().starts_with("2001:db8:"), "nobody's address: {event}");
     }
@@ -145,7 +147,8 @@ async fn a_store_that_never_wakes_fails_the_version_when_the_time_to_retry_is_ov
 #[tokio::test]
 async fn anything_else_wrong_fails_the_version_at_the_first_attempt() {
     let fault = Failure { error_type: "Runtime.ExitError".into(), error_message: "it ended".into() };
-    let page = |items: Value| json!({"items": items, "page": 1, "page_size": 1, "total": 2, "next_cursor": null});
+    let page =
+        |items: Value| json!({"items": items, "page": 1, "page_size": 1, "total": 2, "next_cursor": null});
     let wrong_form = "the body has not the right form";
     for (answer, reason) in [
         (Err(fault), "the function failed: Runtime.ExitError: it ended"),
@@ -168,13 +171,20 @@ async fn anything_else_wrong_fails_the_version_at_the_first_attempt() {
     assert_eq!(report, failed(&format!("auth: GET /.well-known/jwks.json: {wrong_form}")));
 }
 
-#[tokio::test]
-async fn one_wrong_version_fails_the_deployment_although_the_others_are_right() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_wrong_version_fails_the_deployment_and_the_log_says_why() {
     let context = TestContext::new().await;
     let versions = vec![always("auth", problem(500)), function("system", &context)];
-    let (report, aws) = report_of(context, versions).await;
-    assert_eq!(report, failed("auth: GET /.well-known/jwks.json: the status is 500 and not 200"));
-    assert_eq!(aws.invocations().len(), 2);
+    let aws = FakeAws::start(versions, &[]).await;
+    let process = ExecutionEnvironment::start("smoke-test", aws.used_by(context).variables()).await.unwrap();
+    let report = process.invoke(&hook("run").to_string()).await.unwrap();
+    let reason = "GET /.well-known/jwks.json: the status is 500 and not 200";
+    assert_eq!(report, json!({"status": "Failed", "failures": [format!("auth: {reason}")]}));
+    assert_eq!((aws.invocations().len(), aws.results()), (2, vec![told("Failed")]));
+    let log = process.log();
+    let mut lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let line = lines.find(|line| line["level"] == "ERROR").unwrap();
+    assert_eq!((&line["function"], &line["reason"]), (&json!("auth"), &json!(reason)));
 }
 
 #[tokio::test]
@@ -223,7 +233,8 @@ async fn closed_versions_are_right_only_where_they_are_expected() {
 /// Each deployment runs the hook once for each of its functions, and a day may have many deployments.
 #[tokio::test]
 async fn repeated_runs_use_up_no_quota_and_lock_nobody() {
-    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60").with("RATE_LIMIT_LOGIN", "1/60");
+    let context =
+        TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60").with("RATE_LIMIT_LOGIN", "1/60");
     let versions = ["books", "auth", "system"].map(|name| function(name, &context)).into();
     let aws = FakeAws::start(versions, &[]).await;
     let context = aws.used_by(context);
@@ -231,8 +242,11 @@ async fn repeated_runs_use_up_no_quota_and_lock_nobody() {
         let report = run_as(&format!("run {run}"), &context, Duration::from_mins(3)).await.unwrap();
         assert_eq!(report.failures, [""; 0]);
     }
-    let networks: BTreeSet<_> =
-        aws.invocations().iter().map(|(_, event)| event["requestContext"]["http"]["sourceIp"].to_string()).collect();
+    let networks: BTreeSet<_> = aws
+        .invocations()
+        .iter()
+        .map(|(_, event)| event["requestContext"]["http"]["sourceIp"].to_string())
+        .collect();
     assert_eq!(networks.len(), 3 * 8, "one for each version and run");
 }
 

@@ -12,8 +12,7 @@ use crate::hook::Hook;
 use crate::report::Status;
 
 /// All attempts together take less than the time that is reserved for them.
-const LIMITS: Limits =
-    Limits { attempt: Duration::from_secs(4), call: Duration::from_secs(15), attempts: 5 };
+const LIMITS: Limits = Limits { attempt: Duration::from_secs(4), call: Duration::from_secs(15), attempts: 5 };
 
 #[derive(Clone)]
 pub(crate) struct CodeDeployClient {

@@ -15,11 +15,8 @@ pub(crate) struct Version {
 }
 
 /// Each function that can be checked, with the variable that names its version.
-const FUNCTIONS: [(&str, &str, &[Check]); 3] = [
-    ("books", "BOOKS_VERSION", BOOKS),
-    ("auth", "AUTH_VERSION", AUTH),
-    ("system", "SYSTEM_VERSION", SYSTEM),
-];
+const FUNCTIONS: [(&str, &str, &[Check]); 3] =
+    [("books", "BOOKS_VERSION", BOOKS), ("auth", "AUTH_VERSION", AUTH), ("system", "SYSTEM_VERSION", SYSTEM)];
 
 /// Reads which versions are named.
 pub(crate) fn from_env(env: &Env) -> Result<Vec<Version>, config::Error> {

@@ -60,9 +60,8 @@ impl FakeAws {
 
     /// `context` with this server instead of AWS, and with the variables that name its versions.
     pub(crate) fn used_by(&self, context: TestContext) -> TestContext {
-        let context = context
-            .with("AWS_ENDPOINT_URL_LAMBDA", &self.url)
-            .with("AWS_ENDPOINT_URL_CODEDEPLOY", &self.url);
+        let context =
+            context.with("AWS_ENDPOINT_URL_LAMBDA", &self.url).with("AWS_ENDPOINT_URL_CODEDEPLOY", &self.url);
         let name = |arn: &str| arn.rsplit([':', '-']).nth(1).unwrap().to_uppercase();
         let set = |context: TestContext, arn: &String| context.with(&format!("{}_VERSION", name(arn)), arn);
         self.state.versions.keys().fold(context, set)
@@ -101,7 +100,10 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
 fn assert_signed_for(service: &str, headers: &HeaderMap) {
     let authorization = headers["authorization"].to_str().unwrap();
     let scope = format!("/eu-central-1/{service}/aws4_request");
-    assert!(authorization.starts_with("AWS4-HMAC-SHA256 ") && authorization.contains(&scope), "{authorization}");
+    assert!(
+        authorization.starts_with("AWS4-HMAC-SHA256 ") && authorization.contains(&scope),
+        "{authorization}"
+    );
 }
 
 async fn invoke(version: &str, event: Value, state: &State) -> Response<Full<Bytes>> {
