@@ -14,13 +14,14 @@ use stack::environment::Failure;
 use crate::invoke::{Invocation, Invoke, invocation_event, reported_failure};
 
 /// The functions, in the order in which the `OpenAPI` document presents them.
-pub const FUNCTIONS: [Registered; 6] = [
+pub const FUNCTIONS: [Registered; 7] = [
     Registered::http::<auth::App>("Accounts, sign-in, sessions").reading_a_secret(),
     Registered::http::<books::App>("The books"),
     Registered::http::<system::App>("Health, and this description"),
     Registered::http::<rl_demo::App>("A playground for the rate limiter"),
     Registered::http::<bf_demo::App>("A playground for brute-force protection"),
     MAINTENANCE,
+    SMOKE_TEST,
 ];
 
 /// `maintenance` serves no HTTP; its events name a task.
@@ -29,6 +30,15 @@ const MAINTENANCE: Registered = Registered {
     purpose: None,
     reads_a_secret: false,
     start: |env| Ok(Arc::new(Maintenance(maintenance::App::from_env(env)?))),
+    operations: |_| Ok(OpenApi::default()),
+};
+
+/// `smoke-test` serves no HTTP; its events are those of a deployment's hook.
+const SMOKE_TEST: Registered = Registered {
+    name: smoke_test::NAME,
+    purpose: None,
+    reads_a_secret: false,
+    start: |env| Ok(Arc::new(SmokeTest(smoke_test::App::from_env(env)?))),
     operations: |_| Ok(OpenApi::default()),
 };
 
@@ -108,6 +118,17 @@ pub fn find(name: &str) -> Option<&'static Registered> {
 struct Maintenance(maintenance::App);
 
 impl Invoke for Maintenance {
+    fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
+        Box::pin(async move {
+            let report = self.0.handle(invocation_event(event)?).await.map_err(reported_failure)?;
+            serde_json::to_value(report).map_err(Failure::here)
+        })
+    }
+}
+
+struct SmokeTest(smoke_test::App);
+
+impl Invoke for SmokeTest {
     fn invoke<'a>(&'a self, event: &'a str) -> Invocation<'a> {
         Box::pin(async move {
             let report = self.0.handle(invocation_event(event)?).await.map_err(reported_failure)?;

@@ -38,6 +38,7 @@ mod secret;
 mod sessions;
 mod sign_in;
 mod store_failures;
+mod smoke_test;
 mod support;
 mod system;
 mod template;

@@ -110,10 +110,10 @@ fn the_openapi_description_has_the_headers_and_the_body_of_every_failure() {
 
 #[tokio::test]
 async fn a_function_reads_only_the_variables_that_it_needs() {
-    let demos = ["rl-demo", "bf-demo"];
+    let without_database = ["rl-demo", "bf-demo", "smoke-test"];
     for function in descriptions().await {
         let reads = |name: &str| function.variables.contains(name);
-        assert_eq!(reads("DATABASE_URL"), !demos.contains(&function.name), "{}", function.name);
+        assert_eq!(reads("DATABASE_URL"), !without_database.contains(&function.name), "{}", function.name);
         assert_eq!(reads("JWT_PRIVATE_KEY"), function.name == "auth", "{}", function.name);
         assert_eq!(reads("PASSWORD_PEPPER"), function.name == "auth", "{}", function.name);
         assert_eq!(

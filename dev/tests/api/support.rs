@@ -1,5 +1,6 @@
 //! Modules that the tests share. They contain no tests.
 
+pub(crate) mod fake_aws;
 pub(crate) mod locks;
 pub(crate) mod migrations;
 pub(crate) mod moto;
