@@ -9,6 +9,9 @@ mod acceptance;
 mod clients;
 mod description;
 mod in_process_api;
+mod lifecycle;
+#[path = "../api/support/not_run.rs"]
+mod not_run;
 mod persistence;
 mod scripts;
 mod template;
