@@ -5,9 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "shows what the programs of a failed test printed")]
 
+mod acceptance;
 mod clients;
 mod description;
 mod in_process_api;
+mod lifecycle;
+#[path = "../api/support/not_run.rs"]
+mod not_run;
 mod persistence;
 mod scripts;
 mod template;

@@ -49,6 +49,9 @@ enum Command {
     /// Attack the functions for half an hour while honest clients use them; see `hostile --help`.
     #[command(disable_help_flag = true)]
     Hostile(Forwarded),
+    /// Check a running API from outside, such as a deployment, and report it; see `acceptance --help`.
+    #[command(disable_help_flag = true)]
+    Acceptance(Forwarded),
     /// Write `openapi.json` anew from the code.
     Openapi,
     /// Make a key pair for signing tokens, and print the variables to set; keeps the keys of `JWT_PUBLIC_KEYS`.
@@ -83,6 +86,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Replay(Forwarded { args }) => program("testkit", "replay", &args).await,
         Command::Bench(Forwarded { args }) => program("bench", "bench", &args).await,
         Command::Hostile(Forwarded { args }) => program("hostile", "hostile", &args).await,
+        Command::Acceptance(Forwarded { args }) => program("acceptance", "acceptance", &args).await,
         Command::Openapi => program("testkit", "openapi", &[]).await,
         Command::Keys => keys::run(),
     }

@@ -1,0 +1,73 @@
+//! The account of the run, and its tokens.
+
+use serde_json::Value;
+
+use crate::account::{Account, Session};
+use crate::jwt;
+use crate::request::Request;
+use crate::run::Run;
+use crate::verdict::{Checked, NotPassed, PASSED, ensure};
+
+pub(crate) async fn register(run: &Run) -> Checked {
+    let response = run.account.register(&run.client).await?;
+    response.expect(201)?.expect_header("cache-control", "no-store")?;
+    response.ensure(is_user(&response.json(), &run.account), "the new user with the role user")?;
+    PASSED
+}
+
+pub(crate) async fn register_again(run: &Run) -> Checked {
+    run.account.register(&run.client).await?.expect_problem(409)?;
+    PASSED
+}
+
+pub(crate) async fn sign_in(run: &mut Run) -> Checked {
+    let response = run.account.try_password(&run.client, &run.account.password).await?;
+    response.expect(200)?.expect_header("cache-control", "no-store")?;
+    let session = Session::of(&response);
+    let is_whole = response.text("token_type") == "Bearer"
+        && response.json()["expires_in"].as_u64().is_some_and(|seconds| seconds > 0)
+        && !session.access.is_empty()
+        && !session.refresh.is_empty();
+    response.ensure(is_whole, "the members of RFC 6749 §5.1")?;
+    run.account.session = Some(session);
+    PASSED
+}
+
+pub(crate) async fn verify(run: &Run) -> Checked {
+    let token = run.account.access()?;
+    let keys = run.client.send(&Request::get("/.well-known/jwks.json")).await?;
+    let (header, claims) = jwt::verify(token, &keys.expect(200)?.json()).map_err(NotPassed::Failed)?;
+    let is_whole = header["alg"] == "EdDSA"
+        && header["typ"] == "at+jwt"
+        && ["iss", "aud", "sub", "sid", "jti"].iter().all(|claim| claims.get(*claim).is_some())
+        && claims["exp"].as_i64() > claims["iat"].as_i64()
+        && claims["role"] == "user";
+    ensure(is_whole, || {
+        format!("expected an access token of RFC 9068 with the role user, got {header} {claims}")
+    })?;
+    let count = keys.json()["keys"].as_array().map_or(0, Vec::len);
+    Ok(format!("signed with key {}, keys in the set: {count}", header["kid"].as_str().unwrap_or_default()))
+}
+
+pub(crate) async fn me(run: &Run) -> Checked {
+    let response = run.client.send(&Request::get("/auth/me").bearer(run.account.access()?)).await?;
+    response.expect(200)?.ensure(is_user(&response.json(), &run.account), "the account of the run")?;
+    PASSED
+}
+
+pub(crate) async fn forged(run: &Run) -> Checked {
+    let token = run.account.access()?;
+    let (signed, signature) = token.rsplit_once('.').unwrap_or_default();
+    // Another first character changes the signature; the last one may hold bits that are not used.
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    let forged = format!("{signed}.{first}{}", signature.get(1..).unwrap_or_default());
+    let response = run.client.send(&Request::get("/auth/me").bearer(&forged)).await?;
+    response.expect_problem(401)?;
+    let challenge = response.need_header("www-authenticate")?;
+    response.ensure(challenge.contains("error=\"invalid_token\""), "a challenge with invalid_token")?;
+    PASSED
+}
+
+fn is_user(user: &Value, account: &Account) -> bool {
+    user["id"].is_i64() && user["username"] == *account.name && user["role"] == "user"
+}
