@@ -31,12 +31,13 @@ pub(crate) fn from_env(env: &Env) -> Result<Vec<Version>, config::Error> {
     named.collect()
 }
 
-/// Whether this is `arn:aws:lambda:<region>:<account>:function:<name>:<number>`. The ARN of an alias is not: it leads
-/// to the version that has the traffic already.
+/// Whether this is `arn:aws:lambda:<region>:<account>:function:<name>:<number>`, or ends in `$LATEST`, the unpublished
+/// version. The ARN of an alias is not: it leads to the version that has the traffic already.
 fn is_version(arn: &str) -> bool {
     let parts: Vec<_> = arn.split(':').collect();
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    matches!(parts[..], ["arn", _, "lambda", _, _, "function", _, version] if is_number(version))
+    let qualifies = |version: &str| version == "$LATEST" || is_number(version);
+    matches!(parts[..], ["arn", _, "lambda", _, _, "function", _, version] if qualifies(version))
 }
 
 #[cfg(test)]
@@ -46,9 +47,9 @@ mod tests {
     const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:bookshelf-books:7";
 
     #[test]
-    fn only_a_numbered_version_is_accepted() {
-        assert!(is_version(ARN));
-        for qualifier in ["live", "$LATEST", "", "7:7"] {
+    fn only_a_version_is_accepted() {
+        assert!(is_version(ARN) && is_version(&ARN.replace(":7", ":$LATEST")));
+        for qualifier in ["live", "LATEST", "", "7:7"] {
             assert!(!is_version(&ARN.replace(":7", &format!(":{qualifier}"))), "{qualifier}");
         }
         assert!(!is_version(&ARN[..ARN.len() - 2]) && !is_version("bookshelf-books"));
