@@ -37,6 +37,7 @@ mod routes;
 mod secret;
 mod sessions;
 mod sign_in;
+mod stacks;
 mod support;
 mod system;
 mod template;

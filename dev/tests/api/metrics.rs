@@ -23,8 +23,10 @@ fn assert_well_formed(line: &Value) {
     assert!(!directives.is_empty());
     for directive in directives {
         assert_eq!(directive["Namespace"], "Bookshelf");
-        assert_eq!(directive["Dimensions"], json!([["function"]]));
-        assert!(line["function"].as_str().is_some_and(|name| !name.is_empty()), "{line}");
+        assert_eq!(directive["Dimensions"], json!([["stack", "function"]]));
+        for dimension in ["stack", "function"] {
+            assert!(line[dimension].as_str().is_some_and(|name| !name.is_empty()), "{line}");
+        }
         let metrics = directive["Metrics"].as_array().unwrap();
         assert!((1..=100).contains(&metrics.len()));
         for metric in metrics {
@@ -34,10 +36,11 @@ fn assert_well_formed(line: &Value) {
     }
 }
 
-/// A line without `_aws` and without the request id.
+/// A line without `_aws`, the stack and the request id.
 fn counts(line: &Value) -> Value {
+    const OTHERS: [&str; 3] = ["_aws", "stack", "request_id"];
     let mut counts = line.clone();
-    counts.as_object_mut().unwrap().retain(|member, _| !["_aws", "request_id"].contains(&member.as_str()));
+    counts.as_object_mut().unwrap().retain(|member, _| !OTHERS.contains(&member.as_str()));
     counts
 }
 

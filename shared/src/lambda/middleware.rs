@@ -2,13 +2,14 @@
 //! response, render errors as problem details, and catch panics.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use lambda_http::RequestExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -19,18 +20,20 @@ use crate::http::error::Error;
 use crate::http::problem::{self, RequestId};
 use crate::lambda::function::Function;
 use crate::stores::redis;
-use crate::telemetry::metrics::{self, Metric};
+use crate::telemetry::metrics::{self, Metric, Source};
 
-/// The whole function as a router: its routes, within the layers that all functions share.
-pub(super) fn router<F: Function>(function: F) -> Router {
+/// The whole function as a router: its routes, within the layers that all functions share. `stack` is the name of the
+/// deployment, for its metrics.
+pub(super) fn router<F: Function>(function: F, stack: &str) -> Router {
     let (routes, token_endpoints) = function.routes().into_parts();
+    let source = Arc::new(Source { stack: stack.into(), function: F::NAME });
     let nosniff = HeaderValue::from_static("nosniff");
     // In a tuple of layers the first one sees a request first. They are applied together, since each call of `layer`
     // adds a service in a box of its own, which axum clones for every request.
     //
     // axum runs these layers after it has chosen the route, so they find `MatchedPath` in the request.
     routes.with_state(function).layer((
-        from_fn(|request, next| log_request(F::NAME, request, next)),
+        from_fn_with_state(source, log_request),
         SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff),
         from_fn_with_state(token_endpoints, problem::render_errors),
         CatchPanicLayer::custom(on_panic),
@@ -38,7 +41,7 @@ pub(super) fn router<F: Function>(function: F) -> Router {
 }
 
 /// Gives the request its id, and logs what became of it: one line in the log, and the metrics of `CloudWatch`.
-async fn log_request(function: &'static str, mut request: Request, next: Next) -> Response {
+async fn log_request(State(source): State<Arc<Source>>, mut request: Request, next: Next) -> Response {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
     request.extensions_mut().insert(RequestId::new(id.clone()));
     let response_future = async move {
@@ -58,7 +61,7 @@ async fn log_request(function: &'static str, mut request: Request, next: Next) -
         response
     };
     // Around everything, the count of server errors above included.
-    metrics::within_request(function, &id, response_future).await
+    metrics::within_request(&source, &id, response_future).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
