@@ -168,9 +168,10 @@ impl Redis {
         }
     }
 
-    /// Checks that the server does what scripts ask of it.
+    /// Checks that the server does what scripts ask of it, on a key beside the counts of the quota `default`: whoever
+    /// checks may write there.
     pub async fn check(&self) -> Result<(), Unavailable> {
-        self.run(&CHECK.call(&[self.key("limit:check")])).await
+        self.run(&CHECK.call(&[self.key("limit:default:check")])).await
     }
 
     async fn run_once<T: FromRedisValue>(
