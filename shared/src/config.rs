@@ -89,6 +89,17 @@ impl Env {
         }
     }
 
+    /// The name of this deployment: `STACK_NAME`, 1 to 128 ASCII letters, digits and hyphens (default `bookshelf`). It
+    /// is part of everything that this deployment shares a store or an account with others by: keys, records, metrics.
+    pub fn stack_name(&self) -> Result<&str, Error> {
+        const NAME: &str = "STACK_NAME";
+        let name = self.optional(NAME).unwrap_or("bookshelf");
+        if name.len() > 128 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err(Error::invalid(NAME, "is not 1 to 128 letters, digits and hyphens"));
+        }
+        Ok(name)
+    }
+
     /// The names with this prefix of the variables that are set and not empty.
     #[must_use]
     pub fn names_starting_with(&self, prefix: &str) -> Vec<&str> {
@@ -118,6 +129,19 @@ mod tests {
         let env = Env::of([("BCRYPT_COST", "hunter2")]);
         let error = env.parsed("BCRYPT_COST", 12_u32).unwrap_err().to_string();
         assert!(error.contains("BCRYPT_COST") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn the_name_of_a_stack_is_one_that_cloudformation_permits() {
+        let longest = "x".repeat(128);
+        for (value, name) in [("", "bookshelf"), ("Books-2", "Books-2"), (&longest, &longest)] {
+            assert_eq!(Env::of([("STACK_NAME", value)]).stack_name(), Ok(name));
+        }
+        // With a colon, the keys of one stack could be among those of another.
+        for value in ["a:b", "a b", "a_b", "a.b", "ä", "*", &"x".repeat(129)] {
+            let error = Env::of([("STACK_NAME", value)]).stack_name().unwrap_err().to_string();
+            assert!(error.starts_with("STACK_NAME ") && !error.contains(value), "{error}");
+        }
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub struct EventHandler {
 }
 
 impl EventHandler {
-    /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) beside what the function itself reads. Connections are
-    /// opened with the first request.
+    /// Prepares a function. Reads `STAGE_PREFIX` (`/prod`) and what the middleware stack needs, beside what the
+    /// function itself reads. Connections are opened with the first request.
     pub fn from_env<F: Function>(env: &Env) -> Result<Self, config::Error> {
         Self::new(F::from_env(env)?, env)
     }
@@ -52,7 +52,7 @@ impl EventHandler {
         if stage_prefix.as_ref().is_some_and(|prefix| !prefix.starts_with('/') || prefix.ends_with('/')) {
             return Err(config::Error::invalid("STAGE_PREFIX", "does not look like /prod"));
         }
-        Ok(Self { router: middleware::router(function), stage_prefix })
+        Ok(Self { router: middleware::router(function, env)?, stage_prefix })
     }
 
     /// Handles one event, and returns the response in the form of the API that sent it (HTTP API or REST API).
@@ -151,6 +151,8 @@ async fn start<Handler>(
 ) -> Result<Handler, config::Error> {
     let env = Env::of_process();
     RUNTIME_VARIABLES.iter().try_for_each(|name| env.required(name).map(drop))?;
+    // Also where nothing asks for it: what names the stack is right in all functions or in none.
+    env.stack_name()?;
     telemetry::start(&env)?;
     prepare(env).await
 }

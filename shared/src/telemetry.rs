@@ -33,11 +33,22 @@ pub fn start(env: &Env) -> Result<(), Error> {
     Ok(())
 }
 
-/// The span of one request, which all its log lines carry, security events at any level included: the request's id,
-/// and whether it is the first one of this process.
-pub fn request_span(id: &str) -> Span {
+/// The span of one request, which all its log lines carry, security events at any level included: the request's id, the
+/// id of its trace in the tracing header `xray` if there is one, and `cold_start` if it is the first one of this
+/// process.
+pub fn request_span(id: &str, xray: Option<&str>) -> Span {
     static COLD: AtomicBool = AtomicBool::new(true);
-    tracing::info_span!(target: SECURITY, "request", request_id = id, cold_start = COLD.swap(false, Ordering::Relaxed))
+    let cold_start = COLD.swap(false, Ordering::Relaxed).then_some(true);
+    let trace_id = xray.and_then(trace_id);
+    tracing::info_span!(target: SECURITY, "request", request_id = id, trace_id, cold_start)
+}
+
+/// The id of the trace in a tracing header of X-Ray, `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=…;Sampled=1`. A
+/// client may have written it, so what is no id is left out of the log.
+fn trace_id(header: &str) -> Option<&str> {
+    let root = header.split(';').find_map(|field| field.trim().strip_prefix("Root="))?;
+    let is_id = root.len() == 35 && root.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    is_id.then_some(root)
 }
 
 fn filter(env: &Env) -> Result<Targets, Error> {

@@ -21,8 +21,9 @@ use crate::remote_stores::RemoteStores;
 pub(super) const BOOKS: u32 = 10_000;
 
 /// Quotas that are never used up. Requests are counted as usual.
-const LARGE_QUOTAS: [(&str, &str); 6] = [
+const LARGE_QUOTAS: [(&str, &str); 7] = [
     ("RATE_LIMIT_DEFAULT", "10000/1"),
+    ("RATE_LIMIT_DEMO_LOGIN", "10000/1"),
     ("RATE_LIMIT_LOGIN", "10000/1"),
     ("RATE_LIMIT_LOGIN_SIM", "10000/1"),
     ("RATE_LIMIT_PASSWORD", "10000/1"),

@@ -21,7 +21,10 @@ const VARIABLE: &str = "REDIS_URL";
 /// The user whose URL a stack hands out, and the beginning of the names of the functions' users.
 pub(crate) const USER: &str = "bookshelf";
 
-/// The beginning of all keys on AWS.
+/// What the template writes for the name of the stack, with which all keys begin.
+const STACK_NAME: &str = "${AWS::StackName}";
+
+/// The beginning of all keys of a function that is not told another name of its stack, as on this machine.
 const PREFIX: &str = "~bookshelf:";
 
 /// The beginning of all keys of a test, which has a prefix of its own.
@@ -91,8 +94,9 @@ fn users_in(template: &str) -> Vec<CacheUser> {
     users
 }
 
-/// The same rights, those to keys also for the keys of tests.
+/// The same rights for the stack of this machine, those to keys also for the keys of tests.
 fn with_tests(rights: &str) -> String {
+    let rights = rights.replace(STACK_NAME, USER);
     let both = |right: &str| match right.strip_prefix(PREFIX) {
         Some(keys) => format!("{right} {TEST_PREFIX}{keys}"),
         None => right.to_owned(),
@@ -107,9 +111,9 @@ mod tests {
     const TEMPLATE: &str = "
       UserId: !Join ['-', [bookshelf-books, !Select [0]]]
       UserName: !Join ['-', [bookshelf-books, !Select [0]]]
-      AccessString: 'on ~bookshelf:limit:* ~bookshelf:cache:* -@all +@read -@dangerous'
+      AccessString: !Sub 'on ~${AWS::StackName}:limit:default:* ~${AWS::StackName}:cache:* -@all +@read -@dangerous'
       UserName: !Join ['-', [bookshelf-auth, !Select [0]]]
-      AccessString: 'on ~bookshelf:limit:* ~bookshelf:{lockout}:* -@all +@read -@dangerous'";
+      AccessString: !Sub 'on ~${AWS::StackName}:limit:default:* ~${AWS::StackName}:{lockout}:* -@all +@read -@dangerous'";
 
     #[test]
     fn users_have_the_rights_of_the_template_and_one_has_those_of_all() {
@@ -120,17 +124,17 @@ mod tests {
             [
                 (
                     "bookshelf-books",
-                    "on ~bookshelf:limit:* ~test_*:limit:* ~bookshelf:cache:* ~test_*:cache:* -@all +@read \
+                    "on ~bookshelf:limit:default:* ~test_*:limit:default:* ~bookshelf:cache:* ~test_*:cache:* -@all +@read \
                      -@dangerous"
                 ),
                 (
                     "bookshelf-auth",
-                    "on ~bookshelf:limit:* ~test_*:limit:* ~bookshelf:{lockout}:* ~test_*:{lockout}:* -@all \
+                    "on ~bookshelf:limit:default:* ~test_*:limit:default:* ~bookshelf:{lockout}:* ~test_*:{lockout}:* -@all \
                      +@read -@dangerous"
                 ),
                 (
                     "bookshelf",
-                    "~bookshelf:limit:* ~test_*:limit:* ~bookshelf:cache:* ~test_*:cache:* \
+                    "~bookshelf:limit:default:* ~test_*:limit:default:* ~bookshelf:cache:* ~test_*:cache:* \
                      ~bookshelf:{lockout}:* ~test_*:{lockout}:* on -@all +@read -@dangerous"
                 ),
             ]

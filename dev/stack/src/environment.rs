@@ -66,12 +66,12 @@ pub(crate) fn role_of(function: &str) -> String {
     format!("bookshelf_{function}")
 }
 
-/// An HTTP request as the event of an HTTP API, payload version 2.0.
+/// An HTTP request as the event of an HTTP API, payload version 2.0. `path` is that of a route without parameters.
 #[must_use]
 pub(crate) fn http_event(method: &str, path: &str, media_type: &str, body: &str) -> Value {
     json!({
         "version": "2.0",
-        "routeKey": "$default",
+        "routeKey": format!("ANY {path}"),
         "rawPath": path,
         "rawQueryString": "",
         "headers": {"content-type": media_type},

@@ -81,6 +81,8 @@ impl Registered {
 
     /// The names of the variables that the function reads when it starts with those of `env`.
     pub fn variables(&self, env: &Env) -> Result<BTreeSet<String>, config::Error> {
+        // As `shared::lambda::run` does in every function.
+        env.stack_name()?;
         if self.reads_a_secret {
             secrets::Source::from_env(env)?;
         }

@@ -3,12 +3,17 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::gateway_routes::Route;
+
 /// A request to an HTTP API, in payload format 2.0. `path` is decoded, `query` is not.
 #[must_use]
 pub fn http_api_event(method: &str, path: &str, query: &str) -> Value {
-    json!({
+    let route = Route::of(path);
+    // All routes serve any method.
+    let key = route.as_ref().map_or("$default".to_owned(), |route| format!("ANY {}", route.path));
+    let mut event = json!({
         "version": "2.0",
-        "routeKey": "$default",
+        "routeKey": key,
         "rawPath": path,
         "rawQueryString": query,
         "headers": {"host": "api.example", "user-agent": "test"},
@@ -22,19 +27,27 @@ pub fn http_api_event(method: &str, path: &str, query: &str) -> Value {
                 "sourceIp": "192.0.2.1", "userAgent": "test",
             },
             "requestId": "gateway-request-id",
-            "routeKey": "$default",
+            "routeKey": key,
             "stage": "$default",
             "time": "01/Jan/2026:00:00:00 +0000",
             "timeEpoch": 1_767_225_600_000_u64,
         },
         "isBase64Encoded": false,
-    })
+    });
+    if let Some(route) = route.filter(|route| !route.parameters.is_empty()) {
+        event["pathParameters"] = route.parameters.into();
+    }
+    event
 }
 
 /// A request to a Function URL, in payload format 2.0. `path` and `query` are as the client sent them.
 #[must_use]
 pub fn function_url_event(method: &str, path: &str, query: &str) -> Value {
     let mut event = http_api_event(method, path, query);
+    // It has no routes.
+    event["routeKey"] = "$default".into();
+    event["requestContext"]["routeKey"] = "$default".into();
+    event.as_object_mut().map(|event| event.remove("pathParameters"));
     let host = "url-id.lambda-url.eu-central-1.on.aws";
     event["headers"]["host"] = host.into();
     event["requestContext"]["domainName"] = host.into();

@@ -14,6 +14,7 @@ mod context;
 mod database;
 pub mod functions;
 pub mod gateway_events;
+mod gateway_routes;
 mod invoke;
 pub mod openapi;
 pub mod proxy;

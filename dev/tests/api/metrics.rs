@@ -23,8 +23,10 @@ fn assert_well_formed(line: &Value) {
     assert!(!directives.is_empty());
     for directive in directives {
         assert_eq!(directive["Namespace"], "Bookshelf");
-        assert_eq!(directive["Dimensions"], json!([["function"]]));
-        assert!(line["function"].as_str().is_some_and(|name| !name.is_empty()), "{line}");
+        assert_eq!(directive["Dimensions"], json!([["stack", "function"]]));
+        for dimension in ["stack", "function"] {
+            assert!(line[dimension].as_str().is_some_and(|name| !name.is_empty()), "{line}");
+        }
         let metrics = directive["Metrics"].as_array().unwrap();
         assert!((1..=100).contains(&metrics.len()));
         for metric in metrics {
@@ -34,10 +36,11 @@ fn assert_well_formed(line: &Value) {
     }
 }
 
-/// A line without `_aws` and without the request id.
+/// A line without `_aws`, the stack and the request id.
 fn counts(line: &Value) -> Value {
+    const OTHERS: [&str; 3] = ["_aws", "stack", "request_id"];
     let mut counts = line.clone();
-    counts.as_object_mut().unwrap().retain(|member, _| !["_aws", "request_id"].contains(&member.as_str()));
+    counts.as_object_mut().unwrap().retain(|member, _| !OTHERS.contains(&member.as_str()));
     counts
 }
 
@@ -137,8 +140,8 @@ async fn every_log_line_of_a_request_has_its_id_and_cold_start_at_every_level() 
             assert!(line["span"]["request_id"].as_str().is_some_and(|id| id.len() == 36), "{line}");
         }
         let starts: Vec<_> = lines.iter().filter(|line| line["target"] == target).collect();
-        let starts = starts.iter().map(|line| line["span"]["cold_start"].as_bool().unwrap());
-        assert_eq!(starts.collect::<Vec<_>>(), [true, false], "{log}");
+        let starts = starts.iter().map(|line| line["span"].get("cold_start").cloned());
+        assert_eq!(starts.collect::<Vec<_>>(), [Some(json!(true)), None], "{log}");
     }
     let event = r#"{"task":"set_role","username":"nobody","role":"admin"}"#;
     let maintenance = ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap();
@@ -147,4 +150,33 @@ async fn every_log_line_of_a_request_has_its_id_and_cold_start_at_every_level() 
     let line: Value =
         serde_json::from_str(log.lines().find(|line| line.contains("a task failed")).unwrap()).unwrap();
     assert_eq!((line["span"]["cold_start"].as_bool(), line["level"].as_str()), (Some(true), Some("ERROR")));
+}
+
+#[tokio::test]
+async fn every_log_line_of_a_request_has_the_id_of_its_trace() {
+    const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
+    let context = TestContext::new().await.with("REDIS_URL", "redis://127.0.0.1:1/");
+    let environment = ExecutionEnvironment::start("rl-demo", context.variables()).await.unwrap();
+    let demo = Client::of(environment.clone());
+    for (header, expected) in [
+        (format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"), Some(ROOT)),
+        (format!("Self=1-67891234-12456789abcdef012345678;Root={ROOT}"), Some(ROOT)),
+        (String::new(), None),
+        ("Parent=53995c3f42cd8ad8;Sampled=1".to_owned(), None),
+        ("Root=1-5759e988-bd862e3fe1be46a99427279\"".to_owned(), None),
+        (format!("Root={ROOT}0"), None),
+    ] {
+        let known = environment.log().lines().count();
+        assert_eq!(demo.get("/rl-demo/ping").header("x-amzn-trace-id", &header).send().await.status, 200);
+        let log = environment.log();
+        let lines: Vec<Value> =
+            log.lines().skip(known).map(|line| serde_json::from_str(line).unwrap()).collect();
+        // Attempts to connect belong to no request.
+        let lines: Vec<_> = lines.iter().filter(|line| line.get("span").is_some()).collect();
+        // Beside "answered", that the ping was not counted.
+        assert!(lines.len() >= 2, "{log}");
+        for line in lines {
+            assert_eq!(line["span"]["trace_id"].as_str(), expected, "{header}: {line}");
+        }
+    }
 }

@@ -151,10 +151,12 @@ fn send_mutated_events(runtime: &Runtime, function: &Registered) {
     let events: Vec<_> = events.collect();
     let process = runtime.block_on(async {
         // Routes with passwords keep their quotas, since each request costs a hash.
-        let context =
-            ["DEFAULT", "PING", "LOGIN_SIM"].into_iter().fold(TestContext::new().await, |context, quota| {
+        let context = ["DEFAULT", "PING", "LOGIN_SIM", "DEMO_LOGIN"].into_iter().fold(
+            TestContext::new().await,
+            |context, quota| {
                 context.with(&format!("RATE_LIMIT_{quota}"), "10000/1").with("LOG_LEVEL", "error")
-            });
+            },
+        );
         // `smoke-test` calls AWS for each event of its own.
         let context = FakeAws::start(vec![], &[]).await.used_by(context);
         ExecutionEnvironment::start(function, context.variables()).await.unwrap()

@@ -18,8 +18,10 @@ fn demo(context: &TestContext) -> Client {
     Client::start::<rl_demo::App>(context.env()).unwrap()
 }
 
+/// A limiter for quotas that no function has. So it signs in as the administrator.
 fn limiter(context: &TestContext) -> Limiter {
-    Limiter::from_env(&context.env(), Redis::from_env(&context.env()).unwrap()).unwrap()
+    let env = context.clone().with("REDIS_URL", context.redis_admin_url()).env();
+    Limiter::from_env(&env, Redis::from_env(&env).unwrap()).unwrap()
 }
 
 #[tokio::test]

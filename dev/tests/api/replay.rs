@@ -7,9 +7,11 @@ use std::fs;
 use serde_json::Value;
 use testkit::TestContext;
 use testkit::functions::describe_all;
+use testkit::gateway_events::http_api_event;
 use testkit::replay::{Case, Outcome, Transport, cases, replay_all};
 
 use crate::support::not_run::not_run;
+use crate::template::document::Template;
 
 /// Cases for the emulator, which is slower: for every function one that succeeds and one that fails. `smoke-test`
 /// succeeds nowhere but on AWS.
@@ -120,12 +122,66 @@ fn every_recorded_event_has_an_expectation_and_every_expectation_an_event() {
     assert_eq!(files.count(), 2 * cases.len(), "a file beside the pairs");
 }
 
-/// The route that the gateway chose, in the form of `OpenAPI`.
+/// The method and the route that the gateway chose, in the form of `OpenAPI`.
 fn route(case: &Case) -> String {
     let event = case.event();
-    match (event["routeKey"].as_str(), event["httpMethod"].as_str(), event["resource"].as_str()) {
-        (Some(route), ..) => route.to_owned(),
-        (_, Some(method), Some(resource)) => format!("{method} {resource}"),
+    let method = event["requestContext"]["http"]["method"].as_str().or(event["httpMethod"].as_str());
+    let path = event["routeKey"].as_str().and_then(|key| key.strip_prefix("ANY "));
+    match (method, path.or(event["resource"].as_str())) {
+        (Some(method), Some(path)) => format!("{method} {path}"),
         _ => String::new(),
     }
+}
+
+/// The keys of the routes in `template.yaml`, as the gateway sends them.
+fn route_keys() -> BTreeSet<String> {
+    let template = Template::read();
+    let mut keys = BTreeSet::new();
+    for function in template.functions() {
+        let events = function.properties["Events"].as_object().into_iter().flat_map(|events| events.values());
+        for route in events.filter(|event| event["Type"] == "HttpApi").map(|event| &event["Properties"]) {
+            keys.insert(format!("{} {}", route["Method"].as_str().unwrap(), route["Path"].as_str().unwrap()));
+        }
+    }
+    assert!(keys.len() > 10, "{keys:?}");
+    keys
+}
+
+/// Asserts that `event`, of an HTTP API, names a route that the gateway would choose for its path.
+fn assert_routed(event: &Value, keys: &BTreeSet<String>, context: &str) {
+    let key = event["routeKey"].as_str().unwrap();
+    assert_eq!(event["requestContext"]["routeKey"], key, "{context}");
+    let stage = event["requestContext"]["stage"].as_str().unwrap();
+    let path = event["rawPath"].as_str().unwrap();
+    let path = path.strip_prefix(&format!("/{stage}")).unwrap_or(path);
+    if key == "$default" {
+        assert_eq!(http_api_event("GET", path, "")["routeKey"], "$default", "{context} has a route");
+        return;
+    }
+    assert!(keys.contains(key), "{context}: the template has no {key}");
+    let parameters = event["pathParameters"].as_object().cloned().unwrap_or_default();
+    let filled = parameters.iter().fold(key.to_owned(), |key, (name, value)| {
+        let value = value.as_str().unwrap();
+        key.replace(&format!("{{{name}}}"), value).replace(&format!("{{{name}+}}"), value)
+    });
+    assert_eq!(filled.split_once(' ').unwrap().1, path, "{context}");
+}
+
+#[test]
+fn every_event_of_an_http_api_has_the_route_of_the_template_that_the_gateway_chooses() {
+    let keys = route_keys();
+    let cases = cases().unwrap();
+    let is_of_url = |event: &Value| {
+        event["requestContext"]["domainName"].as_str().is_some_and(|name| name.contains(".lambda-url."))
+    };
+    let recorded = cases.iter().filter(|case| case.event()["version"] == "2.0" && !is_of_url(case.event()));
+    recorded.for_each(|case| assert_routed(case.event(), &keys, &case.name()));
+    for key in &keys {
+        let path = key.split_once(' ').unwrap().1.replace("{proxy+}", "a/b").replace("{id}", "1");
+        let event = http_api_event("PUT", &path.replace("{file}", "start.js"), "");
+        assert_eq!(event["routeKey"], **key);
+        assert_routed(&event, &keys, key);
+    }
+    assert_routed(&http_api_event("GET", "/books/", ""), &keys, "/books/");
+    assert_eq!(http_api_event("GET", "/unknown", "")["routeKey"], "$default");
 }

@@ -6,7 +6,7 @@ mod alarms;
 mod cache_users;
 mod capacity;
 mod deployment;
-mod document;
+pub(crate) mod document;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -19,7 +19,7 @@ async fn schemathesis_finds_no_violation_of_the_description() {
     let mut stack = Stack::start("e2e-stack", Persistence::Temporary).await.unwrap();
     stack.seed().await.unwrap();
     let mut variables: BTreeMap<String, String> = stack.env().clone();
-    for quota in ["DEFAULT", "LOGIN", "REGISTER", "PASSWORD", "PING", "LOGIN_SIM"] {
+    for quota in ["DEFAULT", "LOGIN", "REGISTER", "PASSWORD", "PING", "LOGIN_SIM", "DEMO_LOGIN"] {
         variables.insert(format!("RATE_LIMIT_{quota}"), LARGE_QUOTA.to_owned());
     }
     variables.insert("BCRYPT_COST".to_owned(), "10".to_owned());

@@ -13,17 +13,21 @@ pub(crate) struct Options {
     /// Begin with empty stores instead of what the last run left.
     #[arg(long)]
     fresh: bool,
+    /// Let web pages of this origin call the API, such as `http://localhost:5173`; several with commas between.
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
+    cors: Vec<String>,
 }
 
 /// Runs the API until Ctrl-C.
-pub(crate) async fn run(Options { port, fresh }: Options) -> Result<()> {
+pub(crate) async fn run(Options { port, fresh, cors }: Options) -> Result<()> {
     let persistence = if fresh { Persistence::Reset } else { Persistence::Persistent };
     let options = local_api::Options {
         port,
         log: LogStyle::of_terminal(),
         stack: "stack".to_owned(),
         persistence,
-        variables: Vec::new(),
+        // An empty variable counts as not set.
+        variables: vec![("CORS_ORIGINS".to_owned(), cors.join(","))],
     };
     let mut api = signals::unless_interrupted(LocalApi::start(options)).await?;
     print_banner(&api);

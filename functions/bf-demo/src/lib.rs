@@ -50,7 +50,7 @@ impl Function for App {
     }
 
     fn routes(&self) -> Routes<Self> {
-        Routes::new(&self.limiter).limited(quotas::DEFAULT, routes!(try_password))
+        Routes::new(&self.limiter).limited(quotas::DEMO_LOGIN, routes!(try_password))
     }
 }
 

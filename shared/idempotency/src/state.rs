@@ -17,17 +17,19 @@ use crate::table::Table;
 #[derive(Clone)]
 pub struct Idempotency {
     pub(super) table: Arc<Table>,
+    stack: Arc<str>,
     stage: Option<Arc<str>>,
     secret: Arc<[u8]>,
 }
 
 impl Idempotency {
-    /// Reads `IDEMPOTENCY_TABLE`, `STAGE_PREFIX` (which becomes part of a write's id), the
+    /// Reads `IDEMPOTENCY_TABLE`, `STACK_NAME` and `STAGE_PREFIX` (which become part of a write's id), the
     /// [`AwsCredentials`](shared::stores::iam::AwsCredentials) and, for a local `DynamoDB`,
     /// `AWS_ENDPOINT_URL_DYNAMODB`. Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
+        let stack = env.stack_name()?.into();
         let stage = env.optional("STAGE_PREFIX").map(Arc::from);
-        Ok(Self { table: Arc::new(Table::from_env(env)?), stage, secret: Arc::new([]) })
+        Ok(Self { table: Arc::new(Table::from_env(env)?), stack, stage, secret: Arc::new([]) })
     }
 
     /// Keys the fingerprints of bodies with `secret`, for requests whose bodies contain secrets. Nobody can check a
@@ -37,8 +39,8 @@ impl Idempotency {
         Self { secret: secret.into(), ..self }
     }
 
-    /// Derives the token of a write from the client and the subject, the operation (method and route), the key and the
-    /// body. Neither key nor body can be read from it.
+    /// Derives the token of a write from the stack and the stage, the client and the subject, the operation (method and
+    /// route), the key and the body. Neither key nor body can be read from it.
     pub(super) fn token(
         &self,
         client: [&str; 2],
@@ -49,8 +51,8 @@ impl Idempotency {
         let [client, subject] = client;
         let [method, route] = operation.map(Some);
         let subject = Some(subject).filter(|subject| !subject.is_empty());
-        let id =
-            fingerprint([self.stage.as_deref(), Some(client), subject, method, route, Some(key.as_str())]);
+        let (stack, stage) = (Some(&*self.stack), self.stage.as_deref());
+        let id = fingerprint([stack, stage, Some(client), subject, method, route, Some(key.as_str())]);
         let mac = mac(&mac(&self.secret, key.as_str().as_bytes()), body);
         IdempotencyToken::new(id, URL_SAFE_NO_PAD.encode(mac))
     }

@@ -1,14 +1,20 @@
-//! The network that a request comes from, by the source address that API Gateway saw. Headers do not count: a client
-//! writes those.
+//! The network that a request comes from, by the source address that API Gateway saw.
+//!
+//! Headers do not count, since a client writes those, with one exception: behind a CDN, whose
+//! [secret](super::origin_secret) the request has brought, the gateway sees the CDN, and a header of the CDN names the
+//! client.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::extract::FromRequestParts;
-use axum::http::Extensions;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 use lambda_http::request::RequestContext;
+
+/// The header in which `CloudFront` writes the address of its client, which it calls the viewer.
+const VIEWER_ADDRESS: &str = "cloudfront-viewer-address";
 
 /// The network of a client: an IPv4 address, or the /64 that an IPv6 address is in (one subscriber has all of it).
 /// Clients without an address share one network, `unknown`.
@@ -22,8 +28,18 @@ impl ClientNetwork {
         network.0.map(|_| network.to_string())
     }
 
-    /// The network of the source address in the request context of API Gateway.
+    /// The network of the client that `CloudFront` saw, for a request that is known to come from there.
+    pub(super) fn of_viewer(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(VIEWER_ADDRESS).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return Self(None) };
+        Self::from_text(value.to_str().ok().and_then(without_port).unwrap_or_default())
+    }
+
+    /// The network that was found out before, or else that of the source address in the request context of API Gateway.
     fn of(extensions: &Extensions) -> Self {
+        if let Some(network) = extensions.get::<Self>() {
+            return *network;
+        }
         let source = match extensions.get::<RequestContext>() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
             Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
@@ -37,6 +53,16 @@ impl ClientNetwork {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
             v4 @ IpAddr::V4(_) => v4,
         }))
+    }
+}
+
+/// The address in `203.0.113.7:443`. `CloudFront` writes IPv6 without brackets: `2001:db8::1:443`.
+fn without_port(text: &str) -> Option<&str> {
+    let (address, port) = text.rsplit_once(':')?;
+    port.parse::<u16>().ok()?;
+    match address.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').filter(|address| address.contains(':')),
+        None => Some(address),
     }
 }
 
@@ -71,6 +97,40 @@ mod tests {
         assert_eq!(shown("2001:db8:1:2::1"), shown("2001:db8:1:2:ffff::9"));
         assert_ne!(shown("2001:db8:1:2::1"), shown("2001:db8:1:3::1"));
         assert_eq!(shown("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_address_of_a_viewer_ends_with_its_port() {
+        let shown = |values: &[&'static str]| {
+            let lines = values.iter().map(|value| (VIEWER_ADDRESS.parse().unwrap(), value.parse().unwrap()));
+            ClientNetwork::of_viewer(&lines.collect()).to_string()
+        };
+        for (value, network) in [
+            ("203.0.113.7:443", "203.0.113.7"),
+            ("2001:db8::1:443", "2001:db8::/64"),
+            ("[2001:db8::1]:443", "2001:db8::/64"),
+            ("2001:db8:1:2:3:4:5:6:50000", "2001:db8:1:2::/64"),
+            ("::ffff:203.0.113.7:1", "203.0.113.7"),
+        ] {
+            assert_eq!(shown(&[value]), network, "{value}");
+        }
+        for value in [
+            "",
+            ":443",
+            "203.0.113.7",
+            "2001:db8::1",
+            "203.0.113.7:",
+            "203.0.113.7:65536",
+            "203.0.113.7:443, 203.0.113.8:443",
+            "[203.0.113.7]:443",
+            "[2001:db8::1:443",
+            "2001:db8::1]:443",
+            "example:443",
+        ] {
+            assert_eq!(shown(&[value]), "unknown", "{value}");
+        }
+        assert_eq!(shown(&[]), "unknown");
+        assert_eq!(shown(&["203.0.113.7:443", "203.0.113.7:443"]), "unknown");
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum Error {
     InvalidToken,
     /// The user is signed in, but this takes another role.
     Forbidden,
+    /// The request did not come through the public address of the API.
+    ClosedAddress,
     /// There is no such resource.
     NotFound,
     /// The resource does not do this.
@@ -123,6 +125,10 @@ impl Descriptor {
         Self::new(StatusCode::UNAUTHORIZED, code).documented("No access token, or one that is no longer good")
     }
 
+    fn forbidden(code: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code).oauth("access_denied")
+    }
+
     fn unprocessable(code: &'static str) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code)
             .documented("Fields are missing, unknown or not valid: all of them are named")
@@ -149,6 +155,11 @@ impl Descriptor {
         self.oauth("temporarily_unavailable").retry_after(wait)
     }
 
+    /// The detail, which without its full stop is the documentation too.
+    fn explained(self, detail: &'static str) -> Self {
+        self.detail(detail).documented(detail.trim_end_matches('.'))
+    }
+
     fn challenge(self, challenge: &'static str) -> Self {
         Self { challenge: Some(challenge), ..self }
     }
@@ -173,13 +184,15 @@ impl Error {
             Self::InvalidToken => Descriptor::unauthorized("invalid-token")
                 .detail("The access token is invalid or has expired.")
                 .challenge(r#"Bearer realm="bookshelf", error="invalid_token""#),
-            Self::Forbidden => Descriptor::new(Status::FORBIDDEN, "insufficient-scope")
+            Self::Forbidden => Descriptor::forbidden("insufficient-scope")
                 .detail("Your role does not permit this.")
                 .documented("Signed in, but not as an administrator")
                 .challenge(r#"Bearer realm="bookshelf", error="insufficient_scope""#),
-            Self::NotFound => Descriptor::new(Status::NOT_FOUND, "not-found")
-                .detail("There is nothing here.")
-                .documented("There is nothing here"),
+            Self::ClosedAddress => Descriptor::forbidden("closed-address")
+                .explained("This address is closed; use the public address of the API."),
+            Self::NotFound => {
+                Descriptor::new(Status::NOT_FOUND, "not-found").explained("There is nothing here.")
+            }
             Self::MethodNotAllowed => Descriptor::new(Status::METHOD_NOT_ALLOWED, "method-not-allowed")
                 .detail("This resource does not do that; see Allow.")
                 .documented("The resource does not do this"),
@@ -190,8 +203,7 @@ impl Error {
                 Descriptor::new(Status::CONFLICT, "conflict").detail(*detail).documented("The name is taken")
             }
             Self::InProgress => Descriptor::new(Status::CONFLICT, "idempotency-in-progress")
-                .detail("The first request with this Idempotency-Key is still being answered.")
-                .documented("The first request with this Idempotency-Key is still being answered")
+                .explained("The first request with this Idempotency-Key is still being answered.")
                 .retry_after(RETRY_WHEN_IN_PROGRESS),
             Self::KeyReused => Descriptor::unprocessable("idempotency-key-reused")
                 .detail("This Idempotency-Key belongs to a request with another body."),
@@ -205,8 +217,7 @@ impl Error {
             }
             Self::Invalid(_) => Descriptor::unprocessable("invalid-fields").detail(SEE_ERRORS),
             Self::TooManyRequests(wait) => Descriptor::new(Status::TOO_MANY_REQUESTS, "too-many-requests")
-                .detail("Too many requests; wait as long as Retry-After says.")
-                .documented("Too many requests; wait as long as Retry-After says")
+                .explained("Too many requests; wait as long as Retry-After says.")
                 .temporary(*wait),
             Self::Unavailable(_) => Descriptor::new(Status::SERVICE_UNAVAILABLE, "unavailable")
                 .detail("A part of the service gives no answer; try again.")

@@ -2,43 +2,58 @@
 //! response, render errors as problem details, and catch panics.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use lambda_http::RequestExt as _;
+use tower::util::{MapResponseLayer, option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Level;
 
+use crate::config::{self, Env};
+use crate::http::cors::{self, allow_origins};
 use crate::http::error::Error;
+use crate::http::origin_secret::{OriginSecret, require_secret};
 use crate::http::problem::{self, RequestId};
 use crate::lambda::function::Function;
 use crate::stores::redis;
-use crate::telemetry::metrics::{self, Metric};
+use crate::telemetry::metrics::{self, Metric, Source};
 
-/// The whole function as a router: its routes, within the layers that all functions share.
-pub(super) fn router<F: Function>(function: F) -> Router {
+/// The whole function as a router: its routes, within the layers that all functions share. Reads `STACK_NAME`,
+/// `ORIGIN_SECRET_DIGESTS` and `CORS_ORIGINS`.
+pub(super) fn router<F: Function>(function: F, env: &Env) -> Result<Router, config::Error> {
     let (routes, token_endpoints) = function.routes().into_parts();
+    let source = Arc::new(Source { stack: env.stack_name()?.to_owned(), function: F::NAME });
+    let secret = OriginSecret::from_env(env)?.map(Arc::new);
+    let cors = cors::from_env(env)?;
     let nosniff = HeaderValue::from_static("nosniff");
     // In a tuple of layers the first one sees a request first. They are applied together, since each call of `layer`
     // adds a service in a box of its own, which axum clones for every request.
     //
     // axum runs these layers after it has chosen the route, so they find `MatchedPath` in the request.
-    routes.with_state(function).layer((
-        from_fn(|request, next| log_request(F::NAME, request, next)),
+    Ok(routes.with_state(function).layer((
+        from_fn_with_state(source, log_request),
         SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff),
         from_fn_with_state(token_endpoints, problem::render_errors),
+        // Outside of CORS: a preflight request is no exception from the rule that everything comes from the CDN.
+        option_layer(secret.map(|secret| from_fn_with_state(secret, require_secret))),
+        option_layer(cors.map(|cors| from_fn_with_state(cors, allow_origins))),
+        // A layer that may be absent needs a body of the same type inside and outside.
+        MapResponseLayer::new(|response: Response<_>| response.map(Body::new)),
         CatchPanicLayer::custom(on_panic),
-    ))
+    )))
 }
 
 /// Gives the request its id, and logs what became of it: one line in the log, and the metrics of `CloudWatch`.
-async fn log_request(function: &'static str, mut request: Request, next: Next) -> Response {
+async fn log_request(State(source): State<Arc<Source>>, mut request: Request, next: Next) -> Response {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
     request.extensions_mut().insert(RequestId::new(id.clone()));
     let response_future = async move {
@@ -58,7 +73,7 @@ async fn log_request(function: &'static str, mut request: Request, next: Next) -
         response
     };
     // Around everything, the count of server errors above included.
-    metrics::within_request(function, &id, response_future).await
+    metrics::within_request(&source, &id, response_future).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]

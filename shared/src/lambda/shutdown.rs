@@ -80,7 +80,8 @@ where
 
     fn call(&mut self, event: LambdaInvocation) -> Self::Future {
         let in_flight = self.in_flight.begin();
-        let span = telemetry::request_span(&event.context.request_id);
+        let context = &event.context;
+        let span = telemetry::request_span(&context.request_id, context.xray_trace_id.as_deref());
         let response_future = span.in_scope(|| self.inner.call(event));
         let counted_future = async move {
             let _in_flight = in_flight;

@@ -3,7 +3,8 @@
 use super::quota::{MINUTE, Outage, Quota, SECOND, VARIABLE_PREFIX};
 use crate::config::{Env, Error};
 
-/// Every route without a quota of its own: 100 requests per minute and network, over all functions together.
+/// Every route without a quota of its own: 100 requests per minute and network, over all functions but the demos
+/// together.
 pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
 
 /// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is unavailable:
@@ -22,8 +23,12 @@ pub const PING: Quota = Quota::new("ping", 5).per(SECOND.saturating_mul(10));
 /// The strict playground, as a login would be: 3 requests per minute and network.
 pub const LOGIN_SIM: Quota = Quota::new("login_sim", 3).per(MINUTE);
 
+/// Guesses at the demo's password: as many as [`DEFAULT`] admits, but counted apart from it. So `bf-demo`, which exists
+/// to be attacked, needs no access to the counts of the other functions.
+pub const DEMO_LOGIN: Quota = Quota::new("demo_login", 100).per(MINUTE);
+
 /// The whole table.
-pub const ALL: [Quota; 6] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM];
+pub const ALL: [Quota; 7] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM, DEMO_LOGIN];
 
 /// The table with the overrides of the variables `RATE_LIMIT_<NAME>`. Such a variable without a quota is an error,
 /// since its author believes that it changes something.

@@ -96,11 +96,12 @@ pub struct Unavailable(String);
 
 impl Redis {
     /// Reads `REDIS_URL`, `REDIS_AUTH` and what they require (see `redis/settings.rs`), `REDIS_KEY_PREFIX` (default
-    /// `bookshelf:`) and `REDIS_PATIENCE_MS`: the timeout of an operation in milliseconds, 10 to 5000 (default 100).
+    /// `<STACK_NAME>:`) and `REDIS_PATIENCE_MS`: the timeout of an operation in milliseconds, 10 to 5000 (default 100).
     /// Opens no connection.
     pub fn from_env(env: &Env) -> Result<Self, config::Error> {
         let settings = Arc::new(ConnectionSettings::from_env(env)?);
-        let key_prefix = env.optional("REDIS_KEY_PREFIX").unwrap_or("bookshelf:").to_owned();
+        let default_prefix = format!("{}:", env.stack_name()?);
+        let key_prefix = env.optional("REDIS_KEY_PREFIX").map_or(default_prefix, str::to_owned);
         let timeout_ms = env.parsed("REDIS_PATIENCE_MS", DEFAULT_TIMEOUT_MS)?;
         if !(10..=5000).contains(&timeout_ms) {
             return Err(config::Error::invalid("REDIS_PATIENCE_MS", "is not from 10 to 5000"));
@@ -167,9 +168,10 @@ impl Redis {
         }
     }
 
-    /// Checks that the server does what scripts ask of it.
+    /// Checks that the server does what scripts ask of it, on a key beside the counts of the quota `default`: whoever
+    /// checks may write there.
     pub async fn check(&self) -> Result<(), Unavailable> {
-        self.run(&CHECK.call(&[self.key("limit:check")])).await
+        self.run(&CHECK.call(&[self.key("limit:default:check")])).await
     }
 
     async fn run_once<T: FromRedisValue>(

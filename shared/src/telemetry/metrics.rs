@@ -12,8 +12,18 @@ use serde_json::json;
 /// The namespace of the metrics.
 const NAMESPACE: &str = "Bookshelf";
 
-/// The one dimension: the function's name.
-const DIMENSION: &str = "function";
+/// The dimensions, in one set: the name of the stack, since all stacks of an account share the namespace, and the
+/// function's.
+const DIMENSIONS: [&str; 2] = ["stack", "function"];
+
+/// The source of metrics, by which alarms choose theirs.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The name of the stack.
+    pub stack: String,
+    /// The function's name.
+    pub function: &'static str,
+}
 
 /// A metric. Alarms know it by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +91,14 @@ pub fn count(metric: Metric) {
     });
 }
 
-/// Runs one request of `function`, and writes its counts.
+/// Runs one request of `source`, and writes its counts.
 ///
 /// The middleware enters the task-local here, and [`count`] finds it from any depth of the call. It holds across
 /// awaits, but not in a task that the request spawns.
-pub async fn within_request<T>(function: &str, request_id: &str, request: impl Future<Output = T>) -> T {
+pub async fn within_request<T>(source: &Source, request_id: &str, request: impl Future<Output = T>) -> T {
     let with_counts = async { (request.await, COUNTS.with(Cell::get)) };
     let (response, counts) = COUNTS.scope(Cell::default(), with_counts).await;
-    if let Some(line) = line(counts, function, request_id, SystemTime::now()) {
+    if let Some(line) = line(counts, source, request_id, SystemTime::now()) {
         write(&line);
     }
     response
@@ -104,7 +114,7 @@ fn write(line: &str) {
 
 /// The line for the counts, if there are any: see "Specification: Embedded metric format" in the user guide of
 /// `CloudWatch`. The request's id is a property, which `CloudWatch` keeps in the log and makes no dimension of.
-fn line(counts: Counts, function: &str, request_id: &str, at: SystemTime) -> Option<String> {
+fn line(counts: Counts, source: &Source, request_id: &str, at: SystemTime) -> Option<String> {
     let counted: Vec<_> = Metric::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect();
     if counted.is_empty() {
         return None;
@@ -112,10 +122,11 @@ fn line(counts: Counts, function: &str, request_id: &str, at: SystemTime) -> Opt
     let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let definitions: Vec<_> =
         counted.iter().map(|(metric, _)| json!({"Name": metric.name(), "Unit": "Count"})).collect();
-    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": definitions});
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [DIMENSIONS], "Metrics": definitions});
     let mut line = json!({
         "_aws": {"Timestamp": u64::try_from(millis).unwrap_or(u64::MAX), "CloudWatchMetrics": [directive]},
-        DIMENSION: function,
+        DIMENSIONS[0]: source.stack,
+        DIMENSIONS[1]: source.function,
         "request_id": request_id,
     });
     for (metric, count) in counted {
@@ -132,20 +143,25 @@ mod tests {
 
     use super::*;
 
+    fn auth() -> Source {
+        Source { stack: "books".into(), function: "auth" }
+    }
+
     #[test]
     fn a_line_is_what_the_specification_of_the_format_shows() {
         let at = UNIX_EPOCH + Duration::from_millis(1_574_109_732_004);
-        let line = line([0, 2, 1, 0, 0, 0, 0, 0], "auth", "4711", at).unwrap();
+        let line = line([0, 2, 1, 0, 0, 0, 0, 0], &auth(), "4711", at).unwrap();
         assert!(!line.contains('\n'), "{line}");
         let expected = json!({
             "_aws": {
                 "Timestamp": 1_574_109_732_004_u64,
                 "CloudWatchMetrics": [{
                     "Namespace": "Bookshelf",
-                    "Dimensions": [["function"]],
+                    "Dimensions": [["stack", "function"]],
                     "Metrics": [{"Name": "Lockouts", "Unit": "Count"}, {"Name": "TokenReuse", "Unit": "Count"}],
                 }],
             },
+            "stack": "books",
             "function": "auth",
             "request_id": "4711",
             "Lockouts": 2,
@@ -156,7 +172,7 @@ mod tests {
 
     #[test]
     fn nothing_counted_is_no_line() {
-        assert_eq!(line([0; 8], "auth", "4711", UNIX_EPOCH), None);
+        assert_eq!(line([0; 8], &auth(), "4711", UNIX_EPOCH), None);
     }
 
     #[test]

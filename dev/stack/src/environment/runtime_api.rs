@@ -151,13 +151,15 @@ impl Queue {
         }
         let deadline = (SystemTime::now() + TIME_LIMIT).duration_since(UNIX_EPOCH).unwrap_or_default();
         let arn = format!("arn:aws:lambda:eu-central-1:123456789012:function:{}", self.function);
+        let trace_id = trace_id(&event.body).map(|id| ("lambda-runtime-trace-id", id));
         let mut response = Response::new(Full::new(event.body));
-        for (name, value) in [
+        let headers = [
             ("lambda-runtime-aws-request-id", id),
             ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
             ("lambda-runtime-invoked-function-arn", arn),
             ("content-type", "application/json".to_owned()),
-        ] {
+        ];
+        for (name, value) in headers.into_iter().chain(trace_id) {
             if let Ok(value) = value.parse() {
                 response.headers_mut().insert(name, value);
             }
@@ -176,6 +178,12 @@ impl Queue {
         let _ = answer.send(outcome);
         plain(StatusCode::ACCEPTED)
     }
+}
+
+/// The tracing header that the client of an HTTP API sent. Lambda passes it on, and makes one up where there is none.
+fn trace_id(event: &[u8]) -> Option<String> {
+    let event: Value = serde_json::from_slice(event).ok()?;
+    event["headers"]["x-amzn-trace-id"].as_str().map(str::to_owned)
 }
 
 fn plain(status: StatusCode) -> Response<Full<Bytes>> {
