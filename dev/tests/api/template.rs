@@ -117,7 +117,7 @@ const ACTIONS: [(&str, &[&str]); 16] = [
     ("lambda:InvokeFunction", &[".invoke()"]),
     ("rds-db:connect", &["\"DATABASE_AUTH\""]),
     ("secretsmanager:DescribeSecret", &["client.versions("]),
-    ("secretsmanager:GetSecretValue", &["secrets::resolve", "client.read("]),
+    ("secretsmanager:GetSecretValue", &["secrets::resolve", "client.read(", "secret.read("]),
     ("secretsmanager:PutSecretValue", &["client.write("]),
     ("secretsmanager:UpdateSecret", &[".update_secret(", "UpdateSecret"]),
 ];
@@ -238,7 +238,14 @@ fn only_auth_may_read_the_secret_and_only_maintenance_may_write_it() {
         let actions: BTreeSet<_> =
             statements.iter().flat_map(|statement| strings(&statement["Action"])).collect();
         let may = |action: &str| actions.contains(format!("secretsmanager:{action}").as_str());
-        assert_eq!(may("GetSecretValue"), function.binary == "auth", "{}", function.binary);
+        // The secret of CloudFront, and no other.
+        let reads_of_cloudfront = statements.iter().any(|statement| {
+            statement["Action"] == "secretsmanager:GetSecretValue"
+                && statement["Resource"]["Ref"] == "OriginSecret"
+        });
+        assert_eq!(reads_of_cloudfront, function.binary == "smoke-test", "{}", function.binary);
+        let reads = ["auth", "smoke-test"].contains(&function.binary);
+        assert_eq!(may("GetSecretValue"), reads, "{}", function.binary);
         assert_eq!(may("PutSecretValue"), function.binary == "maintenance", "{}", function.binary);
     }
 }

@@ -22,13 +22,13 @@ pub(crate) struct Check {
     pub(crate) status: u16,
     /// Tells whether the body, as JSON, has the right form.
     pub(crate) is_right: fn(&Value) -> bool,
-    /// Whether the function may be closed to requests that do not come through the distribution in front of it.
-    pub(crate) can_be_closed: bool,
 }
 
 impl Check {
-    /// The event of the request, in payload format 2.0, from a network that is another one for each `seed`.
-    pub(crate) fn event(&self, seed: impl Hash) -> Value {
+    /// The event of the request, in payload format 2.0, from a network that is another one for each `seed`. Functions
+    /// behind a CDN take the network from a header, if the request brings the secret of the CDN.
+    pub(crate) fn event(&self, seed: impl Hash, origin_secret: Option<&str>) -> Value {
+        let network = network(seed);
         let mut event = json!({
             "version": "2.0",
             "routeKey": "$default",
@@ -38,7 +38,7 @@ impl Check {
             "requestContext": {
                 "http": {
                     "method": self.method, "path": self.path, "protocol": "HTTP/1.1",
-                    "sourceIp": network(seed), "userAgent": crate::NAME,
+                    "sourceIp": network, "userAgent": crate::NAME,
                 },
                 "routeKey": "$default",
                 "stage": "$default",
@@ -50,23 +50,22 @@ impl Check {
             event["headers"]["content-type"] = "application/x-www-form-urlencoded".into();
             event["body"] = form.into();
         }
+        if let Some(secret) = origin_secret {
+            event["headers"]["x-origin-secret"] = secret.into();
+            event["headers"]["x-viewer-address"] = network.into();
+        }
         event
     }
 
-    /// Judges the response of a version, which is to be closed if `expect_closed` says so.
+    /// Judges the response of a version.
     ///
     /// A 503 and a response that was not counted are temporary: a store does not answer yet.
-    pub(crate) fn judge(&self, response: &Response, expect_closed: bool) -> Result<(), Fault> {
-        let closed = expect_closed && self.can_be_closed;
-        let expected = if closed { 403 } else { self.status };
-        let body = response.json();
+    pub(crate) fn judge(&self, response: &Response) -> Result<(), Fault> {
+        let (body, expected) = (response.json(), self.status);
         if response.status == 503 {
             Err(Fault::temporary("the status is 503"))
         } else if response.status != expected {
             Err(Fault::Lasting(format!("the status is {} and not {expected}", response.status)))
-        } else if closed {
-            let is_problem = response.header("content-type") == Some("application/problem+json");
-            if is_problem && body["status"] == 403 { Ok(()) } else { Err(Fault::lasting("it is no problem")) }
         } else if !(self.is_right)(&body) {
             Err(Fault::lasting("the body has not the right form"))
         } else if response.header("ratelimit").is_none() {

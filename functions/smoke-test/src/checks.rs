@@ -12,7 +12,6 @@ pub(crate) const BOOKS: &[Check] = &[Check {
     form: None,
     status: 200,
     is_right: is_page,
-    can_be_closed: true,
 }];
 
 /// The public keys, and a sign-in of nobody: a statement, the scripts of limiter and lockout, and a hash. It leaves one
@@ -25,7 +24,6 @@ pub(crate) const AUTH: &[Check] = &[
         form: None,
         status: 200,
         is_right: has_keys,
-        can_be_closed: true,
     },
     Check {
         method: "POST",
@@ -34,7 +32,6 @@ pub(crate) const AUTH: &[Check] = &[
         form: Some(SIGN_IN),
         status: 400,
         is_right: |body| body["error"] == "invalid_grant",
-        can_be_closed: true,
     },
 ];
 
@@ -46,7 +43,6 @@ pub(crate) const SYSTEM: &[Check] = &[Check {
     form: None,
     status: 200,
     is_right: |body| body["postgres"] == "ok" && body["redis"] == "ok",
-    can_be_closed: false,
 }];
 
 /// A sign-in with a name that no account can have, because it is too long.

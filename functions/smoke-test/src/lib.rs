@@ -14,6 +14,7 @@ mod error;
 mod fault;
 mod hook;
 mod lambda;
+mod origin_secret;
 mod report;
 mod response;
 mod runner;
@@ -48,7 +49,7 @@ pub struct App {
 }
 
 impl App {
-    /// Reads which versions to check (`BOOKS_VERSION`, `AUTH_VERSION`, `SYSTEM_VERSION`), `EXPECT_CLOSED`,
+    /// Reads which versions to check (`BOOKS_VERSION`, `AUTH_VERSION`, `SYSTEM_VERSION`), `ORIGIN_SECRET_ARN`,
     /// `RETRY_SECONDS`, the credentials of the process and, for local servers, `AWS_ENDPOINT_URL_LAMBDA` and
     /// `AWS_ENDPOINT_URL_CODEDEPLOY`. Opens no connection.
     ///

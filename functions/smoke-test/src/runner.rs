@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use shared::config::{self, Env};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
@@ -10,6 +11,7 @@ use tracing::Instrument as _;
 use crate::check::Check;
 use crate::fault::Fault;
 use crate::lambda::LambdaClient;
+use crate::origin_secret::OriginSecret;
 use crate::version::{self, Version};
 
 /// How long checks with a temporary fault are repeated unless `RETRY_SECONDS` says less, in seconds: a paused database
@@ -22,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct Runner {
     lambda: LambdaClient,
     versions: Vec<Arc<Version>>,
-    expect_closed: bool,
+    origin_secret: Option<OriginSecret>,
     retry_for: Duration,
 }
 
@@ -35,7 +37,7 @@ impl Runner {
         Ok(Self {
             lambda: LambdaClient::from_env(env)?,
             versions: version::from_env(env)?.into_iter().map(Arc::new).collect(),
-            expect_closed: env.parsed("EXPECT_CLOSED", false)?,
+            origin_secret: OriginSecret::from_env(env)?,
             retry_for: Duration::from_secs(retry_seconds),
         })
     }
@@ -47,9 +49,14 @@ impl Runner {
             tracing::error!("no variable names a version");
             return vec!["no variable names a version".to_owned()];
         }
+        let origin_secret = match self.read_origin_secret(deadline).await {
+            Ok(secret) => secret,
+            Err(reason) => return vec![reason],
+        };
         let start = |version: &Arc<Version>| {
             let (runner, version, execution_id) = (self.clone(), version.clone(), execution_id.to_owned());
-            isolate(async move { runner.check(&version, &execution_id).await }, deadline)
+            let secret = origin_secret.clone();
+            isolate(async move { runner.check(&version, &execution_id, secret.as_deref()).await }, deadline)
         };
         // All are started before the first is awaited.
         let checks: Vec<_> = self.versions.iter().map(|version| (version.function, start(version))).collect();
@@ -63,11 +70,28 @@ impl Runner {
         failures
     }
 
-    async fn check(&self, version: &Version, execution_id: &str) -> Result<(), String> {
+    async fn read_origin_secret(&self, deadline: Instant) -> Result<Option<Arc<str>>, String> {
+        let Some(secret) = &self.origin_secret else { return Ok(None) };
+        let read =
+            timeout_at(deadline, secret.read()).await.unwrap_or_else(|_| Err("no answer in time".into()));
+        read.map(|value| Some(value.into())).map_err(|error| {
+            tracing::error!(error, "the secret of the CDN can not be read");
+            format!("the secret of the CDN can not be read: {error}")
+        })
+    }
+
+    async fn check(
+        &self,
+        version: &Version,
+        execution_id: &str,
+        origin_secret: Option<&str>,
+    ) -> Result<(), String> {
         let retry_until = Instant::now() + self.retry_for;
         for check in version.checks {
             let mut attempt = 0;
-            while let Err(fault) = self.attempt(version, check, (execution_id, attempt)).await {
+            let event =
+                |attempt: u32| check.event(((execution_id, attempt), version.function), origin_secret);
+            while let Err(fault) = self.attempt(version, check, &event(attempt)).await {
                 let is_final = matches!(fault, Fault::Lasting(_)) || Instant::now() + PAUSE > retry_until;
                 if is_final {
                     return Err(format!("{} {}: {}", check.method, check.path, fault.reason()));
@@ -79,13 +103,12 @@ impl Runner {
         Ok(())
     }
 
-    /// Makes the request once and logs the result. Another `seed` makes it from another network.
-    async fn attempt(&self, version: &Version, check: &Check, seed: (&str, u32)) -> Result<(), Fault> {
+    /// Makes the request once and logs the result.
+    async fn attempt(&self, version: &Version, check: &Check, event: &Value) -> Result<(), Fault> {
         let started = Instant::now();
-        let event = check.event((seed, version.function));
-        let response = self.lambda.request(&version.arn, &event).await;
+        let response = self.lambda.request(&version.arn, event).await;
         let status = response.as_ref().ok().map(|response| response.status);
-        let verdict = response.and_then(|response| check.judge(&response, self.expect_closed));
+        let verdict = response.and_then(|response| check.judge(&response));
         tracing::info!(
             function = version.function,
             version = version.arn,

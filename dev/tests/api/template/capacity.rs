@@ -133,9 +133,15 @@ fn each_environment_has_settings_that_suit_each_other() {
         assert_ne!(settings["FirstZone"], settings["SecondZone"], "{environment}");
         assert_eq!(is("DomainName", ""), is("CertificateArn", ""), "{environment}");
         assert!(["none", "prepared", "only"].iter().any(|choice| is("CloudFront", choice)), "{environment}");
-        assert!(is("DomainName", "") || is("CloudFront", "none"), "{environment}: the domain is front.yaml's");
+        assert!(
+            is("DomainName", "") || is("CloudFront", "none"),
+            "{environment}: the domain is front.yaml's"
+        );
         assert!(["Active", "PassThrough"].iter().any(|mode| is("Tracing", mode)), "{environment}");
-        assert!(number(settings, "Budget") > 0.0 && number(settings, "LogRetentionDays") > 0.0, "{environment}");
+        assert!(
+            number(settings, "Budget") > 0.0 && number(settings, "LogRetentionDays") > 0.0,
+            "{environment}"
+        );
     }
 }
 
