@@ -39,8 +39,9 @@ physical() {
 set_setting() {
   awk -v name="$1" -v value="$2" '
     /^[^ ]/ { section = $1 }
+    /^  [^ ]/ { mapping = $1 }
     /^    [^ ]/ { environment = $1 }
-    section == "Mappings:" && environment == "dev:" && $1 == name ":" {
+    section mapping environment == "Mappings:Environments:dev:" && $1 == name ":" {
       $0 = "      " name ": \047" value "\047"
       changed++
     }

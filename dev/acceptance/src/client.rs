@@ -74,6 +74,8 @@ impl Client {
         let mut attempt = 1;
         loop {
             let response = self.send_once(request).await?;
+            let has_way_on = response.status == 503 && response.retry_after().is_some();
+            self.counts.broken.fetch_add(usize::from(response.status >= 500 && !has_way_on), Relaxed);
             if attempt == ATTEMPTS || !matches!(response.status, 429 | 503) {
                 return Ok(response);
             }
@@ -87,8 +89,8 @@ impl Client {
     pub(crate) async fn send_once(&self, request: &Request) -> Result<Response, NotPassed> {
         let line = format!("{} {}", request.method, request.target);
         if self.counts.sent.fetch_add(1, Relaxed) >= MOST_REQUESTS || self.began.elapsed() > LONGEST_RUN {
-            return Err(NotPassed::NotRun(format!(
-                "the run's {MOST_REQUESTS} requests or {} min are over",
+            return Err(NotPassed::Failed(format!(
+                "expected to be done by now: the run's {MOST_REQUESTS} requests or {} min are over",
                 LONGEST_RUN.as_secs() / 60
             )));
         }
@@ -98,17 +100,14 @@ impl Client {
         let response =
             response.map_err(|_| failed(format!("nothing in {} s", PATIENCE.as_secs())))?.map_err(failed)?;
         let (parts, body) = response.into_parts();
-        let response = Response {
+        Ok(Response {
             request: line,
             status: parts.status.as_u16(),
             version: parts.version,
             headers: parts.headers,
             body: String::from_utf8_lossy(&body).into_owned(),
             elapsed: began.elapsed(),
-        };
-        let has_way_on = response.status == 503 && response.retry_after().is_some();
-        self.counts.broken.fetch_add(usize::from(response.status >= 500 && !has_way_on), Relaxed);
-        Ok(response)
+        })
     }
 
     async fn exchange(&self, request: &Request) -> Result<hyper::Response<Bytes>, String> {

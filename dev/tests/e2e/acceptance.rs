@@ -113,7 +113,7 @@ async fn acceptance_knows_a_gateway_and_trusts_only_authorities_of_the_machine()
 
     let of_aws = |checks: Vec<&str>| checks.into_iter().filter(|name| name.starts_with("aws:")).count();
     assert_eq!((of_aws(trusted.checks("passed")), trusted.code), (6, Some(1)), "{}", trusted.report);
-    assert!(trusted.report.contains(" of 40 at once were refused"), "{}", trusted.report);
+    assert!(trusted.report.contains(" of 60 at once were refused"), "{}", trusted.report);
     assert_eq!(of_aws(untrusted.checks("FAILED")), 6, "{}", untrusted.report);
     assert!(!untrusted.report.contains(REQUEST_ID), "nothing was sent: {}", untrusted.report);
 }

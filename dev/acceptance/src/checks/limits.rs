@@ -1,9 +1,6 @@
 //! A quota, used up by the run's own session and therefore in nobody's way: that of password changes.
 
-use std::time::Duration;
-
 use serde_json::json;
-use tokio::time::sleep;
 
 use crate::rate_limit::RateLimit;
 use crate::request::Request;
@@ -11,8 +8,6 @@ use crate::response::Response;
 use crate::run::Run;
 use crate::verdict::{Checked, NotPassed, ensure};
 
-/// Between two requests, so that the gateway's throttle of this route, 5 a second, does not answer first.
-const PAUSE: Duration = Duration::from_millis(400);
 /// The largest quota that is used up; an override may be larger.
 const LARGEST: u64 = 30;
 
@@ -29,14 +24,12 @@ pub(crate) async fn counts_down(run: &Run) -> Checked {
         return Err(NotPassed::NotRun(format!("the quota is overridden: {} requests", limit.quota)));
     }
     for remaining in (0..limit.remaining).rev() {
-        sleep(PAUSE).await;
         let response = run.client.send_once(&request).await?;
         let told = RateLimit::of(response.expect_problem(422)?, "password")?;
         ensure((told.quota, told.remaining) == (limit.quota, remaining), || {
             format!("expected {remaining} of {} left, got {told:?}", limit.quota)
         })?;
     }
-    sleep(PAUSE).await;
     let refused = run.client.send_once(&request).await?;
     expect_refusal(&refused, "password")?;
     Ok(format!("{} requests per {} s", limit.quota, limit.window))

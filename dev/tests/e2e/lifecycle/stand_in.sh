@@ -26,20 +26,24 @@ Mappings:
   Environments:
     prod:
       DatabaseSnapshot: ''
-      DeletionProtection: true
+      DeletionProtection: 'true'
       LogLevel: info
     dev:
       DatabaseSnapshot: ''
-      DeletionProtection: true
+      DeletionProtection: 'true'
       LogLevel: info
+  Existing:
+    dev:
+      LogLevel: none
 Resources: {}
 TEMPLATE
     ;;
   "sam deploy"*)
-    # Of prod nothing may have changed.
+    # Nothing but the settings of dev may have changed.
     template=$(option --template-file "$@")
-    grep -A3 prod: "$template" | grep -q 'DeletionProtection: true'
-    sed -n '/^    dev:/,/^[^ ]/p' "$template" >"$STATE/deployed.yaml"
+    grep -A3 prod: "$template" | grep -q "DeletionProtection: 'true'"
+    grep -q 'LogLevel: none' "$template"
+    sed -n '/^    dev:/,/^  [^ ]/p' "$template" | sed '/^  [^ ]/,$d' >"$STATE/deployed.yaml"
     printf 'settings %s\n' "$(setting DeletionProtection) $(setting LogLevel) $(setting DatabaseSnapshot)" \
       >>"$STATE/calls"
     ;;
