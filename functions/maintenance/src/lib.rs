@@ -6,14 +6,15 @@
 //! | task | what it needs |
 //! |---|---|
 //! | `migrate` | a user who owns the tables and may create roles; a dry run changes nothing |
-//! | `purge` | the rights to select, update (for row locks) and delete in the tables that are purged ([`PURGEABLE`]) |
+//! | `purge` | the rights to select, update (for row locks) and delete in the tables of [`PURGEABLE`] |
 //! | `set_role` | the rights to select and update `users` |
-//! | `keys`, `origin_secret` | a user who may connect, for an advisory lock; `DescribeSecret` and `PutSecretValue` for the secret, and never the right to read it |
+//! | `keys`, `origin_secret` | a user who may connect, and `DescribeSecret` and `PutSecretValue` for the secret |
 //! | `settings_digest` (a custom resource only) | nothing |
 //!
-//! Each task but the last opens a connection to the server itself and never to RDS Proxy. It waits up to 90 s for a
-//! database that wakes, so the function's own timeout must be longer, and the limits that roles have for requests do
-//! not count (`connection.rs`). A failure is reported with the database's own message and SQLSTATE.
+//! No task reads a secret; those that write one connect to the database for a lock. Every connection is to the server
+//! itself and never to RDS Proxy. It waits up to 90 s for a database that wakes, so the function's own timeout must be
+//! longer, and the limits that roles have for requests do not count (`connection.rs`). A failure is reported with the
+//! database's own message and SQLSTATE.
 
 mod connection;
 mod custom_resource;

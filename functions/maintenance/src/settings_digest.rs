@@ -1,8 +1,8 @@
 //! The task `settings_digest` of a deployment: one short text that changes with any of the values that it is given.
 //!
-//! Lambda makes a new version of a function only if a property of the function has changed, and a value that reaches the
-//! function by another way is none. So the template gives this task all values that the functions depend on, and each
-//! function the digest.
+//! Lambda makes a new version of a function only if a property of the function has changed, and a value that reaches
+//! the function by another way is none. So the template gives this task all values that the functions depend on, and
+//! each function the digest.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};

@@ -52,11 +52,9 @@ async fn every_task_waits_for_a_starting_database() {
             let maintenance = start(&through(context, starting_database).await).await;
             maintenance.invoke(&task.to_string()).await.unwrap();
             let log = maintenance.log();
-            for reason in [
-                "waiting for the database",
-                "postgres: error connecting to server: Connection refused",
-                "postgres: the database system is starting up (SQLSTATE 57P03)",
-            ] {
+            for reason in
+                ["waiting for the database", "postgres: the database system is starting up (SQLSTATE 57P03)"]
+            {
                 assert!(log.contains(reason), "{reason}: {log}");
             }
             assert!(!log.contains("db error"), "{log}");
