@@ -1,8 +1,7 @@
 //! The network that a request comes from, by the source address that API Gateway saw.
 //!
-//! Headers do not count, since a client writes those, with one exception: behind a CDN, whose
-//! [secret](super::origin_secret) the request has brought, the gateway sees the CDN, and a header of the CDN names the
-//! client.
+//! Headers do not count, since a client writes those, with one exception: a request that has brought the secret of the
+//! CDN in front (`origin_secret`) has the address that the CDN saw, in a header of the CDN.
 
 use std::convert::Infallible;
 use std::fmt;
