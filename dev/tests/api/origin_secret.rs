@@ -53,10 +53,10 @@ async fn without_the_secret_every_route_is_closed_and_no_store_is_asked() {
         .with("REDIS_URL", "redis://127.0.0.1:1/");
     for function in describe_all(|| context.env()).unwrap() {
         let paths: BTreeMap<_, _> = function.openapi.paths.paths.into_iter().collect();
+        if paths.is_empty() {
+            continue;
+        }
         for path in paths.keys().map(|path| path.replace("{id}", "1")).chain(["/unknown".to_owned()]) {
-            if function.name == maintenance::NAME {
-                continue;
-            }
             let client = client(&context, function.name);
             for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] {
                 let response = client.request(method, &path).send().await;
