@@ -4,14 +4,22 @@
 //! value. Here the id is 32 bytes in hexadecimal digits, such as a public key or a digest: value and id are written in
 //! one call and can't be separated. The staging labels of the versions tell which are in use.
 
+use std::time::Duration;
+
 use secrets::{CURRENT, SecretsClient, Version};
 use shared::stores::postgres::ConnectionSettings;
 
 use crate::Error;
 use crate::connection::with_advisory_lock;
+use tokio::time::sleep;
 
 /// The staging labels in the order of the ids; others come after these.
 const LABELS: [&str; 3] = [CURRENT, "AWSPENDING", "AWSPREVIOUS"];
+
+/// How often a call that is denied is repeated, and the pause before: together a minute. A deployment that grants the
+/// right calls at once, and IAM is eventually consistent.
+const RETRIES: u32 = 30;
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The bytes that a version's id stands for.
 pub(crate) type VersionId = [u8; 32];
@@ -39,23 +47,44 @@ pub(crate) async fn find_or_write(
     make: impl FnOnce() -> NewVersion,
 ) -> Result<VersionIds, Error> {
     with_advisory_lock(database, async |_| {
-        let versions = client.versions(secret).await?;
+        let versions = while_denied(PAUSE, async || client.versions(secret).await).await?;
         if !versions.is_empty() {
             return Ok(VersionIds { ids: ids(versions)?, made: false });
         }
         let NewVersion { id, value } = make();
-        client.write(secret, &hex::encode(id), &value).await?;
+        let id_text = hex::encode(id);
+        while_denied(PAUSE, async || client.write(secret, &id_text, &value).await).await?;
         Ok(VersionIds { ids: vec![id], made: true })
     })
     .await
 }
 
-/// The ids of these versions, ordered by label and id, whatever the order of the versions.
+/// Repeats `call` while it is denied.
+async fn while_denied<T>(
+    pause: Duration,
+    call: impl AsyncFn() -> Result<T, secrets::Error>,
+) -> Result<T, secrets::Error> {
+    let mut retries = RETRIES;
+    loop {
+        match call().await {
+            Err(secrets::Error::Refused { code, .. }) if code == "AccessDeniedException" && retries > 0 => {
+                tracing::info!("waiting for the right to use the secret");
+                retries -= 1;
+                sleep(pause).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The ids of these versions, ordered by label and id, whatever the order of the versions. An error if the id of the
+/// current or the next one is none that can be read: whatever depends on it would not work.
 fn ids(mut versions: Vec<Version>) -> Result<Vec<VersionId>, Error> {
     let rank = |version: &Version| LABELS.iter().position(|label| version.stages.contains(*label));
     versions.sort_by_key(|version| (rank(version).unwrap_or(LABELS.len()), version.id.clone()));
-    let is_readable = |version: &Version| version.stages.contains(CURRENT) && id(version).is_some();
-    if !versions.iter().any(is_readable) {
+    let in_use = |version: &&Version| LABELS[..2].iter().any(|label| version.stages.contains(*label));
+    let has_current = versions.iter().any(|version| version.stages.contains(CURRENT));
+    if !has_current || versions.iter().filter(in_use).any(|version| id(version).is_none()) {
         return Err(Error::ForeignSecret);
     }
     Ok(versions.iter().filter_map(id).collect())
@@ -67,6 +96,8 @@ fn id(version: &Version) -> Option<VersionId> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     fn version(id: &str, stages: &[&str]) -> Version {
@@ -88,11 +119,32 @@ mod tests {
     }
 
     #[test]
-    fn a_current_value_of_somebody_elses_is_not_passed_over() {
-        let versions = vec![
-            version("EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE", &["AWSCURRENT"]),
-            version(&"aa".repeat(32), &["AWSPREVIOUS"]),
-        ];
-        assert!(matches!(ids(versions), Err(Error::ForeignSecret)));
+    fn a_value_in_use_that_somebody_else_wrote_is_not_passed_over() {
+        for (foreign, own) in [("AWSCURRENT", "AWSPREVIOUS"), ("AWSPENDING", "AWSCURRENT")] {
+            let versions = vec![
+                version("EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE", &[foreign]),
+                version(&"aa".repeat(32), &[own]),
+            ];
+            assert!(matches!(ids(versions), Err(Error::ForeignSecret)), "{foreign}");
+        }
+        assert!(matches!(ids(vec![version(&"aa".repeat(32), &["AWSPREVIOUS"])]), Err(Error::ForeignSecret)));
+    }
+
+    #[tokio::test]
+    async fn a_denied_call_is_repeated_and_another_failure_is_not() {
+        let calls = Cell::new(0);
+        let fails = async |code: &str, times: u32| {
+            calls.set(0);
+            let call = async || {
+                calls.set(calls.get() + 1);
+                let refused = secrets::Error::Refused { code: code.to_owned(), message: None };
+                if calls.get() > times { Ok(()) } else { Err(refused) }
+            };
+            let outcome = while_denied(Duration::ZERO, call).await;
+            (outcome.is_ok(), calls.get())
+        };
+        assert_eq!(fails("AccessDeniedException", 3).await, (true, 4));
+        assert_eq!(fails("AccessDeniedException", 1000).await, (false, RETRIES + 1));
+        assert_eq!(fails("ResourceNotFoundException", 3).await, (false, 1));
     }
 }

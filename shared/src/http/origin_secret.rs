@@ -3,7 +3,8 @@
 //! A gateway behind a CDN still answers at its own address. Whoever asks there goes past the firewall of the CDN, and
 //! could write what only the CDN may write: the address of the client. With `ORIGIN_SECRET_DIGESTS` a request must
 //! bring the secret, which nobody but the CDN knows. Then, and only then, its client is the one that the CDN saw
-//! ([`ClientNetwork::of_viewer`]). Any other request is refused before it costs anything.
+//! ([`ClientNetwork::of_viewer`]). Any other request is refused before it costs anything, unless
+//! `ORIGIN_SECRET_REQUIRED=false`: while clients move to the CDN, both ways are open, and each tells the right address.
 //!
 //! Two or three secrets are valid while they are being changed. The variable has their digests, so that whoever may
 //! read the configuration of a function does not learn them.
@@ -27,16 +28,21 @@ const VARIABLE: &str = "ORIGIN_SECRET_DIGESTS";
 const HEADER: &str = "x-origin-secret";
 
 /// The secrets that are valid, by their digests. Comparing two of these takes the same time whatever they hold.
-pub(crate) struct OriginSecret(Vec<CtOutput<Sha256>>);
+pub(crate) struct OriginSecret {
+    digests: Vec<CtOutput<Sha256>>,
+    is_required: bool,
+}
 
 impl OriginSecret {
-    /// Reads `ORIGIN_SECRET_DIGESTS`: one to three SHA-256 digests in hex, with commas between. `None` if it is not
-    /// set.
+    /// Reads `ORIGIN_SECRET_DIGESTS`: one to three SHA-256 digests in hex, with commas between; and
+    /// `ORIGIN_SECRET_REQUIRED` (default `true`). `None` if there is no digest.
     pub(crate) fn from_env(env: &Env) -> Result<Option<Self>, config::Error> {
         let Some(text) = env.optional(VARIABLE) else { return Ok(None) };
         let digests: Option<Vec<_>> = text.split(',').map(|digest| parse(digest.trim())).collect();
         match digests {
-            Some(digests) if digests.len() <= 3 => Ok(Some(Self(digests))),
+            Some(digests) if digests.len() <= 3 => {
+                Ok(Some(Self { digests, is_required: env.parsed("ORIGIN_SECRET_REQUIRED", true)? }))
+            }
             _ => Err(config::Error::invalid(
                 VARIABLE,
                 "is not one to three SHA-256 digests in hex, with commas between",
@@ -52,7 +58,7 @@ impl OriginSecret {
         secret.is_some_and(|secret| {
             let digest = CtOutput::from(Sha256::digest(secret.as_bytes()));
             // Compared with all, so that the time does not tell which one it is.
-            self.0.iter().filter(|valid| **valid == digest).count() > 0
+            self.digests.iter().filter(|valid| **valid == digest).count() > 0
         })
     }
 }
@@ -69,11 +75,12 @@ pub(crate) async fn require_secret(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if !secret.take_from(request.headers_mut()) {
+    if secret.take_from(request.headers_mut()) {
+        let network = ClientNetwork::of_viewer(request.headers());
+        request.extensions_mut().insert(network);
+    } else if secret.is_required {
         return Error::ClosedAddress.into_response();
     }
-    let network = ClientNetwork::of_viewer(request.headers());
-    request.extensions_mut().insert(network);
     next.run(request).await
 }
 
@@ -99,7 +106,7 @@ mod tests {
             (format!("{DIGEST} , {DIGEST}"), 2),
             ([DIGEST; 3].join(","), 3),
         ] {
-            assert_eq!(read(&value).unwrap().unwrap().0.len(), count);
+            assert_eq!(read(&value).unwrap().unwrap().digests.len(), count);
         }
         for value in ["secret", &DIGEST[1..], &format!("{DIGEST},"), &[DIGEST; 4].join(","), &"z".repeat(64)]
         {

@@ -124,7 +124,7 @@ fn each_environment_has_settings_that_suit_each_other() {
     let template = Template::read();
     for (environment, settings) in template.environments("Environments") {
         let is = |name: &str, value: &str| settings[name] == value;
-        let flags = ["DatabaseProxy", "DeletionProtection", "ReserveConcurrency"];
+        let flags = ["DatabaseProxy", "DeletionProtection", "ReserveConcurrency", "CloseGatewayName"];
         assert!(flags.iter().all(|name| is(name, "true") || is(name, "false")), "{environment}: {settings}");
         let [least, most] = ["DatabaseMinCapacity", "DatabaseMaxCapacity"].map(|name| number(settings, name));
         assert!(least <= most && most >= 1.0, "{environment}");
@@ -133,10 +133,9 @@ fn each_environment_has_settings_that_suit_each_other() {
         assert_ne!(settings["FirstZone"], settings["SecondZone"], "{environment}");
         assert_eq!(is("DomainName", ""), is("CertificateArn", ""), "{environment}");
         assert!(["none", "prepared", "only"].iter().any(|choice| is("CloudFront", choice)), "{environment}");
-        assert!(
-            is("DomainName", "") || is("CloudFront", "none"),
-            "{environment}: the domain is front.yaml's"
-        );
+        let closed = is("CloseGatewayName", "true");
+        assert!(!closed || !is("DomainName", ""), "{environment}: no way is left");
+        assert!(!closed || is("CloudFront", "none"), "{environment}: CloudFront needs the gateway's name");
         assert!(["Active", "PassThrough"].iter().any(|mode| is("Tracing", mode)), "{environment}");
         assert!(
             number(settings, "Budget") > 0.0 && number(settings, "LogRetentionDays") > 0.0,

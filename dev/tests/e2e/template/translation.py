@@ -43,6 +43,7 @@ SWITCHES = {
     "a domain": {
         "DomainName": "api.example.com",
         "CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0a1b2c3d-da77-11f0-872e-1234567db123",
+        "CloseGatewayName": "true",
     },
     "CloudFront prepared": {"CloudFront": "prepared"},
     "CloudFront": {"CloudFront": "only"},
