@@ -47,22 +47,22 @@ pub(crate) async fn find_or_write(
     make: impl FnOnce() -> NewVersion,
 ) -> Result<VersionIds, Error> {
     with_advisory_lock(database, async |_| {
-        let versions = while_denied(PAUSE, async || client.versions(secret).await).await?;
+        let versions = while_denied(PAUSE, || client.versions(secret)).await?;
         if !versions.is_empty() {
             return Ok(VersionIds { ids: ids(versions)?, made: false });
         }
         let NewVersion { id, value } = make();
         let id_text = hex::encode(id);
-        while_denied(PAUSE, async || client.write(secret, &id_text, &value).await).await?;
+        while_denied(PAUSE, || client.write(secret, &id_text, &value)).await?;
         Ok(VersionIds { ids: vec![id], made: true })
     })
     .await
 }
 
 /// Repeats `call` while it is denied.
-async fn while_denied<T>(
+async fn while_denied<T, Call: Future<Output = Result<T, secrets::Error>>>(
     pause: Duration,
-    call: impl AsyncFn() -> Result<T, secrets::Error>,
+    call: impl Fn() -> Call,
 ) -> Result<T, secrets::Error> {
     let mut retries = RETRIES;
     loop {
@@ -97,6 +97,7 @@ fn id(version: &Version) -> Option<VersionId> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::future::ready;
 
     use super::*;
 
@@ -135,10 +136,10 @@ mod tests {
         let calls = Cell::new(0);
         let fails = async |code: &str, times: u32| {
             calls.set(0);
-            let call = async || {
+            let call = || {
                 calls.set(calls.get() + 1);
                 let refused = secrets::Error::Refused { code: code.to_owned(), message: None };
-                if calls.get() > times { Ok(()) } else { Err(refused) }
+                ready(if calls.get() > times { Ok(()) } else { Err(refused) })
             };
             let outcome = while_denied(Duration::ZERO, call).await;
             (outcome.is_ok(), calls.get())
