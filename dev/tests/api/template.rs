@@ -169,7 +169,7 @@ fn every_sdk_call_is_among_the_actions() {
             assert!(ACTIONS.iter().any(|(action, _)| *action == call), "{folder} calls {call}");
         }
     }
-    // Its clients are `self.client` in three files; no other code of the function calls one. `read` is that of `secrets`.
+    // Its clients are `self.client` in three files; no other code of the function calls one.
     let smoke_test = source("functions/smoke-test/src");
     let calls = smoke_test.split("self.client.").skip(1).map(|rest| rest.split('(').next().unwrap());
     let calls: BTreeSet<_> = calls.collect();

@@ -37,12 +37,11 @@ impl OriginSecret {
     /// Reads `ORIGIN_SECRET_DIGESTS`: one to three SHA-256 digests in hex, with commas between; and
     /// `ORIGIN_SECRET_REQUIRED` (default `true`). `None` if there is no digest.
     pub(crate) fn from_env(env: &Env) -> Result<Option<Self>, config::Error> {
+        let is_required = env.parsed("ORIGIN_SECRET_REQUIRED", true)?;
         let Some(text) = env.optional(VARIABLE) else { return Ok(None) };
         let digests: Option<Vec<_>> = text.split(',').map(|digest| parse(digest.trim())).collect();
         match digests {
-            Some(digests) if digests.len() <= 3 => {
-                Ok(Some(Self { digests, is_required: env.parsed("ORIGIN_SECRET_REQUIRED", true)? }))
-            }
+            Some(digests) if digests.len() <= 3 => Ok(Some(Self { digests, is_required })),
             _ => Err(config::Error::invalid(
                 VARIABLE,
                 "is not one to three SHA-256 digests in hex, with commas between",
