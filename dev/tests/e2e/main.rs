@@ -12,6 +12,7 @@ mod in_process_api;
 mod lifecycle;
 #[path = "../api/support/not_run.rs"]
 mod not_run;
+mod parts;
 mod persistence;
 mod scripts;
 mod template;
