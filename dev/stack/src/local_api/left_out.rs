@@ -1,0 +1,74 @@
+//! Functions that a person starts, in a debugger for instance, instead of the local API.
+//!
+//! The gateway hands events to whoever asks for those of a function. So a function that is left out needs nothing but
+//! its variables, which are written into a file for a shell or a debugger to read.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{Options, variables};
+use crate::{
+    Error, Result,
+    env_file::{render, write_private},
+    error::Context,
+    stack::Stack,
+    workspace,
+};
+
+/// A function that was left out.
+#[derive(Debug)]
+pub struct LeftOut {
+    name: String,
+    env_file: PathBuf,
+    binary: PathBuf,
+}
+
+impl LeftOut {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file with its variables, as a POSIX shell reads it.
+    #[must_use]
+    pub fn env_file(&self) -> &Path {
+        &self.env_file
+    }
+
+    /// The command that starts it, for a POSIX shell.
+    #[must_use]
+    pub fn command(&self) -> String {
+        format!("(set -a; . '{}'; exec '{}')", self.env_file.display(), self.binary.display())
+    }
+}
+
+/// Checks that `names` are names of functions.
+pub(super) fn check(names: &[String]) -> Result<()> {
+    let functions = workspace::functions()?;
+    match names.iter().find(|name| !functions.contains(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known = functions.join(", ");
+            Err(Error::new(format!("there is no function called {name}; there are {known}")))
+        }
+    }
+}
+
+/// Writes the variables of each function that is left out.
+pub(super) fn prepare(
+    options: &Options,
+    stack: &Stack,
+    port: u16,
+    binaries: &BTreeMap<String, PathBuf>,
+) -> Result<Vec<LeftOut>> {
+    let prepared = options.without.iter().map(|name| {
+        let env_file = stack.dir().join(format!("{name}.env"));
+        let text = render(&variables(name, port, stack, options)?);
+        write_private(&env_file, &text).context(format!("write {}", env_file.display()))?;
+        Ok(LeftOut { name: name.clone(), env_file, binary: binaries[name].clone() })
+    });
+    prepared.collect()
+}
