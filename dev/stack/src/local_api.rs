@@ -122,6 +122,7 @@ impl LocalApi {
 
     /// Ends the functions, then the servers.
     pub async fn stop(self) {
+        self.left_out.iter().for_each(LeftOut::forget);
         self.functions.stop().await;
         self.stack.stop().await;
     }

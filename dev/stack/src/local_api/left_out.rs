@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -42,6 +43,11 @@ impl LeftOut {
     #[must_use]
     pub fn command(&self) -> String {
         format!("(set -a; . '{}'; exec '{}')", self.env_file.display(), self.binary.display())
+    }
+
+    /// Removes the file: its variables lead nowhere once the servers end.
+    pub(super) fn forget(&self) {
+        let _ = fs::remove_file(&self.env_file);
     }
 }
 
