@@ -79,7 +79,11 @@ impl LocalApi {
         }
         println!("Starting the functions …");
         let log = Arc::new(LogView::new(options.log, &stack.dir().join("functions.log"))?);
-        let left_out = left_out::prepare(&options, &stack, port.port, &binaries)?;
+        let prepare = |name: &String| {
+            let variables = variables(name, port.port, &stack, &options)?;
+            LeftOut::prepare(name, &variables, stack.dir(), &binaries[name])
+        };
+        let left_out = options.without.iter().map(prepare).collect::<Result<_>>()?;
         let specs = specs(&cargo_lambda, port.port, &stack, &options, &binaries)?;
         let functions = Functions::start(port.port, specs, log.clone()).await?;
         Ok(Self { options, cargo_lambda, functions, left_out, log, port, stack })

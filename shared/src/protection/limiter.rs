@@ -73,8 +73,8 @@ impl Limiter {
         self.quotas.iter().find(|configured| configured.name == quota.name).copied().unwrap_or(quota)
     }
 
-    /// Counts one request under `key` against `quota`, or its override, in one round trip; in none where an earlier request was refused
-    /// and the wait that its client was told is not over.
+    /// Counts one request under `key` against `quota`, or its override, in one round trip; in none where an earlier
+    /// request was refused and the wait that its client was told is not over.
     pub async fn admit(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<Decision, Unavailable> {
         match self.log(self.configured(quota), key) {
             Ok(log) => log.count().await,

@@ -9,12 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Options, variables};
 use crate::{
     Error, Result,
     env_file::{render, write_private},
     error::Context,
-    stack::Stack,
     workspace,
 };
 
@@ -27,6 +25,18 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
+    /// Writes `variables` into a file in `dir`.
+    pub(super) fn prepare(
+        name: &str,
+        variables: &BTreeMap<String, String>,
+        dir: &Path,
+        binary: &Path,
+    ) -> Result<Self> {
+        let env_file = dir.join(format!("{name}.env"));
+        write_private(&env_file, &render(variables)).context(format!("write {}", env_file.display()))?;
+        Ok(Self { name: name.to_owned(), env_file, binary: binary.to_owned() })
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -61,20 +71,4 @@ pub(super) fn check(names: &[String]) -> Result<()> {
             Err(Error::new(format!("there is no function called {name}; there are {known}")))
         }
     }
-}
-
-/// Writes the variables of each function that is left out.
-pub(super) fn prepare(
-    options: &Options,
-    stack: &Stack,
-    port: u16,
-    binaries: &BTreeMap<String, PathBuf>,
-) -> Result<Vec<LeftOut>> {
-    let prepared = options.without.iter().map(|name| {
-        let env_file = stack.dir().join(format!("{name}.env"));
-        let text = render(&variables(name, port, stack, options)?);
-        write_private(&env_file, &text).context(format!("write {}", env_file.display()))?;
-        Ok(LeftOut { name: name.clone(), env_file, binary: binaries[name].clone() })
-    });
-    prepared.collect()
 }
