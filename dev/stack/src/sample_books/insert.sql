@@ -11,28 +11,36 @@ with words as (
         array['Adeyemi', 'Bergström', 'Castillo', 'Dvořák', 'Eriksen', 'Fontaine', 'García', 'Hoffmann', 'Ivanova',
               'Jansen', 'Kowalska', 'Le Guin', 'Moreau', 'Nakamura', 'O''Brien', 'Petrov', 'Rossi', 'Silva', 'Tanaka',
               'Weiß'] as last_names
+), hashed as (
+    select n, decode(md5(n::text), 'hex') as hash from generate_series(1, $1::bigint) as n
 ), numbered as (
-    -- Seven numbers from 0 to 65535 for each book.
-    select n, array(
-        select ('x' || substr(md5(n::text), 1 + 4 * part, 4))::bit(16)::int from generate_series(0, 6) as part
-        order by part
-    ) as random
-    from generate_series(1, $1::bigint) as n
+    -- Numbers from 0 to 65535.
+    select
+        n,
+        get_byte(hash, 0) * 256 + get_byte(hash, 1) as a,
+        get_byte(hash, 2) * 256 + get_byte(hash, 3) as b,
+        get_byte(hash, 4) * 256 + get_byte(hash, 5) as c,
+        get_byte(hash, 6) * 256 + get_byte(hash, 7) as d,
+        get_byte(hash, 8) * 256 + get_byte(hash, 9) as e,
+        get_byte(hash, 10) * 256 + get_byte(hash, 11) as form,
+        get_byte(hash, 12) * 256 + get_byte(hash, 13) as age
+    from hashed
 ), chosen as (
     select
         n,
-        random,
-        adjectives[1 + random[1] % array_length(adjectives, 1)] as adjective,
-        nouns[1 + random[2] % array_length(nouns, 1)] as noun,
-        nouns[1 + random[3] % array_length(nouns, 1)] as other,
+        form,
+        age,
+        adjectives[1 + a % array_length(adjectives, 1)] as adjective,
+        nouns[1 + b % array_length(nouns, 1)] as noun,
+        nouns[1 + c % array_length(nouns, 1)] as other,
         -- The square makes some authors write many books and most of them few.
-        first_names[1 + (random[4]::bigint * random[4] / 65536 * array_length(first_names, 1) / 65536)::int]
-            || ' ' || last_names[1 + random[5] % array_length(last_names, 1)] as author
+        first_names[1 + d::bigint * d / 65536 * array_length(first_names, 1) / 65536]
+            || ' ' || last_names[1 + e % array_length(last_names, 1)] as author
     from numbered, words
 )
 insert into books (title, author, year, description)
 select
-    case random[6] % 5
+    case form % 5
         when 0 then 'The ' || adjective || ' ' || noun
         when 1 then adjective || ' ' || noun
         when 2 then 'The ' || noun || ' and the ' || other
@@ -41,9 +49,9 @@ select
     end,
     author,
     -- One in sixteen has no year; half of the others are younger than 1990.
-    case when random[7] % 16 > 0 then 2026 - (random[7]::bigint * random[7] / 65536 * 146 / 65536)::int end,
+    case when age % 16 > 0 then 2026 - (age::bigint * age / 65536 * 146 / 65536)::int end,
     -- One in three has no description.
-    case random[6] % 3
+    case form % 3
         when 0 then 'A story about a ' || lower(adjective) || ' ' || lower(noun) || '.'
         when 1 then 'How the ' || lower(noun) || ' came to the ' || lower(other) || ', told by ' || author || '.'
     end
