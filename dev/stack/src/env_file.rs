@@ -1,6 +1,12 @@
 //! The `env` file: `KEY=value` lines for `set -a; . target/stack/env` and for tools that read such files.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, Permissions},
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 /// One line per variable, each safe to be read by a POSIX shell.
 #[must_use]
@@ -13,6 +19,14 @@ pub fn render(variables: &BTreeMap<String, String>) -> String {
 pub fn parse(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().filter_map(|line| line.split_once('='));
     lines.map(|(name, value)| (name.to_owned(), unquote(value))).collect()
+}
+
+/// Writes a file with secrets, which its owner alone can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let _ = fs::remove_file(path);
+    let mut file = File::create_new(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
 }
 
 fn unquote(word: &str) -> String {

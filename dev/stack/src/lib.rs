@@ -25,6 +25,7 @@
 //! | [`servers`] | Postgres, Redis, `DynamoDB` and, for tests, Secrets Manager |
 //! | [`release`] | builds programs as they are deployed |
 //! | [`environment`] | runs a function's binary as Lambda does |
+//! | [`sample_books`] | fills an empty database with books |
 //! | [`seed`] | migrates the database and creates the administrator |
 //! | [`stack`] | brings up the servers and writes the `env` file |
 //! | [`local_api`] | serves the whole API, rebuilt on change |
@@ -45,6 +46,7 @@ pub mod process_spec;
 mod programs;
 mod random;
 pub mod release;
+pub mod sample_books;
 pub mod seed;
 pub mod servers;
 pub mod settings;

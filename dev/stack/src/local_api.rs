@@ -6,19 +6,20 @@
 
 mod cargo_lambda;
 mod functions;
+mod left_out;
 mod log_view;
 mod sources;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-pub use self::log_view::LogStyle;
 use self::{functions::Functions, log_view::LogView, sources::Sources};
+pub use self::{left_out::LeftOut, log_view::LogStyle};
 use crate::{
     Error, Result,
     error::Context,
     ports::PortLock,
     process_spec::ProcessSpec,
-    settings,
+    sample_books, settings,
     stack::{Persistence, Stack},
     tools::{Tool, Tools},
     workspace,
@@ -39,6 +40,10 @@ pub struct Options {
     pub persistence: Persistence,
     /// Variables for the functions beside those of the stack: quotas for a test that asks more than a person.
     pub variables: Vec<(String, String)>,
+    /// Functions that somebody else starts, in a debugger for instance.
+    pub without: Vec<String>,
+    /// How many sample books an empty database is given.
+    pub sample_books: Option<u32>,
 }
 
 /// The running API with its stack. Dropping it ends everything at once; `stop` does so gently.
@@ -47,6 +52,7 @@ pub struct LocalApi {
     options: Options,
     cargo_lambda: Tool,
     functions: Functions,
+    left_out: Vec<LeftOut>,
     log: Arc<LogView>,
     port: PortLock,
     stack: Stack,
@@ -57,6 +63,7 @@ impl LocalApi {
     pub async fn start(options: Options) -> Result<Self> {
         // Before anything that takes long, so that a taken port is known at once.
         let port = lock_port(options.port)?;
+        left_out::check(&options.without)?;
         let tools = Tools::new()?;
         println!("Building the functions (the first time a minute or two); meanwhile the servers start …");
         let (binaries, cargo_lambda, mut stack) = tokio::try_join!(
@@ -67,11 +74,19 @@ impl LocalApi {
         tools.link(&cargo_lambda, "cargo-lambda")?;
         println!("Preparing the database …");
         stack.seed().await?;
+        if let Some(count) = options.sample_books {
+            println!("{}", sample_books::insert(stack.var("DATABASE_URL"), count).await?);
+        }
         println!("Starting the functions …");
         let log = Arc::new(LogView::new(options.log, &stack.dir().join("functions.log"))?);
-        let specs = specs(&cargo_lambda, port.port, &stack, &options.variables, &binaries)?;
+        let prepare = |name: &String| {
+            let variables = variables(name, port.port, &stack, &options)?;
+            LeftOut::prepare(name, &variables, stack.dir(), &binaries[name])
+        };
+        let left_out = options.without.iter().map(prepare).collect::<Result<_>>()?;
+        let specs = specs(&cargo_lambda, port.port, &stack, &options, &binaries)?;
         let functions = Functions::start(port.port, specs, log.clone()).await?;
-        Ok(Self { options, cargo_lambda, functions, log, port, stack })
+        Ok(Self { options, cargo_lambda, functions, left_out, log, port, stack })
     }
 
     /// The URL of the API, without a slash at the end.
@@ -97,6 +112,12 @@ impl LocalApi {
         self.log.file().to_owned()
     }
 
+    /// The functions that were left out.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
     /// The processes that run, by their ids: cargo-lambda and each function.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
@@ -105,6 +126,7 @@ impl LocalApi {
 
     /// Ends the functions, then the servers.
     pub async fn stop(self) {
+        self.left_out.iter().for_each(LeftOut::forget);
         self.functions.stop().await;
         self.stack.stop().await;
     }
@@ -132,47 +154,43 @@ impl LocalApi {
             println!("{error}\nThe API serves what was built before.");
             return Ok(());
         }
-        let variables = &self.options.variables;
-        let specs = specs(&self.cargo_lambda, self.port.port, &self.stack, variables, &binaries)?;
+        let specs = specs(&self.cargo_lambda, self.port.port, &self.stack, &self.options, &binaries)?;
         self.functions.start_again(specs).await
     }
 }
 
-/// The processes to start: cargo-lambda, and each function behind it.
+/// The processes to start: cargo-lambda, and behind it each function that is not left out.
 fn specs(
     cargo_lambda: &Tool,
     port: u16,
     stack: &Stack,
-    variables: &[(String, String)],
+    options: &Options,
     binaries: &BTreeMap<String, PathBuf>,
 ) -> Result<Vec<ProcessSpec>> {
     let root = workspace::root()?;
-    let gateway = cargo_lambda::spec(cargo_lambda, port, stack.dir())?;
-    let functions = workspace::functions()?;
-    let mut specs = vec![gateway];
-    for name in &functions {
-        specs.push(function(name, &binaries[name], port, stack, variables)?.dir(&root));
+    let mut specs = vec![cargo_lambda::spec(cargo_lambda, port, stack.dir())?];
+    for name in workspace::functions()?.iter().filter(|name| !options.without.contains(name)) {
+        let variables = variables(name, port, stack, options)?;
+        specs.push(ProcessSpec::new(name, &binaries[name]).envs(&variables).dir(&root));
     }
     Ok(specs)
 }
 
-/// A function that asks cargo-lambda for its events, as it would ask Lambda. At the debug level it logs the paths of
-/// requests.
-fn function(
-    name: &str,
-    binary: &PathBuf,
-    port: u16,
-    stack: &Stack,
-    variables: &[(String, String)],
-) -> Result<ProcessSpec> {
-    let spec = ProcessSpec::new(name, binary)
-        .env("LOG_LEVEL", settings::var("LOG_LEVEL").unwrap_or_else(|| "debug".into()))
-        .envs(&stack.env_of(name)?)
-        .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{name}"))
-        .env("AWS_LAMBDA_FUNCTION_NAME", name)
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
-    Ok(variables.iter().fold(spec, |spec, (name, value)| spec.env(name, value)))
+/// The variables of a function that asks cargo-lambda for its events, as it would ask Lambda. At the debug level it
+/// logs the paths of requests.
+fn variables(name: &str, port: u16, stack: &Stack, options: &Options) -> Result<BTreeMap<String, String>> {
+    let mut variables = stack.env_of(name)?;
+    let log_level = settings::var("LOG_LEVEL").unwrap_or_else(|| "debug".to_owned());
+    let lambda = [
+        ("LOG_LEVEL", log_level),
+        ("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{name}")),
+        ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+    ];
+    variables.extend(lambda.map(|(name, value)| (name.to_owned(), value)));
+    variables.extend(options.variables.iter().cloned());
+    Ok(variables)
 }
 
 fn lock_port(port: Option<u16>) -> Result<PortLock> {

@@ -3,9 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
-    fs::{self, File, Permissions},
-    io::Write,
-    os::unix::fs::PermissionsExt,
+    fs,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -170,20 +168,12 @@ impl Stack {
     }
 
     fn write_env(&self) -> std::io::Result<()> {
-        write_private(&self.env_file(), &env_file::render(&self.env))
+        env_file::write_private(&self.env_file(), &env_file::render(&self.env))
     }
 
     fn write_state(&self) -> std::io::Result<()> {
-        write_private(&self.folder.state(), &env_file::render(&self.env))
+        env_file::write_private(&self.folder.state(), &env_file::render(&self.env))
     }
-}
-
-/// Writes a file with secrets, which its owner alone can read.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let _ = fs::remove_file(path);
-    let mut file = File::create_new(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(text.as_bytes())
 }
 
 async fn supervise(server: &mut Server) -> Result<Infallible> {

@@ -121,6 +121,21 @@ async fn after_exactly_the_announced_wait_the_next_request_is_admitted() {
 }
 
 #[tokio::test]
+async fn a_table_of_ones_own_has_its_own_overrides() {
+    const UPLOADS: Quota = Quota::new("uploads", 3);
+    let context = TestContext::new().await.with("RATE_LIMIT_UPLOADS", "1/60");
+    let env = context.clone().with("REDIS_URL", context.redis_admin_url()).env();
+    let redis = Redis::from_env(&env).unwrap();
+    let limiter = Limiter::with_quotas(&env, redis.clone(), &[UPLOADS]).unwrap();
+    for admitted in [true, false] {
+        let decision = limiter.admit(UPLOADS, CLIENT).await.unwrap();
+        assert_eq!((decision.admitted, decision.quota.limit), (admitted, 1));
+    }
+    let error = Limiter::from_env(&env, redis).err().unwrap().to_string();
+    assert!(error.starts_with("RATE_LIMIT_UPLOADS "), "this API has no such quota: {error}");
+}
+
+#[tokio::test]
 async fn a_damaged_key_is_replaced() {
     let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
     // A new environment each time, since an environment remembers a refusal.

@@ -6,12 +6,15 @@
 #![allow(clippy::print_stdout, reason = "shows what the programs of a failed test printed")]
 
 mod acceptance;
+mod cargo_lambda_watch;
 mod clients;
 mod description;
 mod in_process_api;
 mod lifecycle;
+mod local_options;
 #[path = "../api/support/not_run.rs"]
 mod not_run;
+mod parts;
 mod persistence;
 mod scripts;
 mod template;
@@ -38,7 +41,9 @@ async fn start_api() -> LocalApi {
 fn options(stack: &str, persistence: Persistence) -> Options {
     // Tests share two cores with each other and with compilers; a stall of theirs is not an outage.
     let variables = [("REDIS_PATIENCE_MS".to_owned(), "1000".to_owned())].into();
-    Options { port: None, log: LogStyle::Hidden, stack: stack.to_owned(), persistence, variables }
+    let stack = stack.to_owned();
+    let (without, sample_books) = (Vec::new(), None);
+    Options { port: None, log: LogStyle::Hidden, stack, persistence, variables, without, sample_books }
 }
 
 async fn get(api: &LocalApi, path: &str) -> Response {

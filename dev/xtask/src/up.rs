@@ -16,10 +16,16 @@ pub(crate) struct Options {
     /// Let web pages of this origin call the API, such as `http://localhost:5173`; several with commas between.
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     cors: Vec<String>,
+    /// Leave a function out, to start it yourself, in a debugger for instance; may be given several times.
+    #[arg(long, value_name = "FUNCTION")]
+    without: Vec<String>,
+    /// Begin with this many sample books, if the database has none: 1 to 1000000.
+    #[arg(long, value_name = "BOOKS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    seed: Option<u32>,
 }
 
 /// Runs the API until Ctrl-C.
-pub(crate) async fn run(Options { port, fresh, cors }: Options) -> Result<()> {
+pub(crate) async fn run(Options { port, fresh, cors, without, seed }: Options) -> Result<()> {
     let persistence = if fresh { Persistence::Reset } else { Persistence::Persistent };
     let options = local_api::Options {
         port,
@@ -28,6 +34,8 @@ pub(crate) async fn run(Options { port, fresh, cors }: Options) -> Result<()> {
         persistence,
         // An empty variable counts as not set.
         variables: vec![("CORS_ORIGINS".to_owned(), cors.join(","))],
+        without,
+        sample_books: seed,
     };
     let mut api = signals::unless_interrupted(LocalApi::start(options)).await?;
     print_banner(&api);
@@ -51,6 +59,9 @@ fn print_banner(api: &LocalApi) {
         "Invoke:        PATH=target/tools/bin:$PATH cargo lambda invoke maintenance --invoke-address 127.0.0.1 \
          --invoke-port {port} --data-ascii '{{\"task\":\"migrate\"}}'"
     );
+    for function in api.left_out() {
+        println!("Left out:      {}, which starts with: {}", function.name(), function.command());
+    }
     println!("Log:           {}", api.log_file().display());
     if stack.is_restored() {
         println!("Data:          that of the last run; --fresh begins with none");

@@ -37,6 +37,8 @@ pub enum Scope {
         /// subject in the name of the request, a key tells a neighbour nothing about somebody else's request.
         subject: fn(&[u8]) -> Option<String>,
     },
+    /// Each client that the function finds has keys of its own: for an API that knows its clients otherwise.
+    Client(fn(&Parts) -> Result<String>),
 }
 
 /// How long a request may take where Lambda gives no deadline: as long as API Gateway waits.
@@ -107,12 +109,13 @@ impl Scope {
                 let Ok(network) = ClientNetwork::from_request_parts(parts, &()).await;
                 Ok(format!("network:{network}"))
             }
+            Self::Client(name) => Ok(format!("client:{}", name(parts)?)),
         }
     }
 
     fn subject(&self, body: &[u8]) -> Option<String> {
         match self {
-            Self::User(_) => None,
+            Self::User(_) | Self::Client(_) => None,
             Self::Network { subject } => subject(body),
         }
     }

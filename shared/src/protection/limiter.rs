@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use super::quota::{Outage, Quota};
+use super::quota::{self, Outage, Quota};
 use super::quotas;
 use crate::config::{self, Env};
 use crate::stores::freeze::FreezeAwareInstant;
@@ -60,7 +60,12 @@ const REMEMBERED: usize = 1000;
 impl Limiter {
     /// Reads the override of every quota, `RATE_LIMIT_<NAME>`, that is set; one that names no quota is an error.
     pub fn from_env(env: &Env, redis: Redis) -> Result<Self, config::Error> {
-        Ok(Self { redis, quotas: quotas::from_env(env)?.into(), refusals: Arc::default() })
+        Self::with_quotas(env, redis, &quotas::ALL)
+    }
+
+    /// The same for another table of quotas than [`quotas::ALL`].
+    pub fn with_quotas(env: &Env, redis: Redis, table: &[Quota]) -> Result<Self, config::Error> {
+        Ok(Self { redis, quotas: quota::overridden(table, env)?.into(), refusals: Arc::default() })
     }
 
     /// `quota` with its override, if it has one.
@@ -68,10 +73,10 @@ impl Limiter {
         self.quotas.iter().find(|configured| configured.name == quota.name).copied().unwrap_or(quota)
     }
 
-    /// Counts one request under `key` against `quota`, in one round trip; in none where an earlier request was refused
-    /// and the wait that its client was told is not over.
+    /// Counts one request under `key` against `quota`, or its override, in one round trip; in none where an earlier
+    /// request was refused and the wait that its client was told is not over.
     pub async fn admit(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<Decision, Unavailable> {
-        match self.log(quota, key) {
+        match self.log(self.configured(quota), key) {
             Ok(log) => log.count().await,
             Err(refusal) => Ok(refusal),
         }

@@ -11,7 +11,7 @@ pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_mins(1);
 
 /// The prefix of the variables that override quotas.
-pub(super) const VARIABLE_PREFIX: &str = "RATE_LIMIT_";
+const VARIABLE_PREFIX: &str = "RATE_LIMIT_";
 
 /// How many requests one client may make in a window of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +55,12 @@ impl Quota {
     }
 
     /// The name of the variable that overrides this quota.
-    pub(super) fn variable(self) -> String {
+    fn variable(self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
     }
 
     /// This quota with the count and the window of its variable, written as `n/seconds`, where that is set.
-    pub(super) fn overridden(self, env: &Env) -> Result<Self, Error> {
+    fn overridden(self, env: &Env) -> Result<Self, Error> {
         let variable = self.variable();
         let Some(text) = env.optional(&variable) else { return Ok(self) };
         let parts = text.split_once('/').map(|(n, seconds)| (n.parse::<u32>(), seconds.parse::<u32>()));
@@ -71,6 +71,16 @@ impl Quota {
             _ => Err(Error::invalid(&variable, "must be n/seconds, as in 100/60: 1 to 10000 in 1 to 86400")),
         }
     }
+}
+
+/// The quotas of `table` with the overrides of the variables `RATE_LIMIT_<NAME>`. Such a variable without a quota is an
+/// error, since its author believes that it changes something.
+pub(super) fn overridden(table: &[Quota], env: &Env) -> Result<Vec<Quota>, Error> {
+    let is_known = |variable: &str| table.iter().any(|quota| quota.variable() == variable);
+    if let Some(unknown) = env.names_starting_with(VARIABLE_PREFIX).into_iter().find(|name| !is_known(name)) {
+        return Err(Error::invalid(unknown, "is for no quota of this API"));
+    }
+    table.iter().map(|quota| quota.overridden(env)).collect()
 }
 
 #[cfg(test)]
@@ -92,5 +102,18 @@ mod tests {
             let env = Env::of([("RATE_LIMIT_LOGIN", text)]);
             assert!(LOGIN.overridden(&env).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_variable_for_no_quota_ends_the_start() {
+        let env = Env::of([("RATE_LIMIT_LOGIN", "3/5"), ("RATE_LIMIT_LOGINS", "3/5")]);
+        assert_eq!(
+            overridden(&[LOGIN], &env).unwrap_err().to_string(),
+            "RATE_LIMIT_LOGINS is for no quota of this API"
+        );
+        assert!(
+            overridden(&[LOGIN], &Env::of([("RATE_LIMIT_LOGINS", "")])).is_ok(),
+            "empty is as good as not set"
+        );
     }
 }

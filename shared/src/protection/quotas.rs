@@ -1,7 +1,6 @@
 //! Every quota of the API. A route names one of these constants, once; its variable is read because it is in [`ALL`].
 
-use super::quota::{MINUTE, Outage, Quota, SECOND, VARIABLE_PREFIX};
-use crate::config::{Env, Error};
+use super::quota::{MINUTE, Outage, Quota, SECOND};
 
 /// Every route without a quota of its own: 100 requests per minute and network, over all functions but the demos
 /// together.
@@ -30,29 +29,9 @@ pub const DEMO_LOGIN: Quota = Quota::new("demo_login", 100).per(MINUTE);
 /// The whole table.
 pub const ALL: [Quota; 7] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM, DEMO_LOGIN];
 
-/// The table with the overrides of the variables `RATE_LIMIT_<NAME>`. Such a variable without a quota is an error,
-/// since its author believes that it changes something.
-pub(super) fn from_env(env: &Env) -> Result<Vec<Quota>, Error> {
-    if let Some(unknown) = env.names_starting_with(VARIABLE_PREFIX).into_iter().find(|name| !is_known(name)) {
-        return Err(Error::invalid(unknown, "is for no quota of this API"));
-    }
-    ALL.into_iter().map(|quota| quota.overridden(env)).collect()
-}
-
-fn is_known(variable: &str) -> bool {
-    ALL.iter().any(|quota| quota.variable() == variable)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_variable_for_no_quota_ends_the_start() {
-        let env = Env::of([("RATE_LIMIT_LOGIN", "3/5"), ("RATE_LIMIT_LOGINS", "3/5")]);
-        assert_eq!(from_env(&env).unwrap_err().to_string(), "RATE_LIMIT_LOGINS is for no quota of this API");
-        assert!(from_env(&Env::of([("RATE_LIMIT_LOGINS", "")])).is_ok(), "empty is as good as not set");
-    }
 
     #[test]
     fn the_table_holds_every_quota_once() {
