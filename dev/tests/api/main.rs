@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+// The future of a request is a nest of all layers.
+#![recursion_limit = "256"]
+
 mod account;
 mod architecture;
 mod bad_input;
