@@ -13,6 +13,7 @@ mod lifecycle;
 #[path = "../api/support/not_run.rs"]
 mod not_run;
 mod persistence;
+mod playground;
 mod scripts;
 mod template;
 mod tour;

@@ -50,6 +50,17 @@ enum Backend {
     Fallback(Postgres),
 }
 
+/// What a counter holds, for a client that wants to see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterState {
+    /// Until the lock opens; zero if there is none.
+    pub locked_for: Duration,
+    /// Attempts that are reserved and have not ended; they count like failures.
+    pub in_flight: u32,
+    /// For each failure that counts, the oldest first, the time until it stops counting.
+    pub failures_end_in: Vec<Duration>,
+}
+
 /// Neither Redis nor its fallback can count.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -88,6 +99,11 @@ impl Lockout {
             metrics::count(Metric::Lockouts);
         }
         Ok(admission)
+    }
+
+    /// Reads what Redis holds of `counter` and counts nothing. The caller decides who may see it.
+    pub async fn state(&self, counter: &Counter) -> Result<CounterState, Unavailable> {
+        scripts::state(&self.redis, counter).await
     }
 
     async fn reserve(&self, counters: Vec<Counter>) -> Result<Admission, Error> {
