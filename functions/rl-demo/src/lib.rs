@@ -1,7 +1,7 @@
 //! The `rl-demo` function: a playground for the rate limiter.
 //!
-//! It has two routes to send many requests to, each with a quota of its own. They do nothing else. A third one shows the
-//! log that the limiter keeps of its caller.
+//! It has two routes to send many requests to, each with a quota of its own. They do nothing else. A third one shows
+//! the log that the limiter keeps of its caller.
 
 mod window;
 

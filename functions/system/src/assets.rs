@@ -1,7 +1,7 @@
 //! The files of a page, served from this binary.
 //!
-//! A large file is a gzip member, as the build script makes it. A client that accepts gzip gets these bytes as they are;
-//! for any other client they are inflated.
+//! A large file is a gzip member, as the build script makes it. A client that accepts gzip gets these bytes as they
+//! are; for any other client they are inflated.
 
 use axum::extract::RawPathParams;
 use axum::http::header::{

@@ -81,6 +81,12 @@ impl Limiter {
         }
     }
 
+    /// Reads the log of `quota` and `key` and counts nothing. Whether the client may see it, the caller decides.
+    pub async fn window(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<Window, Unavailable> {
+        let (quota, log) = self.named_log(self.configured(quota), key);
+        Ok(window::read(&self.redis.required(), quota, log).await?)
+    }
+
     /// The log of `quota` and `key`, or the refusal that memory still holds. Asks no store: for a layer that takes the
     /// two steps of [`Limiter::admit`] itself.
     pub(crate) fn log(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<RequestLog<'_>, Decision> {

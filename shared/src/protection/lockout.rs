@@ -20,7 +20,7 @@ use crate::stores::postgres::{self, Postgres};
 use crate::stores::redis::{Redis, Unavailable};
 use crate::telemetry::metrics::{self, Metric};
 
-pub use counter::{Counter, Rule};
+pub use counter::{Counter, CounterState, Rule};
 
 /// Counts attempts; cloning shares the connections.
 #[derive(Clone)]
@@ -48,17 +48,6 @@ pub struct Attempt {
 enum Backend {
     Redis { redis: Redis, attempt_id: String },
     Fallback(Postgres),
-}
-
-/// What a counter holds, for a client that wants to see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CounterState {
-    /// Until the lock opens; zero if there is none.
-    pub locked_for: Duration,
-    /// Attempts that are reserved and have not ended; they count like failures.
-    pub in_flight: u32,
-    /// For each failure that counts, the oldest first, the time until it stops counting.
-    pub failures_end_in: Vec<Duration>,
 }
 
 /// Neither Redis nor its fallback can count.
@@ -101,7 +90,7 @@ impl Lockout {
         Ok(admission)
     }
 
-    /// Reads what Redis holds of `counter` and counts nothing. The caller decides who may see it.
+    /// Reads what Redis holds of `counter` and counts nothing. Whether the client may see it, the caller decides.
     pub async fn state(&self, counter: &Counter) -> Result<CounterState, Unavailable> {
         scripts::state(&self.redis, counter).await
     }

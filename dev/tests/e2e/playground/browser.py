@@ -83,19 +83,19 @@ def get_a_name_locked(page: Page) -> None:
     ada = card(page, "ada")
     ada.get_by_label("Password").fill("a guess")
     ada.get_by_role("button", name="Guess", exact=True).click()
-    expect(ada.locator(".state")).to_contain_text("Open: 1 failure counts of 5")
+    expect(ada.locator(".state")).to_contain_text("Open: 1 of 5 failures; the oldest counts for")
     ada.get_by_role("button", name="Ten wrong ones at once").click()
     expect(ada.get_by_role("status")).to_contain_text("11 requests: 5 checked, 6 refused. Locked; the lock opens in")
-    expect(ada.locator(".result.refused").first).to_contain_text("locked")
+    expect(ada.locator(".result.refused").first).to_contain_text("no try left")
     expect(ada.get_by_role("progressbar")).to_be_visible()
-    expect(card(page, "bob").locator(".state")).to_have_text("Open: 0 failures count of 5.")
+    expect(card(page, "bob").locator(".state")).to_have_text("Open: 0 of 5 failures.")
     # A third name, which the lockout knows in any case.
     page.get_by_label("Another name").fill(" Eve ")
     page.get_by_role("button", name="Watch it").click()
     eve = card(page, "Eve")
     expect(eve.get_by_label("Password")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(eve.locator(".state")).to_contain_text("Open: 1 failure counts of 5")
+    expect(eve.locator(".state")).to_contain_text("Open: 1 of 5 failures; the oldest counts for")
 
 
 def see_the_lock_open(page: Page) -> None:
@@ -116,7 +116,7 @@ def see_nothing_of_it(page: Page) -> None:
     expect(limiter(page).locator(".log")).to_have_text("0 requests of 5 in the log.")
     expect(limiter(page).locator(".next")).to_have_text("The next would pass now.")
     for name in ("ada", "bob"):
-        expect(card(page, name).locator(".state")).to_have_text("Open: 0 failures count of 5.")
+        expect(card(page, name).locator(".state")).to_have_text("Open: 0 of 5 failures.")
     limiter(page).get_by_role("button", name="Send one").click()
     expect(limiter(page).get_by_role("status")).to_contain_text("1 request: 1 admitted, 0 refused")
 
@@ -230,7 +230,7 @@ def main(url: str, other_url: str, program: str, libraries: str, folder: str) ->
         visit_below_a_stage(browser, url)
 
         see_the_lock_open(page)
-        expect(card(page, "bob").locator(".state")).to_have_text("Open: 0 failures count of 5.")
+        expect(card(page, "bob").locator(".state")).to_have_text("Open: 0 of 5 failures.")
         page.screenshot(path=f"{folder}/playground-opened.png", full_page=True)
         first.close()
 

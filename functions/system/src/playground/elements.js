@@ -16,8 +16,8 @@ export function setText(target, text) {
 }
 
 // `1 request`, `2 requests`.
-export function count(number, singular, plural = `${singular}s`) {
-  return `${number} ${number === 1 ? singular : plural}`;
+export function count(number, singular) {
+  return `${number} ${singular}${number === 1 ? "" : "s"}`;
 }
 
 // A time in milliseconds as seconds with one digit behind the point, rounded up: at zero it is over.

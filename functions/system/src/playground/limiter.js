@@ -11,6 +11,9 @@ const ROUTES = {
 // More dots than this cannot be told apart.
 const MOST_DOTS = 200;
 
+// Rows of dots, as many as the track is high.
+const ROWS = 5;
+
 export function watchLimiter(section) {
   const find = (selector) => section.querySelector(selector);
   const results = new Results(section, ["admitted", "refused"]);
@@ -86,6 +89,7 @@ export function watchLimiter(section) {
   find("[data-action=clear]").addEventListener("click", () => results.clear());
   find("fieldset").addEventListener("change", () => {
     stop();
+    results.clear();
     log = null;
     for (const name of ["policy", "limit"]) {
       setText(find(`.${name}`), "not asked yet");
@@ -111,6 +115,7 @@ function drawDots(track, waits, window) {
     track.append(element("span", "dot"));
   }
   waits.forEach((wait, at) => {
-    track.children[at].style.left = `${(100 * wait) / window}%`;
+    // In rows, so that requests which were sent at once do not hide each other.
+    Object.assign(track.children[at].style, { left: `${(100 * wait) / window}%`, top: `${(at % ROWS) + 0.25}rem` });
   });
 }

@@ -1,6 +1,6 @@
 // The half that shows brute-force protection: one card for each name.
 import { FRESH, oneAtATime, send } from "./api.js";
-import { count, element, repeatWhilePressed, seconds, setText } from "./elements.js";
+import { element, repeatWhilePressed, seconds, setText } from "./elements.js";
 import { Results } from "./results.js";
 
 const RIGHT = "letmein";
@@ -110,8 +110,8 @@ function makeCard(name, whenRemoved) {
       return `Locked; the lock opens in ${seconds(kept.opens - now)}.`;
     }
     const failures = kept.ends.filter((ends) => ends > now);
-    const oldest = failures.length > 0 ? `, the oldest for ${seconds(failures[0] - now)}` : "";
-    return `Open: ${count(failures.length, "failure counts", "failures count")} of ${kept.threshold}${oldest}.`;
+    const oldest = failures.length > 0 ? `; the oldest counts for ${seconds(failures[0] - now)} more` : "";
+    return `Open: ${failures.length} of ${kept.threshold} failures${oldest}.`;
   };
 
   const draw = () => {
@@ -156,7 +156,7 @@ function outcome({ status, body, remaining }) {
     return body.ok ? "right" : `wrong, failure ${body.failures_for_this_user_ip}`;
   }
   if (status === 429) {
-    return remaining === 0 ? "refused by the quota" : "locked";
+    return remaining === 0 ? "refused by the quota" : "no try left";
   }
   return body.detail ?? "failed";
 }

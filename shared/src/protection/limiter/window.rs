@@ -3,9 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Limiter, RateLimitKey, Unavailable};
 use crate::protection::quota::Quota;
-use crate::stores::redis::Script;
+use crate::stores::redis::{Redis, Script, Unavailable};
 
 static WINDOW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("window.lua")));
 
@@ -36,14 +35,11 @@ impl Window {
     }
 }
 
-impl Limiter {
-    /// Reads the log of `quota` and `key` and counts nothing. The caller decides who may see it.
-    pub async fn window(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<Window, Unavailable> {
-        let (quota, log) = self.named_log(self.configured(quota), key);
-        let window = u64::try_from(quota.window.as_millis()).unwrap_or(u64::MAX);
-        let waits: Vec<u64> = self.redis.required().run(&WINDOW.call(&[log]).arg(window)).await?;
-        Ok(Window { quota, leaves_in: waits.into_iter().map(Duration::from_millis).collect() })
-    }
+/// Reads the log whose name is `log`, of requests that count against `quota`.
+pub(super) async fn read(redis: &Redis, quota: Quota, log: String) -> Result<Window, Unavailable> {
+    let window = u64::try_from(quota.window.as_millis()).unwrap_or(u64::MAX);
+    let waits: Vec<u64> = redis.run(&WINDOW.call(&[log]).arg(window)).await?;
+    Ok(Window { quota, leaves_in: waits.into_iter().map(Duration::from_millis).collect() })
 }
 
 #[cfg(test)]

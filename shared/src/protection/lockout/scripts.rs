@@ -6,8 +6,7 @@ use std::time::Duration;
 use redis::FromRedisValue;
 use uuid::Uuid;
 
-use super::CounterState;
-use super::counter::Counter;
+use super::counter::{Counter, CounterState};
 use crate::stores::redis::{Redis, Script, ScriptCall, Unavailable};
 
 /// How long a reservation counts whose request died before the attempt was ended. Longer than any request lives: an
