@@ -1,8 +1,8 @@
 """Two people at /playground, in Chromium: `browser.py URL OTHER_URL CHROMIUM LIBRARIES FOLDER`.
 
 The two URLs lead to one API; requests to the second come from another network. The first person, at a large bright
-screen, uses up the limiter's quota and gets a name locked; the second, at a dark phone, must see nothing of it. Then the
-first waits until the lock opens. The pages may make no request to another host, their policy may block nothing, and
+screen, uses up the limiter's quota and gets a name locked; the second, at a dark phone, must see nothing of it. Then
+the first waits until the lock opens. The pages may make no request to another host, their policy may block nothing, and
 axe-core may find nothing. Screenshots go to FOLDER.
 """
 
@@ -57,7 +57,13 @@ def limiter(page: Page) -> Locator:
     return page.get_by_role("region", name="Rate limiter")
 
 
+def settle(page: Page) -> None:
+    """Waits until nothing appears any more: what is half there has other colours."""
+    page.evaluate("Promise.allSettled(document.getAnimations().map(animation => animation.finished))")
+
+
 def check_accessibility(page: Page, what: str) -> None:
+    settle(page)
     found = Axe().run(page)
     assert found.violations_count == 0, f"{what}: {found.generate_report()}"
     assert len(found.response["passes"]) > 20, "the checker has looked at the page"
@@ -209,6 +215,7 @@ def main(url: str, other_url: str, program: str, libraries: str, folder: str) ->
         send_thirty(page)
         check_motion(page, is_still=False)
         get_a_name_locked(page)
+        settle(page)
         page.screenshot(path=f"{folder}/playground-light.png", full_page=True)
         check_accessibility(page, "light")
 

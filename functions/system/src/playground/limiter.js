@@ -49,7 +49,8 @@ export function watchLimiter(section) {
     results.add(number, kind, `${kind}, ${answer.status || "no answer"}${wait}, ${answer.milliseconds} ms`);
     if (answer.limit) {
       setText(find(".policy"), answer.policy);
-      setText(find(".limit"), `${answer.limit} – ${answer.remaining} left, one more in ${answer.reset} s at the latest`);
+      const more = `${answer.remaining} left, one more in ${answer.reset} s at the latest`;
+      setText(find(".limit"), `${answer.limit} – ${more}`);
     }
     setText(find(".retry"), answer.retryAfter ? `${answer.retryAfter} – seconds until the next passes` : "none");
     await look();
@@ -63,9 +64,11 @@ export function watchLimiter(section) {
     return wait > 0 ? `The next would pass in ${seconds(wait)}.` : "The next would pass now.";
   };
 
+  const conclude = () => results.conclude(nextPasses());
+
   const sendMany = async (number) => {
     await Promise.all(Array.from({ length: number }, sendOne));
-    results.conclude(nextPasses());
+    conclude();
   };
 
   const draw = () => {
@@ -83,7 +86,7 @@ export function watchLimiter(section) {
     drawDots(find(".track"), waits.slice(-MOST_DOTS), log.window_ms);
   };
 
-  const stop = repeatWhilePressed(find("[data-action=stream]"), 500, sendOne, () => results.conclude(nextPasses()));
+  const stop = repeatWhilePressed(find("[data-action=stream]"), 500, sendOne, conclude);
   find("[data-action=one]").addEventListener("click", () => sendMany(1));
   find("[data-action=ten]").addEventListener("click", () => sendMany(10));
   find("[data-action=clear]").addEventListener("click", () => results.clear());

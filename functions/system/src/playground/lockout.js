@@ -98,8 +98,10 @@ function makeCard(name, whenRemoved) {
 
   const guessAll = async (passwords) => {
     await Promise.all(passwords.map(guess));
-    results.conclude(describe());
+    conclude();
   };
+
+  const conclude = () => results.conclude(describe());
 
   const describe = () => {
     if (!kept || kept.error) {
@@ -135,7 +137,7 @@ function makeCard(name, whenRemoved) {
   });
   find("[data-action=ten]").addEventListener("click", () => guessAll(Array(10).fill(WRONG)));
   find("[data-action=right]").addEventListener("click", () => guessAll([RIGHT]));
-  const stop = repeatWhilePressed(find("[data-action=stream]"), 1000, () => guess(WRONG), () => results.conclude(describe()));
+  const stop = repeatWhilePressed(find("[data-action=stream]"), 1000, () => guess(WRONG), conclude);
   find("[data-action=remove]").addEventListener("click", () => {
     stop();
     section.remove();

@@ -1,7 +1,7 @@
 -- Tells what one counter holds, and changes nothing.
 -- KEYS: the set of attempts and the lock, as in begin.lua.
--- Returns the ms until the lock opens (0 without one), how many attempts are in flight, and for each failure, the oldest
--- first, the ms until it stops counting.
+-- Returns the ms until the lock opens (0 without one), how many attempts are in flight, and for each failure, the
+-- oldest first, the ms until it stops counting.
 local attempts, lock = KEYS[1], KEYS[2]
 local state, lifetime = {math.max(redis.call('PTTL', lock), 0), 0}, redis.call('PTTL', attempts)
 if lifetime < 0 then return state end
