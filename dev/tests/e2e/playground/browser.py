@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
@@ -110,7 +111,9 @@ def see_the_lock_open(page: Page) -> None:
     while ada.get_by_role("progressbar").is_visible():
         page.wait_for_timeout(200)
         seen.append(float(ada.locator("progress").get_attribute("value") or 0))
-    assert seen == sorted(seen, reverse=True) and seen[-1] == 0 and len(set(seen)) > 10, seen
+    # A look at Redis that was answered late may put the end off by less than what is shown.
+    assert all(later <= earlier + 1 for earlier, later in pairwise(seen)), seen
+    assert seen[-1] == 0 and len(set(seen)) > 10, seen
     expect(ada.get_by_role("status")).to_have_text("The lock on ada has opened: 5 more guesses.")
     ada.get_by_role("button", name="The right one").click()
     expect(ada.locator(".result").first).to_contain_text("right, 200")
