@@ -271,6 +271,7 @@ fn variables(servers: &[Server], saved: &BTreeMap<String, String>) -> Result<BTr
         ("JWT_ISSUER", "http://localhost".into()),
         ("JWT_AUDIENCE", "bookshelf".into()),
         ("PASSWORD_PEPPER", random::key()?),
+        ("PLAYGROUND", "true".into()),
         ("ADMIN_USERNAME", "admin".into()),
         ("ADMIN_PASSWORD", random::password()?),
     ];

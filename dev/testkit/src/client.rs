@@ -77,6 +77,12 @@ impl Client {
         Self { function: self.function.clone(), ip: ip.to_owned() }
     }
 
+    /// A client of the same execution environment with the address of `other`.
+    #[must_use]
+    pub fn from_ip_of(&self, other: &Self) -> Self {
+        self.from_ip(&other.ip)
+    }
+
     /// Begins a request. `target` is a decoded path, optionally followed by `?` and a raw query.
     pub fn request(&self, method: &str, target: &str) -> RequestBuilder<'_> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));

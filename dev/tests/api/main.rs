@@ -32,6 +32,7 @@ mod metrics;
 mod mutated_events;
 mod origin_secret;
 mod outages;
+mod playground;
 mod rate_limits;
 mod redis_scripts;
 mod replay;

@@ -151,7 +151,7 @@ fn send_mutated_events(runtime: &Runtime, function: &Registered) {
     let events: Vec<_> = events.collect();
     let process = runtime.block_on(async {
         // Routes with passwords keep their quotas, since each request costs a hash.
-        let context = ["DEFAULT", "PING", "LOGIN_SIM", "DEMO_LOGIN"].into_iter().fold(
+        let context = ["DEFAULT", "PING", "LOGIN_SIM", "DEMO_LOGIN", "DEMO_STATE"].into_iter().fold(
             TestContext::new().await,
             |context, quota| {
                 context.with(&format!("RATE_LIMIT_{quota}"), "10000/1").with("LOG_LEVEL", "error")

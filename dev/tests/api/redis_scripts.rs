@@ -62,6 +62,7 @@ async fn use_cache_and_limiter(context: &TestContext, user: &TestUser) {
     for _ in 0..2 {
         assert_problem(&demo.get("/rl-demo/ping").send().await, 429);
     }
+    assert_eq!(demo.get("/rl-demo/window").send().await.status, 200);
     let system = Client::start::<system::App>(context.env()).unwrap();
     assert_eq!(system.get("/health/ready").send().await.status, 200);
 }
@@ -88,6 +89,7 @@ async fn use_lockout(context: &TestContext, user: &TestUser) {
         last = demo.post("/bf-demo/login").json(&guess).send().await.status;
     }
     assert_eq!(last, 429, "locked out");
+    assert_eq!(demo.get("/bf-demo/state?username=ada").send().await.status, 200);
 }
 
 #[tokio::test]

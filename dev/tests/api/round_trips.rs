@@ -164,6 +164,20 @@ async fn a_guess_at_the_demo_makes_three_round_trips() {
     }
 }
 
+#[tokio::test]
+async fn a_look_at_a_demo_makes_one_round_trip() {
+    let (context, stores) = Stores::of(TestContext::new().await).await;
+    let (limiter, lockout) = (
+        Client::start::<rl_demo::App>(context.env()).unwrap(),
+        Client::start::<bf_demo::App>(context.env()).unwrap(),
+    );
+    for (client, target) in [(limiter, "/rl-demo/window"), (lockout, "/bf-demo/state?username=ada")] {
+        // Opens the connection and loads the scripts.
+        assert_eq!(client.get(target).send().await.status, 200);
+        assert_eq!(stores.trips(client.get(target)).await, (200, trips(1, [1, 0])), "quota beside log");
+    }
+}
+
 /// A part of each statement that lists something.
 const LISTS: [&str; 2] = ["from (select) as always", "order by last_used_at"];
 

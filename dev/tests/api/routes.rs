@@ -14,7 +14,8 @@ async fn descriptions() -> Vec<Description> {
 }
 
 /// Paths that the router has in addition to those of the code, and the functions that serve them.
-const ALIASES: [(&str, &str); 3] = [("/books/", "books"), ("/docs/", "system"), ("/{*unknown}", "system")];
+const ALIASES: [(&str, &str); 4] =
+    [("/books/", "books"), ("/docs/", "system"), ("/playground/", "system"), ("/{*unknown}", "system")];
 
 #[tokio::test]
 async fn the_local_router_serves_the_paths_of_the_code() {

@@ -31,8 +31,9 @@ async fn descriptions() -> Vec<Description> {
     describe_all(|| context.env()).unwrap()
 }
 
-/// Routes for `/books/` and `/docs/`; a comment in the template says why.
-const ALIASES: [(&str, &str); 2] = [("/books/{proxy+}", "books"), ("/docs/{proxy+}", "system")];
+/// Routes for `/books/`, `/docs/` and `/playground/`; a comment in the template says why.
+const ALIASES: [(&str, &str); 3] =
+    [("/books/{proxy+}", "books"), ("/docs/{proxy+}", "system"), ("/playground/{proxy+}", "system")];
 
 #[tokio::test]
 async fn the_gateway_routes_the_paths_of_the_code_and_no_other() {

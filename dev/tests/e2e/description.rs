@@ -8,7 +8,7 @@ use stack::local_api::LocalApi;
 use stack::stack::{Persistence, Stack};
 use stack::tools::Browser;
 
-use crate::in_process_api::InProcessApi;
+use crate::in_process_api::{InProcessApi, Source};
 use crate::scripts;
 
 /// A quota that no test uses up: 10,000 requests in one second.
@@ -19,12 +19,13 @@ async fn schemathesis_finds_no_violation_of_the_description() {
     let mut stack = Stack::start("e2e-stack", Persistence::Temporary).await.unwrap();
     stack.seed().await.unwrap();
     let mut variables: BTreeMap<String, String> = stack.env().clone();
-    for quota in ["DEFAULT", "LOGIN", "REGISTER", "PASSWORD", "PING", "LOGIN_SIM", "DEMO_LOGIN"] {
+    for quota in ["DEFAULT", "LOGIN", "REGISTER", "PASSWORD", "PING", "LOGIN_SIM", "DEMO_LOGIN", "DEMO_STATE"]
+    {
         variables.insert(format!("RATE_LIMIT_{quota}"), LARGE_QUOTA.to_owned());
     }
     variables.insert("BCRYPT_COST".to_owned(), "10".to_owned());
     variables.insert("REDIS_PATIENCE_MS".to_owned(), "1000".to_owned());
-    let api = InProcessApi::start(&variables).await;
+    let api = InProcessApi::start(&variables, Source::NewNetworks).await;
     let outcome = scripts::run(
         "description",
         "conformance.py",
@@ -55,12 +56,12 @@ async fn browse(api: &LocalApi) -> Result<String, String> {
 }
 
 /// The path of a file in `target/e2e`, where a report or a screenshot stays after the test.
-fn output_path(name: &str) -> String {
+pub(crate) fn output_path(name: &str) -> String {
     let folder = stack::workspace::target().unwrap().join("e2e");
     std::fs::create_dir_all(&folder).unwrap();
     text(&folder.join(name))
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.display().to_string()
 }

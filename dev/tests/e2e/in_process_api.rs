@@ -26,6 +26,15 @@ use testkit::gateway_events::http_api_event;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// Where the requests come from, as the gateway would see it.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    /// Each from another network, so that no quota and no lock of an address stops the client.
+    NewNetworks,
+    /// All from this address.
+    Address(&'static str),
+}
+
 /// All functions that serve HTTP, behind one address. Dropping it ends the server.
 pub(crate) struct InProcessApi {
     address: SocketAddr,
@@ -41,7 +50,7 @@ struct Functions {
 
 impl InProcessApi {
     /// Starts every function with `variables` and listens on a free port.
-    pub(crate) async fn start(variables: &BTreeMap<String, String>) -> Self {
+    pub(crate) async fn start(variables: &BTreeMap<String, String>, source: Source) -> Self {
         let functions = Functions::start(variables);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -50,7 +59,7 @@ impl InProcessApi {
                 let functions = functions.clone();
                 let service = service_fn(move |request| {
                     let functions = functions.clone();
-                    async move { Ok::<_, Infallible>(functions.handle(request).await) }
+                    async move { Ok::<_, Infallible>(functions.handle(request, source).await) }
                 });
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
@@ -97,18 +106,30 @@ impl Functions {
         &self.clients[name.map_or("system", |(_, name)| name)]
     }
 
-    async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn handle(&self, request: Request<Incoming>, source: Source) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
         let body = body.collect().await.unwrap().to_bytes();
-        let event = event(parts.method.as_str(), &path, parts.uri.query(), &parts.headers, &body);
+        let mut event = event(parts.method.as_str(), &path, parts.uri.query(), &parts.headers, &body);
+        event["requestContext"]["http"]["sourceIp"] = source.address().into();
         let answer = self.client(&path).send_event(&event.to_string()).await.unwrap();
         response(&answer.raw)
     }
 }
 
-/// An event of an HTTP API (payload format 2.0). Each comes from another network, so that no quota and no lock of an
-/// address stops the client.
+impl Source {
+    fn address(self) -> String {
+        match self {
+            Self::NewNetworks => {
+                let network = uuid::Uuid::new_v4().as_fields().0;
+                format!("2001:db8:{:x}:{:x}::1", network >> 16, network & 0xffff)
+            }
+            Self::Address(address) => address.to_owned(),
+        }
+    }
+}
+
+/// An event of an HTTP API (payload format 2.0).
 fn event(method: &str, path: &str, query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Value {
     let names: BTreeSet<_> = headers.keys().map(HeaderName::as_str).collect();
     let joined = |name: &str| {
@@ -121,11 +142,8 @@ fn event(method: &str, path: &str, query: Option<&str>, headers: &HeaderMap, bod
         Ok(text) => (text.to_owned(), false),
         Err(_) => (STANDARD.encode(body), true),
     };
-    let network = uuid::Uuid::new_v4().as_fields().0;
     let mut event = http_api_event(method, path, query.unwrap_or_default());
     event["headers"] = json!(headers);
-    event["requestContext"]["http"]["sourceIp"] =
-        format!("2001:db8:{:x}:{:x}::1", network >> 16, network & 0xffff).into();
     event["body"] = body.into();
     event["isBase64Encoded"] = is_base64_encoded.into();
     event

@@ -16,6 +16,7 @@ mod local_options;
 mod not_run;
 mod parts;
 mod persistence;
+mod playground;
 mod scripts;
 mod template;
 mod tour;

@@ -1,9 +1,12 @@
 //! The `bf-demo` function: a playground for brute-force protection.
 //!
 //! It has one password (`letmein`) and no accounts. Unlike the real sign-in it shows how many wrong guesses count, and
-//! when a name is locked for the client's network.
+//! when a name is locked for the client's network; a second route shows what is kept of a name there.
+
+mod state;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::extract::{FromRef, State};
 use serde::Serialize;
@@ -13,7 +16,7 @@ use shared::http::{ClientNetwork, Error, Json, JsonResponse, Result, Routes};
 use shared::identity::usernames;
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
-use shared::protection::lockout::{Admission, Lockout, Rule};
+use shared::protection::lockout::{Admission, Counter, Lockout, Rule};
 use shared::protection::quota::SECOND;
 use shared::protection::quotas;
 use shared::stores::redis::Redis;
@@ -24,10 +27,16 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
 /// 5 wrong guesses at one name from one network within 2 minutes lock that name there for a minute.
-const RULE: Rule = Rule::new("demo", 5, SECOND.saturating_mul(120), SECOND.saturating_mul(60));
+const RULE: Rule = Rule::new("demo", THRESHOLD, WINDOW, LOCK);
+const THRESHOLD: u32 = 5;
+const WINDOW: Duration = SECOND.saturating_mul(120);
+const LOCK: Duration = SECOND.saturating_mul(60);
 
 /// The one right password: this is a demonstration.
 const RIGHT_PASSWORD: &str = "letmein";
+
+/// The description of a [`Username`].
+const USERNAME: &str = "The same name in any case, and with or without white space around it.";
 
 /// The function's state.
 #[derive(Clone, FromRef)]
@@ -50,21 +59,26 @@ impl Function for App {
     }
 
     fn routes(&self) -> Routes<Self> {
-        Routes::new(&self.limiter).limited(quotas::DEMO_LOGIN, routes!(try_password))
+        Routes::new(&self.limiter)
+            .limited(quotas::DEMO_LOGIN, routes!(try_password))
+            .limited(quotas::DEMO_STATE, routes!(state::show_state))
     }
 }
 
+/// A name to guess at.
+type Username = MultilineText<200>;
+
 /// A guess.
 pub(crate) struct Guess {
-    username: MultilineText<200>,
+    username: Username,
     password: MultilineText<200>,
 }
 
 impl PartialSchema for Guess {
     fn schema() -> RefOr<Schema> {
         FieldsSchema::object("A guess.")
-            .required::<MultilineText<200>>("username", "ada")
-            .explained("username", "The same name in any case, and with or without white space around it.")
+            .required::<Username>("username", "ada")
+            .explained("username", USERNAME)
             .required::<MultilineText<200>>("password", "letmein")
             .into()
     }
@@ -98,6 +112,12 @@ pub(crate) struct GuessResult {
     failures_for_this_user_ip: u32,
 }
 
+/// The counter of a name, in any case and without the white space around it, for one network.
+fn counter(lockout: &Lockout, username: &Username, network: ClientNetwork) -> Counter {
+    let name = usernames::key(username.as_str());
+    lockout.counter(RULE, &[name.trim(), &network.to_string()])
+}
+
 /// Tries a password. A wrong one is answered 200 with `ok: false`; after five the door is locked (429).
 #[utoipa::path(
     post, path = "/bf-demo/login", tag = "bf-demo", request_body = Guess,
@@ -108,9 +128,7 @@ pub(crate) async fn try_password(
     network: ClientNetwork,
     Json(guess): Json<Guess>,
 ) -> Result<JsonResponse<GuessResult>> {
-    // In any case, and without the white space around it.
-    let name = usernames::key(guess.username.as_str());
-    let counter = lockout.counter(RULE, &[name.trim(), &network.to_string()]);
+    let counter = counter(&lockout, &guess.username, network);
     let attempt = match lockout.begin(vec![counter]).await? {
         Admission::Allowed(attempt) => attempt,
         Admission::Locked(wait) => return Err(Error::TooManyRequests(wait)),

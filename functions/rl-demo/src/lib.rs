@@ -1,7 +1,11 @@
 //! The `rl-demo` function: a playground for the rate limiter.
 //!
-//! It has two routes to send many requests to, each with a quota of its own. They do nothing else.
+//! It has two routes to send many requests to, each with a quota of its own. They do nothing else. A third one shows
+//! the log that the limiter keeps of its caller.
 
+mod window;
+
+use axum::extract::FromRef;
 use serde::Serialize;
 use shared::config::{self, Env};
 use shared::http::openapi::RateLimited;
@@ -14,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 /// The function's state.
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 pub struct App {
     redis: Redis,
     limiter: Limiter,
@@ -36,6 +40,7 @@ impl Function for App {
         Routes::new(&self.limiter)
             .limited(quotas::PING, routes!(ping))
             .limited(quotas::LOGIN_SIM, routes!(simulate_login))
+            .limited(quotas::DEMO_STATE, routes!(window::show_window))
     }
 }
 

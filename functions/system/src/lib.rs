@@ -1,9 +1,11 @@
-//! The `system` function: health checks and the documentation of the API.
+//! The `system` function: health checks, the documentation of the API, and the playground.
 //!
 //! `/health` tells that the process runs, `/health/ready` that Postgres and Redis answer. `/openapi.json` describes the
-//! whole API, and `/docs` shows that description as a page.
+//! whole API, and `/docs` shows that description as a page. `/playground` is a page on which one can watch the demos.
 
+mod assets;
 mod docs;
+mod playground;
 
 use axum::extract::{FromRef, State};
 use axum::http::header::CONTENT_TYPE;
@@ -21,12 +23,15 @@ use shared::stores::redis::Redis;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use playground::Playground;
+
 /// The function's state.
 #[derive(Clone, FromRef)]
 pub struct App {
     postgres: Postgres,
     redis: Redis,
     limiter: Limiter,
+    playground: Playground,
 }
 
 impl Function for App {
@@ -38,6 +43,7 @@ impl Function for App {
             postgres: Postgres::from_env(env)?,
             limiter: Limiter::from_env(env, redis.clone())?,
             redis,
+            playground: Playground::from_env(env)?,
         })
     }
 
@@ -54,6 +60,8 @@ impl Function for App {
             .limited(quotas::DEFAULT, routes!(docs::lead_to_docs))
             .limited(quotas::DEFAULT, routes!(docs::show_docs))
             .limited(quotas::DEFAULT, routes!(docs::get_docs_file))
+            .limited(quotas::DEFAULT, routes!(playground::show_playground))
+            .limited(quotas::DEFAULT, routes!(playground::get_playground_file))
     }
 }
 

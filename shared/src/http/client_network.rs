@@ -27,6 +27,12 @@ impl ClientNetwork {
         network.0.map(|_| network.to_string())
     }
 
+    /// Whether there is an address. What is counted without one is counted for all such clients together.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        self.0.is_some()
+    }
+
     /// The network of the client that `CloudFront` saw, for a request that is known to come from there.
     pub(super) fn of_viewer(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(VIEWER_ADDRESS).iter();

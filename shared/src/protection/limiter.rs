@@ -3,6 +3,8 @@
 //! Redis keeps the times of the last admitted requests (a sliding log). Of any number of parallel requests N
 //! pass at once, and no window, wherever it begins, holds more than N.
 
+mod window;
+
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -12,6 +14,8 @@ use super::quotas;
 use crate::config::{self, Env};
 use crate::stores::freeze::FreezeAwareInstant;
 use crate::stores::redis::{Redis, Script};
+
+pub use window::Window;
 
 static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limiter/admit.lua")));
 
@@ -82,9 +86,24 @@ impl Limiter {
         }
     }
 
+    /// Reads the log of `quota` and `key` and counts nothing. Whether the client may see it, the caller decides.
+    pub async fn window(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<Window, Unavailable> {
+        let (quota, log) = self.named_log(self.configured(quota), key);
+        Ok(window::read(&self.redis.required(), quota, log).await?)
+    }
+
     /// The log of `quota` and `key`, or the refusal that memory still holds. Asks no store: for a layer that takes the
     /// two steps of [`Limiter::admit`] itself.
-    pub(crate) fn log(&self, mut quota: Quota, key: RateLimitKey<'_>) -> Result<RequestLog<'_>, Decision> {
+    pub(crate) fn log(&self, quota: Quota, key: RateLimitKey<'_>) -> Result<RequestLog<'_>, Decision> {
+        let (quota, key) = self.named_log(quota, key);
+        match self.remembered_refusal(quota, &key) {
+            Some(refusal) => Err(refusal),
+            None => Ok(RequestLog { limiter: self, quota, key }),
+        }
+    }
+
+    /// `quota` as it applies to `key`, and the name of their log in Redis.
+    fn named_log(&self, mut quota: Quota, key: RateLimitKey<'_>) -> (Quota, String) {
         let name = match key {
             RateLimitKey::Client(name) => name,
             RateLimitKey::Unknown => {
@@ -94,11 +113,8 @@ impl Limiter {
         };
         // The window is part of the key: a log is kept for one window, also while an override is rolled out. The unit
         // tells these logs, whose times are in ms, from those of earlier versions.
-        let key = self.redis.key(&format!("limit:{}:{}s:{name}", quota.name, quota.window.as_secs()));
-        match self.remembered_refusal(quota, &key) {
-            Some(refusal) => Err(refusal),
-            None => Ok(RequestLog { limiter: self, quota, key }),
-        }
+        let log = self.redis.key(&format!("limit:{}:{}s:{name}", quota.name, quota.window.as_secs()));
+        (quota, log)
     }
 
     fn remembered_refusal(&self, quota: Quota, key: &str) -> Option<Decision> {

@@ -20,7 +20,7 @@ use crate::stores::postgres::{self, Postgres};
 use crate::stores::redis::{Redis, Unavailable};
 use crate::telemetry::metrics::{self, Metric};
 
-pub use counter::{Counter, Rule};
+pub use counter::{Counter, CounterState, Rule};
 
 /// Counts attempts; cloning shares the connections.
 #[derive(Clone)]
@@ -88,6 +88,11 @@ impl Lockout {
             metrics::count(Metric::Lockouts);
         }
         Ok(admission)
+    }
+
+    /// Reads what Redis holds of `counter` and counts nothing. Whether the client may see it, the caller decides.
+    pub async fn state(&self, counter: &Counter) -> Result<CounterState, Unavailable> {
+        scripts::state(&self.redis, counter).await
     }
 
     async fn reserve(&self, counters: Vec<Counter>) -> Result<Admission, Error> {

@@ -26,8 +26,12 @@ pub const LOGIN_SIM: Quota = Quota::new("login_sim", 3).per(MINUTE);
 /// to be attacked, needs no access to the counts of the other functions.
 pub const DEMO_LOGIN: Quota = Quota::new("demo_login", 100).per(MINUTE);
 
+/// Looks at what a demo keeps of its caller: 300 per minute and network, over both demos. Apart from what is looked at,
+/// which looking must not change, and large enough for a page that looks every second on several screens.
+pub const DEMO_STATE: Quota = Quota::new("demo_state", 300).per(MINUTE);
+
 /// The whole table.
-pub const ALL: [Quota; 7] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM, DEMO_LOGIN];
+pub const ALL: [Quota; 8] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM, DEMO_LOGIN, DEMO_STATE];
 
 #[cfg(test)]
 mod tests {

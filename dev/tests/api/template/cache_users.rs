@@ -134,8 +134,8 @@ async fn the_demos_reach_nothing_but_their_own_counts() {
     let Some(context) = context("the_demos_reach_nothing_but_their_own_counts").await else { return };
     let mut redis = connection(&context).await;
     for (function, expected) in [
-        ("rl-demo", ["limit:login_sim:*", "limit:ping:*"]),
-        ("bf-demo", ["limit:demo_login:*", "{lockout}:demo:*"]),
+        ("rl-demo", ["limit:demo_state:*", "limit:login_sim:*", "limit:ping:*"]),
+        ("bf-demo", ["limit:demo_login:*", "limit:demo_state:*", "{lockout}:demo:*"]),
     ] {
         let patterns = key_patterns(function, &mut redis).await;
         assert_eq!(patterns.iter().map(String::as_str).collect::<Vec<_>>(), expected, "{function}");

@@ -1,4 +1,4 @@
-//! The rules, and the counters that apply them to one subject.
+//! The rules, and the counters that apply them to one subject, with what these hold.
 
 use std::time::Duration;
 
@@ -51,6 +51,17 @@ pub struct Counter {
     pub(super) rule: Rule,
     /// The key in Redis, and the subject in Postgres.
     pub(super) key: String,
+}
+
+/// What a counter holds, for a client that wants to see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterState {
+    /// Until the lock opens; zero if there is none.
+    pub locked_for: Duration,
+    /// Attempts that are reserved and have not ended; they count like failures.
+    pub in_flight: u32,
+    /// For each failure that counts, the oldest first, the time until it stops counting.
+    pub failures_end_in: Vec<Duration>,
 }
 
 impl Counter {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::FromRedisValue;
 use uuid::Uuid;
 
-use super::counter::Counter;
+use super::counter::{Counter, CounterState};
 use crate::stores::redis::{Redis, Script, ScriptCall, Unavailable};
 
 /// How long a reservation counts whose request died before the attempt was ended. Longer than any request lives: an
@@ -20,6 +20,7 @@ static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("begi
 static FAIL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fail.lua")));
 static SUCCEED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("succeed.lua")));
 static ABANDON: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("abandon.lua")));
+static STATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("state.lua")));
 
 /// Reserves an attempt under every counter. Returns the attempt's id and, if nothing was reserved, how long to wait.
 pub(super) async fn begin(
@@ -54,6 +55,18 @@ pub(super) async fn abandon(
     run(redis, &ABANDON, counters, attempt_id).await
 }
 
+/// Reads what the counter holds.
+pub(super) async fn state(redis: &Redis, counter: &Counter) -> Result<CounterState, Unavailable> {
+    let [attempts, lock, _] = keys(counter);
+    let numbers: Vec<u64> = redis.run(&STATE.call(&[attempts, lock])).await?;
+    let number = |at: usize| numbers.get(at).copied().unwrap_or_default();
+    Ok(CounterState {
+        locked_for: Duration::from_millis(number(0)),
+        in_flight: u32::try_from(number(1)).unwrap_or(u32::MAX),
+        failures_end_in: numbers.iter().skip(2).copied().map(Duration::from_millis).collect(),
+    })
+}
+
 async fn run<T: FromRedisValue>(
     redis: &Redis,
     script: &'static Script,
@@ -67,11 +80,7 @@ async fn run<T: FromRedisValue>(
 /// arguments are the attempt's id, the lifetimes of a reservation and of a remembered lock; and for each counter its
 /// threshold, window, lock duration, longest lock duration, and whether a success clears it. Times are in milliseconds.
 fn call(script: &'static Script, counters: &[Counter], attempt_id: &str) -> ScriptCall<'static> {
-    // The last name is older than the term "recent locks"; it stays, because deployed versions share the key.
-    let keys = counters
-        .iter()
-        .flat_map(|Counter { key, .. }| [key.clone(), format!("{key}:lock"), format!("{key}:relapses")]);
-    let call = script.call(&keys.collect::<Vec<_>>());
+    let call = script.call(&counters.iter().flat_map(keys).collect::<Vec<_>>());
     let call = call.arg(attempt_id).arg(RESERVATION_TTL.as_millis()).arg(REPEAT_TTL.as_millis());
     counters.iter().fold(call, |call, Counter { rule, .. }| {
         call.arg(rule.threshold)
@@ -80,4 +89,10 @@ fn call(script: &'static Script, counters: &[Counter], attempt_id: &str) -> Scri
             .arg(rule.max_lock_duration.as_millis())
             .arg(u8::from(rule.cleared_by_success))
     })
+}
+
+/// The keys of a counter: its attempts, its lock, and the number of recent locks.
+fn keys(Counter { key, .. }: &Counter) -> [String; 3] {
+    // The last name is older than the term "recent locks"; it stays, because deployed versions share the key.
+    [key.clone(), format!("{key}:lock"), format!("{key}:relapses")]
 }
