@@ -8,6 +8,7 @@
 mod account;
 mod architecture;
 mod bad_input;
+mod bf_demo;
 mod books;
 mod cache;
 mod cache_races;
@@ -32,6 +33,7 @@ mod outages;
 mod rate_limits;
 mod redis_scripts;
 mod replay;
+mod rl_demo;
 mod roles;
 mod rotation;
 mod round_trips;

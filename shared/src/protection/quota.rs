@@ -54,8 +54,9 @@ impl Quota {
         Self { outage, ..self }
     }
 
+    #[must_use]
     /// The name of the variable that overrides this quota.
-    pub(super) fn variable(self) -> String {
+    pub fn variable(self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
     }
 

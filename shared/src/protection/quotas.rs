@@ -28,7 +28,7 @@ pub const LOGIN_SIM: Quota = Quota::new("login_sim", 3).per(MINUTE);
 pub const DEMO_LOGIN: Quota = Quota::new("demo_login", 100).per(MINUTE);
 
 /// The whole table.
-pub const ALL: [Quota; 7] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM, DEMO_LOGIN];
+pub const ALL: &[Quota] = &[DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM, DEMO_LOGIN];
 
 /// The table with the overrides of the variables `RATE_LIMIT_<NAME>`. Such a variable without a quota is an error,
 /// since its author believes that it changes something.
@@ -36,7 +36,7 @@ pub(super) fn from_env(env: &Env) -> Result<Vec<Quota>, Error> {
     if let Some(unknown) = env.names_starting_with(VARIABLE_PREFIX).into_iter().find(|name| !is_known(name)) {
         return Err(Error::invalid(unknown, "is for no quota of this API"));
     }
-    ALL.into_iter().map(|quota| quota.overridden(env)).collect()
+    ALL.iter().map(|quota| quota.overridden(env)).collect()
 }
 
 fn is_known(variable: &str) -> bool {
