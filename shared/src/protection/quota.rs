@@ -54,8 +54,8 @@ impl Quota {
         Self { outage, ..self }
     }
 
-    #[must_use]
     /// The name of the variable that overrides this quota.
+    #[must_use]
     pub fn variable(self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
     }

@@ -58,7 +58,7 @@ def check(choice, chosen):
         assert before in awaited(graph, user), f"{choice}: {before} and {user} change at the same time"
     # The demonstrations exist on request alone, and nothing refers to them otherwise.
     demos = [name for name in graph if "Demo" in name]
-    assert bool(demos) == (deployment.parameters["Demos"] == "true"), f"{choice}: {demos}"
+    assert bool(demos) == (deployment.parameters.get("Demos") == "true"), f"{choice}: {demos}"
     return len(deployment.resources)
 
 
