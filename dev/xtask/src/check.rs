@@ -4,12 +4,13 @@ use stack::tools::Tools;
 use stack::workspace::{self, cargo, execute};
 use stack::{Result, signals};
 
-use crate::test;
+use crate::{generators, test};
 
 /// Runs every check and stops at the first that fails.
 pub(crate) async fn run() -> Result<()> {
     signals::unless_interrupted(without_servers()).await?;
     test::run(&test::Options::default()).await?;
+    generators::run().await?;
     println!("All checks passed.");
     Ok(())
 }
