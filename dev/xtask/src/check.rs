@@ -4,13 +4,12 @@ use stack::tools::Tools;
 use stack::workspace::{self, cargo, execute};
 use stack::{Result, signals};
 
-use crate::{generators, test};
+use crate::test;
 
 /// Runs every check and stops at the first that fails.
 pub(crate) async fn run() -> Result<()> {
     signals::unless_interrupted(without_servers()).await?;
     test::run(&test::Options::default()).await?;
-    generators::run().await?;
     println!("All checks passed.");
     Ok(())
 }
