@@ -32,6 +32,10 @@ const TESTS: [&str; 12] = [
     "template::the_gateway",
 ];
 
+/// The version of all crates, and that of the copy.
+const VERSION: &str = "\nversion = \"0.1.0\"\n";
+const OTHER_VERSION: &str = "\nversion = \"0.1.0-copy\"\n";
+
 /// Makes the copy and tries the commands on it.
 pub(crate) async fn run() -> Result<()> {
     signals::unless_interrupted(try_on_a_copy()).await
@@ -55,7 +59,7 @@ async fn try_on_a_copy() -> Result<()> {
 }
 
 /// A clone of the project, which is built into the target folder of the project itself: then nothing is compiled anew
-/// but the workspace.
+/// but the workspace. It has another version, by which cargo tells its crates from those of the project.
 struct Copy {
     folder: PathBuf,
     target: PathBuf,
@@ -74,15 +78,25 @@ impl Copy {
         fs::create_dir_all(folder.join("target")).context("create a folder")?;
         std::os::unix::fs::symlink(target.join("tools"), folder.join("target/tools"))
             .context("link the tools")?;
-        Ok(Self { folder, target })
+        let copy = Self { folder, target };
+        let manifest = copy.folder.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).context("read a manifest")?;
+        fs::write(&manifest, text.replacen(VERSION, OTHER_VERSION, 1)).context("write a manifest")?;
+        copy.cargo(&["update", "--workspace", "--offline", "--quiet"]).await?;
+        copy.commit("version")?;
+        Ok(copy)
     }
 
     /// Runs a command of the copy, and commits what it did, as the next one demands.
     async fn step(&self, command: &[&str]) -> Result<()> {
         self.cargo(&[&["xtask"], command].concat()).await?;
+        self.commit(&command.join(" "))
+    }
+
+    fn commit(&self, subject: &str) -> Result<()> {
         git(&self.folder, &["add", "--all"])?;
         let author = ["-c", "user.name=generators", "-c", "user.email=generators@localhost"];
-        git(&self.folder, &[&author[..], &["commit", "--quiet", "--message", &command.join(" ")]].concat())?;
+        git(&self.folder, &[&author[..], &["commit", "--quiet", "--message", subject]].concat())?;
         Ok(())
     }
 
