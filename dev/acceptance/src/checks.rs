@@ -4,7 +4,9 @@ mod aws;
 mod cache;
 mod cleanup;
 mod cors;
+// part of rl-demo, bf-demo
 mod demos;
+// end of part
 mod documents;
 mod errors;
 mod health;
@@ -75,10 +77,14 @@ async fn accounts(run: &mut Run, report: &mut Report) {
     report.check("sessions: a logout ends one session", sessions::logout(run)).await;
     report.check("sessions: a logout everywhere ends all", sessions::logout_all(run)).await;
     report.check("limits: a quota counts down and then refuses", limits::counts_down(run)).await;
-    report.check("limits: ping passes again after Retry-After", demos::ping(run)).await;
+    // part of rl-demo
+    report.check("limits: ping passes again after Retry-After", demos::rl_demo::ping(run)).await;
+    // end of part
     report.check("lockout: wrong guesses lock the account", lockout::locks(run)).await;
     report.check("lockout: other accounts stay open", lockout::others(run)).await;
-    report.check("lockout: the demo shows its lock", demos::lock(run)).await;
+    // part of bf-demo
+    report.check("lockout: the demo shows its lock", demos::bf_demo::lock(run)).await;
+    // end of part
 }
 
 async fn gateway(run: &Run, report: &mut Report) {

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use shared::protection::quotas;
 use stack::stack::{Persistence, Stack};
 use stack::{Context as _, Error, Result, release, settings, workspace};
 use testkit::{connect, template_database, with_database};
@@ -20,16 +21,11 @@ use crate::remote_stores::RemoteStores;
 /// The number of books in all scenarios that do not vary it.
 pub(super) const BOOKS: u32 = 10_000;
 
-/// Quotas that are never used up. Requests are counted as usual.
-const LARGE_QUOTAS: [(&str, &str); 7] = [
-    ("RATE_LIMIT_DEFAULT", "10000/1"),
-    ("RATE_LIMIT_DEMO_LOGIN", "10000/1"),
-    ("RATE_LIMIT_LOGIN", "10000/1"),
-    ("RATE_LIMIT_LOGIN_SIM", "10000/1"),
-    ("RATE_LIMIT_PASSWORD", "10000/1"),
-    ("RATE_LIMIT_PING", "10000/1"),
-    ("RATE_LIMIT_REGISTER", "10000/1"),
-];
+/// A quota that is never used up. Requests are counted as usual.
+const LARGE_QUOTA: &str = "10000/1";
+
+/// The names of the peer's quotas.
+const PEER_QUOTAS: [&str; 2] = ["RATE_LIMIT_LOGIN_SIM", "RATE_LIMIT_PING"];
 
 /// Everything that the scenarios need.
 pub(super) struct Fixture {
@@ -152,11 +148,16 @@ impl Fixture {
         self.program("floor", vec![self.floor.clone()], self.dir.clone(), BTreeMap::new())
     }
 
+    /// Whether this repository has the function. Without the demos, what measures them is left out.
+    pub(super) fn has(function: &str) -> Result<bool> {
+        Ok(workspace::functions()?.iter().any(|name| name == function))
+    }
+
     /// A function of this repository, as it is deployed, on the database with this many books.
     pub(super) fn function(&self, name: &str, books: u32) -> Result<Program> {
         let bootstrap = workspace::target()?.join("lambda").join(name).join("bootstrap");
         let mut variables = self.stack.env().clone();
-        variables.extend(LARGE_QUOTAS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        variables.extend(quotas::ALL.iter().map(|quota| (quota.variable(), LARGE_QUOTA.to_owned())));
         variables.insert("DATABASE_URL".into(), self.postgres(books));
         variables.insert("REDIS_KEY_PREFIX".into(), format!("test_bench_{books}:"));
         Ok(self.program(name, vec![bootstrap], self.dir.clone(), variables))
@@ -182,7 +183,7 @@ impl Fixture {
             ("JWT_SECRET", self.stack.var("PASSWORD_PEPPER").to_owned()),
             ("_HANDLER", "main.handler".into()),
         ];
-        let quotas = LARGE_QUOTAS.map(|(name, value)| (name, value.to_owned()));
+        let quotas = PEER_QUOTAS.map(|name| (name, LARGE_QUOTA.to_owned()));
         variables.into_iter().chain(quotas).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 

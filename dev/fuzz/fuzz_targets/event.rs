@@ -7,18 +7,19 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use shared::config::Env;
+use shared::lambda::EventHandler;
 use testkit::functions::find;
+use testkit::probe::Probe;
 use testkit::{Invoke, response_flaw};
 use tokio::runtime::{Builder, Runtime};
 
 /// Functions that answer without stores. The URLs of the stores lead to a port that refuses connections.
 static FUNCTIONS: LazyLock<Vec<Arc<dyn Invoke>>> = LazyLock::new(|| {
     let refusing = [("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")];
-    let start = |function| {
-        let function = find(function).expect("the function is in the list");
-        function.start(&Env::of(refusing)).expect("the function starts with these variables")
-    };
-    ["system", "rl-demo"].map(start).into()
+    let system = find("system").expect("the function is in the list");
+    let system = system.start(&Env::of(refusing)).expect("it starts with these variables");
+    let probe = EventHandler::from_env::<Probe>(&Env::of(refusing)).expect("it starts with these variables");
+    vec![system, Arc::new(probe)]
 });
 
 static RUNTIME: LazyLock<Runtime> =

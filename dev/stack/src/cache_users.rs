@@ -151,8 +151,8 @@ mod tests {
             restrict(function, &mut variables).unwrap();
             variables.into_iter().collect::<Vec<_>>()
         };
-        let own = "redis://bookshelf-rl-demo:secret@127.0.0.1:1/0".to_owned();
-        assert_eq!(restricted("rl-demo", stack.clone()), [("REDIS_URL".to_owned(), own)]);
+        let own = "redis://bookshelf-books:secret@127.0.0.1:1/0".to_owned();
+        assert_eq!(restricted("books", stack.clone()), [("REDIS_URL".to_owned(), own)]);
         assert_eq!(restricted("maintenance", stack), []);
         let foreign = BTreeMap::from([("REDIS_URL".to_owned(), "redis://bookshelf:x@cache:1".to_owned())]);
         assert_eq!(restricted("books", foreign.clone()), foreign.into_iter().collect::<Vec<_>>());

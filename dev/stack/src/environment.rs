@@ -63,7 +63,7 @@ pub fn variables_of(
 
 /// The database role that a migration makes for `function`, if it has a database.
 pub(crate) fn role_of(function: &str) -> String {
-    format!("bookshelf_{function}")
+    format!("bookshelf_{}", function.replace('-', "_"))
 }
 
 /// An HTTP request as the event of an HTTP API, payload version 2.0. `path` is that of a route without parameters.

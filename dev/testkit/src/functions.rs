@@ -14,7 +14,7 @@ use stack::environment::Failure;
 use crate::invoke::{Invocation, Invoke, invocation_event, reported_failure};
 
 /// The functions, in the order in which the `OpenAPI` document presents them.
-pub const FUNCTIONS: [Registered; 7] = [
+pub const FUNCTIONS: &[Registered] = &[
     Registered::http::<auth::App>("Accounts, sign-in, sessions").reading_a_secret(),
     Registered::http::<books::App>("The books"),
     Registered::http::<system::App>("Health, and this description"),

@@ -5,7 +5,7 @@
 //! It hands the event to anything that implements [`Invoke`]: a function in this process, or one in a process of its
 //! own ([`stack::environment::ExecutionEnvironment`]). A [`proxy::Proxy`] between a function and a store injects
 //! faults. [`gateway_events`] builds events. [`replay`] hands recorded events to the functions and compares the
-//! responses. [`functions`] is the only list of the functions.
+//! responses. [`functions`] is the only list of the functions; a [`probe::Probe`] is one for tests alone.
 
 #![allow(clippy::print_stdout, reason = "the replay writes its results to the terminal")]
 
@@ -17,6 +17,7 @@ pub mod gateway_events;
 mod gateway_routes;
 mod invoke;
 pub mod openapi;
+pub mod probe;
 pub mod proxy;
 pub mod records;
 pub mod replay;

@@ -45,7 +45,7 @@ pub fn openapi() -> OpenApi {
         .components(Some(components.build()))
         .build();
     let env = placeholder_variables();
-    for function in &FUNCTIONS {
+    for function in FUNCTIONS {
         document.merge(function.operations(&env).expect("a function starts with the placeholder variables"));
     }
     openapi::complete(&mut document);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use stack::environment::ExecutionEnvironment;
+use testkit::probe::Probe;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Client, TestContext};
 use tokio::task::JoinSet;
@@ -35,9 +36,9 @@ async fn limits_are_exact_from_the_second_request_on_however_slow_the_sign_in_is
     for delay in [80, 150, 400] {
         let (context, proxies) = slow_stores(delay, 0).await;
         // In this process no connection is begun before the first request, which waits for it no longer than this.
-        let context = context.with("REDIS_PATIENCE_MS", "250").with("RATE_LIMIT_PING", "5/60");
-        let demo = Client::start::<rl_demo::App>(context.env()).unwrap().from_ip("192.0.2.1");
-        let ping = async || demo.get("/rl-demo/ping").send().await;
+        let context = context.with("REDIS_PATIENCE_MS", "250").with("RATE_LIMIT_DEFAULT", "5/60");
+        let probe = Client::start::<Probe>(context.env()).unwrap().from_ip("192.0.2.1");
+        let ping = async || probe.get("/probe/ping").send().await;
         assert_eq!(ping().await.status, 200, "counted or not");
         let mut admitted = 0;
         for _ in 0..12 {
@@ -119,8 +120,8 @@ async fn a_registration_waits_for_redis_where_a_ping_does_not() {
     let context = context.with("REDIS_PATIENCE_MS", "50");
     let auth = crate::support::users::auth(&context);
     assert_eq!(register(&auth, "ada").await.status, 201);
-    let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
-    let ping = demo.get("/rl-demo/ping").send().await;
+    let probe = Client::start::<Probe>(context.env()).unwrap();
+    let ping = probe.get("/probe/ping").send().await;
     assert_eq!((ping.status, ping.header("ratelimit")), (200, None), "admitted uncounted");
     assert_eq!(opened(&proxies)[0], 2, "one for each environment");
 }

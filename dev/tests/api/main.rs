@@ -11,6 +11,7 @@
 mod account;
 mod architecture;
 mod bad_input;
+mod bf_demo;
 mod books;
 mod cache;
 mod cache_races;
@@ -36,6 +37,7 @@ mod playground;
 mod rate_limits;
 mod redis_scripts;
 mod replay;
+mod rl_demo;
 mod roles;
 mod rotation;
 mod round_trips;

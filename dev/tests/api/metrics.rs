@@ -44,24 +44,21 @@ fn counts(line: &Value) -> Value {
     counts
 }
 
-async fn guess(demo: &Client) -> u16 {
-    demo.post("/bf-demo/login").json(&json!({"username": "ada", "password": "wrong"})).send().await.status
-}
-
 #[tokio::test]
 async fn each_locked_guess_is_one_metric_line_and_other_requests_are_none() {
     let context = TestContext::new().await;
-    let environment = ExecutionEnvironment::start("bf-demo", context.variables()).await.unwrap();
-    let demo = Client::of(environment.clone());
+    let environment = ExecutionEnvironment::start("auth", context.variables()).await.unwrap();
+    let auth = Client::of(environment.clone());
+    let guess = async || assert_problem(&log_in(&auth, "ada", "wrong").await, 400);
     for _ in 0..5 {
-        assert_eq!(guess(&demo).await, 200);
+        guess().await;
     }
     assert_eq!(metrics(&environment).len(), 0);
     for _ in 0..2 {
-        assert_eq!(guess(&demo).await, 429);
+        guess().await;
     }
     let lines = metrics(&environment);
-    let expected = json!({"function": "bf-demo", "Lockouts": 1});
+    let expected = json!({"function": "auth", "Lockouts": 1});
     assert_eq!(lines.iter().map(counts).collect::<Vec<_>>(), [expected.clone(), expected]);
     assert_ne!(lines[0]["request_id"], lines[1]["request_id"]);
 }
@@ -156,8 +153,8 @@ async fn every_log_line_of_a_request_has_its_id_and_cold_start_at_every_level() 
 async fn every_log_line_of_a_request_has_the_id_of_its_trace() {
     const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
     let context = TestContext::new().await.with("REDIS_URL", "redis://127.0.0.1:1/");
-    let environment = ExecutionEnvironment::start("rl-demo", context.variables()).await.unwrap();
-    let demo = Client::of(environment.clone());
+    let environment = ExecutionEnvironment::start("system", context.variables()).await.unwrap();
+    let system = Client::of(environment.clone());
     for (header, expected) in [
         (format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"), Some(ROOT)),
         (format!("Self=1-67891234-12456789abcdef012345678;Root={ROOT}"), Some(ROOT)),
@@ -167,13 +164,13 @@ async fn every_log_line_of_a_request_has_the_id_of_its_trace() {
         (format!("Root={ROOT}0"), None),
     ] {
         let known = environment.log().lines().count();
-        assert_eq!(demo.get("/rl-demo/ping").header("x-amzn-trace-id", &header).send().await.status, 200);
+        assert_eq!(system.get("/openapi.json").header("x-amzn-trace-id", &header).send().await.status, 200);
         let log = environment.log();
         let lines: Vec<Value> =
             log.lines().skip(known).map(|line| serde_json::from_str(line).unwrap()).collect();
         // Attempts to connect belong to no request.
         let lines: Vec<_> = lines.iter().filter(|line| line.get("span").is_some()).collect();
-        // Beside "answered", that the ping was not counted.
+        // Beside "answered", that the request was not counted.
         assert!(lines.len() >= 2, "{log}");
         for line in lines {
             assert_eq!(line["span"]["trace_id"].as_str(), expected, "{header}: {line}");

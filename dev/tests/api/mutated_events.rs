@@ -8,8 +8,10 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use shared::config::Env;
+use shared::protection::quotas;
 use stack::environment::ExecutionEnvironment;
 use testkit::functions::{FUNCTIONS, Registered};
+use testkit::probe::Probe;
 use testkit::replay::cases;
 use testkit::{Client, Failure, TestContext, response_flaw};
 use tokio::runtime::Runtime;
@@ -43,7 +45,7 @@ fn odd_text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         "[ -~]{0,40}",
-        "/(books|rl-demo|health|\\.\\.|%2e|%6F|[?#\\\\\u{0}\t ]){0,6}",
+        "/(books|probe|health|\\.\\.|%2e|%6F|[?#\\\\\u{0}\t ]){0,6}",
         "[a-z]{0,3}[\u{0}-\u{20}\u{7f}\u{e000}:é]{1,2}[a-z]{0,3}",
         Just("x".repeat(70_000)),
         Just("***".to_owned()),
@@ -97,10 +99,9 @@ fn no_mutated_event_panics_or_gets_a_status_outside_200_to_499() {
     // Stores that refuse every connection at once.
     let env =
         || Env::of([("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")]);
-    let functions =
-        [Client::start::<system::App>(env()).unwrap(), Client::start::<rl_demo::App>(env()).unwrap()];
+    let functions = [Client::start::<system::App>(env()).unwrap(), Client::start::<Probe>(env()).unwrap()];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let bases: Vec<Value> = ["/health", "/rl-demo/ping", "/openapi.json"]
+    let bases: Vec<Value> = ["/health", "/probe/ping", "/openapi.json"]
         .into_iter()
         .flat_map(|path| {
             [
@@ -151,12 +152,11 @@ fn send_mutated_events(runtime: &Runtime, function: &Registered) {
     let events: Vec<_> = events.collect();
     let process = runtime.block_on(async {
         // Routes with passwords keep their quotas, since each request costs a hash.
-        let context = ["DEFAULT", "PING", "LOGIN_SIM", "DEMO_LOGIN", "DEMO_STATE"].into_iter().fold(
-            TestContext::new().await,
-            |context, quota| {
-                context.with(&format!("RATE_LIMIT_{quota}"), "10000/1").with("LOG_LEVEL", "error")
-            },
-        );
+        let others =
+            quotas::ALL.iter().filter(|quota| !["login", "register", "password"].contains(&quota.name));
+        let context = others.fold(TestContext::new().await.with("LOG_LEVEL", "error"), |context, quota| {
+            context.with(&quota.variable(), "10000/1")
+        });
         // `smoke-test` calls AWS for each event of its own.
         let context = FakeAws::start(vec![], &[]).await.used_by(context);
         ExecutionEnvironment::start(function, context.variables()).await.unwrap()
@@ -196,7 +196,7 @@ async fn invoke(process: &ExecutionEnvironment, event: &[u8]) -> Result<Value, F
 fn no_bytes_end_a_process_or_get_a_status_outside_200_to_499() {
     // The runtime API needs its own thread, since proptest is not asynchronous.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    for function in &FUNCTIONS {
+    for function in FUNCTIONS {
         send_mutated_events(&runtime, function);
     }
 }

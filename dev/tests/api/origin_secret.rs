@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use testkit::functions::describe_all;
 use testkit::gateway_events::{function_url_event, http_api_event, rest_api_event};
+use testkit::probe::Probe;
 use testkit::{Client, Response, TestContext};
 
 use crate::support::redis_keys::keys;
@@ -20,17 +21,17 @@ const VIEWER: &str = "x-viewer-address";
 
 /// The same `context` behind a CDN, with one ping a minute for each client.
 fn behind_cdn(context: TestContext) -> TestContext {
-    context.with("ORIGIN_SECRET_DIGESTS", DIGESTS).with("RATE_LIMIT_PING", "1/60")
+    context.with("ORIGIN_SECRET_DIGESTS", DIGESTS).with("RATE_LIMIT_DEFAULT", "1/60")
 }
 
-fn demo(context: &TestContext) -> Client {
-    Client::start::<rl_demo::App>(context.env()).unwrap()
+fn probe(context: &TestContext) -> Client {
+    Client::start::<Probe>(context.env()).unwrap()
 }
 
 /// A ping with these headers, through one address of the CDN.
-async fn ping(demo: &Client, headers: &[(&str, &str)]) -> Response {
-    let demo = demo.from_ip("192.0.2.1");
-    let request = demo.get("/rl-demo/ping");
+async fn ping(probe: &Client, headers: &[(&str, &str)]) -> Response {
+    let probe = probe.from_ip("192.0.2.1");
+    let request = probe.get("/probe/ping");
     headers.iter().fold(request, |request, (name, value)| request.header(name, value)).send().await
 }
 
@@ -96,10 +97,10 @@ fn with_headers(mut event: Value, headers: &[(&str, &str)]) -> Value {
 async fn in_every_format_of_event_the_secret_opens_and_the_viewer_is_the_client() {
     for event in [http_api_event, rest_api_event, function_url_event] {
         let context = behind_cdn(TestContext::new().await);
-        let demo = demo(&context);
+        let probe = probe(&context);
         let ping = async |headers: &[(&str, &str)]| {
-            let event = with_headers(event("GET", "/rl-demo/ping", ""), headers);
-            demo.send_event(&event.to_string()).await.unwrap()
+            let event = with_headers(event("GET", "/probe/ping", ""), headers);
+            probe.send_event(&event.to_string()).await.unwrap()
         };
         let (secret, viewer) = ((SECRET, "new"), (VIEWER, "203.0.113.7"));
         for closed in [
@@ -140,10 +141,10 @@ async fn while_the_secret_is_not_required_each_way_tells_the_right_client() {
 #[tokio::test]
 async fn a_client_without_a_readable_viewer_address_is_unknown() {
     let context = behind_cdn(TestContext::new().await);
-    let demo = demo(&context);
-    assert_eq!(ping(&demo, &[(SECRET, "new")]).await.status, 200);
+    let probe = probe(&context);
+    assert_eq!(ping(&probe, &[(SECRET, "new")]).await.status, 200);
     for address in ["", "203.0.113.7:443", "[2001:db8::1]", "nonsense", "203.0.113.7, 203.0.113.8"] {
-        let response = ping(&demo, &[(SECRET, "new"), (VIEWER, address)]).await;
+        let response = ping(&probe, &[(SECRET, "new"), (VIEWER, address)]).await;
         assert_problem(&response, 429);
         assert!(keys(&context).await.iter().all(|key| key.ends_with(":unknown")), "{address}");
     }
@@ -152,25 +153,25 @@ async fn a_client_without_a_readable_viewer_address_is_unknown() {
 #[tokio::test]
 async fn other_headers_about_the_client_have_no_effect_beside_the_secret() {
     let context = behind_cdn(TestContext::new().await);
-    let demo = demo(&context);
+    let probe = probe(&context);
     for (forged, status) in [("198.51.100.1", 200), ("198.51.100.2", 429), ("198.51.100.3", 429)] {
         let headers =
             [(SECRET, "new"), (VIEWER, "203.0.113.7"), ("x-forwarded-for", forged), ("forwarded", forged)];
-        assert_eq!(ping(&demo, &headers).await.status, status, "{forged}");
+        assert_eq!(ping(&probe, &headers).await.status, status, "{forged}");
     }
 }
 
 #[tokio::test]
 async fn without_the_variable_neither_header_has_an_effect() {
-    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
-    let demo = demo(&context);
-    assert_eq!(ping(&demo, &[]).await.status, 200);
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
+    let probe = probe(&context);
+    assert_eq!(ping(&probe, &[]).await.status, 200);
     for headers in [
         &[(VIEWER, "203.0.113.7")][..],
         &[(SECRET, "new"), (VIEWER, "203.0.113.8:443")],
         &[(SECRET, "wrong"), (VIEWER, "203.0.113.9:443")],
     ] {
-        assert_problem(&ping(&demo, headers).await, 429);
+        assert_problem(&ping(&probe, headers).await, 429);
     }
     assert!(keys(&context).await.iter().all(|key| key.ends_with(":192.0.2.1")));
 }

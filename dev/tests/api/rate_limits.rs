@@ -7,6 +7,7 @@ use proptest::test_runner::TestRunner;
 use shared::protection::limiter::{Limiter, RateLimitKey};
 use shared::protection::quota::{Quota, SECOND};
 use shared::stores::redis::Redis;
+use testkit::probe::Probe;
 use testkit::{Client, TestContext};
 
 use crate::support::redis_keys::{connection, delete_keys, keys};
@@ -14,8 +15,8 @@ use crate::support::responses::assert_problem;
 
 const CLIENT: RateLimitKey<'static> = RateLimitKey::Client("somebody");
 
-fn demo(context: &TestContext) -> Client {
-    Client::start::<rl_demo::App>(context.env()).unwrap()
+fn probe(context: &TestContext) -> Client {
+    Client::start::<Probe>(context.env()).unwrap()
 }
 
 /// A limiter for quotas that no function has. So it signs in as the administrator.
@@ -26,56 +27,56 @@ fn limiter(context: &TestContext) -> Limiter {
 
 #[tokio::test]
 async fn a_quota_counts_down_and_then_refuses() {
-    let context = TestContext::new().await;
-    let demo = demo(&context);
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "5/10");
+    let probe = probe(&context);
     for remaining in (0..5).rev() {
-        let response = demo.get("/rl-demo/ping").send().await;
+        let response = probe.get("/probe/ping").send().await;
         assert_eq!(response.status, 200);
-        assert_eq!(response.header("ratelimit-policy"), Some("\"ping\";q=5;w=10"));
+        assert_eq!(response.header("ratelimit-policy"), Some("\"default\";q=5;w=10"));
         let limit = response.header("ratelimit").unwrap();
-        assert!(limit.starts_with(&format!("\"ping\";r={remaining};t=")), "{limit}");
+        assert!(limit.starts_with(&format!("\"default\";r={remaining};t=")), "{limit}");
     }
-    let refused = demo.get("/rl-demo/ping").send().await;
+    let refused = probe.get("/probe/ping").send().await;
     assert_problem(&refused, 429);
     assert!((1..=10).contains(&refused.retry_after().unwrap().as_secs()));
-    assert!(refused.header("ratelimit").unwrap().starts_with("\"ping\";r=0;t="));
-    assert_eq!(demo.from_new_network().get("/rl-demo/ping").send().await.status, 200);
+    assert!(refused.header("ratelimit").unwrap().starts_with("\"default\";r=0;t="));
+    assert_eq!(probe.from_new_network().get("/probe/ping").send().await.status, 200);
 }
 
 #[tokio::test]
-async fn each_route_is_counted_separately() {
-    let context = TestContext::new().await;
-    let demo = demo(&context);
+async fn each_quota_is_counted_separately() {
+    let context = TestContext::new().await.with("RATE_LIMIT_LOGIN", "3/60");
+    let probe = probe(&context);
     for _ in 0..3 {
-        assert_eq!(demo.post("/rl-demo/login-sim").send().await.status, 200);
+        assert_eq!(probe.post("/probe/knock").send().await.status, 200);
     }
-    assert_problem(&demo.post("/rl-demo/login-sim").send().await, 429);
-    assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+    assert_problem(&probe.post("/probe/knock").send().await, 429);
+    assert_eq!(probe.get("/probe/ping").send().await.status, 200);
 }
 
 #[tokio::test]
 async fn a_variable_changes_a_quota() {
-    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/3600");
-    let demo = demo(&context);
-    let response = demo.get("/rl-demo/ping").send().await;
-    assert_eq!(response.header("ratelimit-policy"), Some("\"ping\";q=1;w=3600"));
-    assert_problem(&demo.get("/rl-demo/ping").send().await, 429);
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/3600");
+    let probe = probe(&context);
+    let response = probe.get("/probe/ping").send().await;
+    assert_eq!(response.header("ratelimit-policy"), Some("\"default\";q=1;w=3600"));
+    assert_problem(&probe.get("/probe/ping").send().await, 429);
 }
 
 #[tokio::test]
 async fn a_client_can_not_choose_its_network_by_header() {
-    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
-    let demo = demo(&context);
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
+    let probe = probe(&context);
     for (header, status) in [("192.0.2.1", 200), ("192.0.2.2", 429)] {
-        let response = demo.get("/rl-demo/ping").header("x-forwarded-for", header).send().await;
+        let response = probe.get("/probe/ping").header("x-forwarded-for", header).send().await;
         assert_eq!(response.status, status);
     }
 }
 
 #[tokio::test]
 async fn one_ipv4_address_or_ipv6_network_is_one_client_network() {
-    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
-    let demo = demo(&context);
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
+    let probe = probe(&context);
     for (ip, status) in [
         ("2001:db8:1:2::1", 200),
         ("2001:db8:1:2:ffff::2", 429),
@@ -85,17 +86,17 @@ async fn one_ipv4_address_or_ipv6_network_is_one_client_network() {
         ("nonsense", 200),
         ("", 429),
     ] {
-        assert_eq!(demo.from_ip(ip).get("/rl-demo/ping").send().await.status, status, "{ip}");
+        assert_eq!(probe.from_ip(ip).get("/probe/ping").send().await.status, status, "{ip}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_the_quota_of_parallel_requests_is_admitted() {
-    let context = TestContext::new().await.with("RATE_LIMIT_PING", "20/60");
-    let environments: Vec<_> = (0..4).map(|_| demo(&context).from_ip("192.0.2.1")).collect();
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "20/60");
+    let environments: Vec<_> = (0..4).map(|_| probe(&context).from_ip("192.0.2.1")).collect();
     let requests = (0..80).map(|n| {
-        let demo = environments[n % 4].clone();
-        tokio::spawn(async move { demo.get("/rl-demo/ping").send().await.status })
+        let probe = environments[n % 4].clone();
+        tokio::spawn(async move { probe.get("/probe/ping").send().await.status })
     });
     let mut admitted = 0;
     for request in requests.collect::<Vec<_>>() {
@@ -137,9 +138,9 @@ async fn a_table_of_ones_own_has_its_own_overrides() {
 
 #[tokio::test]
 async fn a_damaged_key_is_replaced() {
-    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
     // A new environment each time, since an environment remembers a refusal.
-    let ping = async || demo(&context).from_ip("192.0.2.1").get("/rl-demo/ping").send().await;
+    let ping = async || probe(&context).from_ip("192.0.2.1").get("/probe/ping").send().await;
     ping().await;
     let key = keys(&context).await.pop().unwrap();
     let mut redis = connection(&context).await;
@@ -181,10 +182,10 @@ async fn the_wait_announced_for_a_lowered_quota_is_long_enough() {
 
 #[tokio::test]
 async fn clients_without_an_address_share_a_tenth_of_the_quota() {
-    let context = TestContext::new().await.with("RATE_LIMIT_PING", "20/60");
-    let demo = demo(&context).from_ip("");
+    let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "20/60");
+    let probe = probe(&context).from_ip("");
     for status in [200, 200, 429] {
-        assert_eq!(demo.get("/rl-demo/ping").send().await.status, status);
+        assert_eq!(probe.get("/probe/ping").send().await.status, status);
     }
 }
 
@@ -248,9 +249,9 @@ async fn a_refused_client_is_refused_from_memory_until_the_wait_is_over() {
 #[tokio::test]
 async fn losing_every_script_and_key_causes_no_failure() {
     let context = TestContext::new().await;
-    let demo = demo(&context);
+    let probe = probe(&context);
     for _ in 0..3 {
-        assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+        assert_eq!(probe.get("/probe/ping").send().await.status, 200);
         redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut connection(&context).await).await.unwrap();
         delete_keys(&context).await;
     }
@@ -259,11 +260,11 @@ async fn losing_every_script_and_key_causes_no_failure() {
 #[tokio::test]
 async fn the_headers_are_structured_fields() {
     let context = TestContext::new().await;
-    let response = demo(&context).get("/rl-demo/ping").send().await;
+    let response = probe(&context).get("/probe/ping").send().await;
     for (header, parameters) in [("ratelimit-policy", ["q", "w"]), ("ratelimit", ["r", "t"])] {
         let list = sfv::Parser::new(response.header(header).unwrap()).parse::<sfv::List>().unwrap();
         let [sfv::ListEntry::Item(item)] = &list[..] else { panic!("one policy: {list:?}") };
-        assert_eq!(item.bare_item.as_string().map(sfv::StringRef::as_str), Some("ping"));
+        assert_eq!(item.bare_item.as_string().map(sfv::StringRef::as_str), Some("default"));
         let names: Vec<_> = item.params.keys().map(|key| key.as_str()).collect();
         assert_eq!(names, parameters);
         assert!(item.params.values().all(|value| value.as_integer().is_some()));

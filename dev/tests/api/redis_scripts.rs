@@ -11,6 +11,7 @@ use redis::aio::MultiplexedConnection;
 use serde_json::json;
 use shared::protection::lockout::{Admission, Lockout, Rule};
 use shared::stores::redis::Redis;
+use testkit::probe::Probe;
 use testkit::{Client, TestContext};
 
 use crate::support::redis_keys::connection;
@@ -56,11 +57,13 @@ async fn use_cache_and_limiter(context: &TestContext, user: &TestUser) {
         assert_eq!(books.get("/books").send().await.status, 200);
         assert_eq!(books.get("/books").send().await.status, 200);
     }
-    let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
-    assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
+    let probe = Client::start::<Probe>(context.env()).unwrap();
+    for _ in 0..20 {
+        assert_eq!(probe.post("/probe/knock").send().await.status, 200);
+    }
     // The second one is refused from memory.
     for _ in 0..2 {
-        assert_problem(&demo.get("/rl-demo/ping").send().await, 429);
+        assert_problem(&probe.post("/probe/knock").send().await, 429);
     }
     assert_eq!(demo.get("/rl-demo/window").send().await.status, 200);
     let system = Client::start::<system::App>(context.env()).unwrap();
@@ -75,18 +78,18 @@ async fn use_lockout(context: &TestContext, user: &TestUser) {
         assert_eq!(log_in(&auth, &user.name, PASSWORD).await.status, 200);
     }
     // A request abandons a guess only if its password could not be hashed, which no test can bring about.
-    let lockout = Lockout::new(&Redis::from_env(&context.env_of("bf-demo")).unwrap());
-    let rule = Rule::new("demo", 5, Duration::from_mins(2), Duration::from_mins(1));
+    let lockout = Lockout::new(&Redis::from_env(&context.env_of("auth")).unwrap());
+    let rule = Rule::new("test", 5, Duration::from_mins(2), Duration::from_mins(1));
     let Admission::Allowed(attempt) = lockout.begin(vec![lockout.counter(rule, &["eve"])]).await.unwrap()
     else {
         panic!("nobody guessed before")
     };
     attempt.abandoned().await.unwrap();
-    let demo = Client::start::<bf_demo::App>(context.env()).unwrap();
-    let guess = json!({"username": "ada", "password": "wrong"});
+    let probe = Client::start::<Probe>(context.env()).unwrap();
+    let guess = json!({"name": "ada", "password": "wrong"});
     let mut last = 0;
     for _ in 0..7 {
-        last = demo.post("/bf-demo/login").json(&guess).send().await.status;
+        last = probe.post("/probe/guess").json(&guess).send().await.status;
     }
     assert_eq!(last, 429, "locked out");
     assert_eq!(demo.get("/bf-demo/state?username=ada").send().await.status, 200);
@@ -94,7 +97,7 @@ async fn use_lockout(context: &TestContext, user: &TestUser) {
 
 #[tokio::test]
 async fn every_script_declares_the_keys_that_it_touches_and_asks_for_no_time() {
-    let context = TestContext::new().await.with("RATE_LIMIT_PING", "1/60");
+    let context = TestContext::new().await;
     let mut redis = connection(&context).await;
     let scripts = scripts(&mut redis).await;
     let ada = sign_up(&context, "ada").await;

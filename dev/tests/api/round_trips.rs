@@ -4,6 +4,7 @@
 //! A request waits for as many as it makes one after the other, to either store: what travels together counts once.
 
 use serde_json::json;
+use testkit::probe::{Probe, RIGHT_PASSWORD};
 use testkit::proxy::{Mode, Proxy, TripCounter};
 use testkit::{Client, RequestBuilder, TestContext};
 
@@ -152,12 +153,11 @@ async fn signing_in_and_out_makes_a_fixed_number_of_round_trips() {
 }
 
 #[tokio::test]
-async fn a_guess_at_the_demo_makes_three_round_trips() {
+async fn a_guess_makes_three_round_trips() {
     let (context, stores) = Stores::of(TestContext::new().await).await;
-    let demo = Client::start::<bf_demo::App>(context.env()).unwrap();
-    let guess =
-        |password| demo.post("/bf-demo/login").json(&json!({"username": "ada", "password": password}));
-    for password in ["wrong", "letmein"] {
+    let probe = Client::start::<Probe>(context.env()).unwrap();
+    let guess = |password| probe.post("/probe/guess").json(&json!({"name": "ada", "password": password}));
+    for password in ["wrong", RIGHT_PASSWORD] {
         // Opens the connection and loads the scripts.
         assert_eq!(guess(password).send().await.status, 200);
         assert_eq!(stores.trips(guess(password)).await, (200, trips(3, [3, 0])), "quota, guess, its end");
@@ -210,10 +210,10 @@ async fn a_refused_client_begins_no_list_in_any_environment() {
 
 #[tokio::test]
 async fn a_refused_client_is_refused_again_without_a_round_trip() {
-    let (context, stores) = Stores::of(TestContext::new().await.with("RATE_LIMIT_PING", "1/60")).await;
-    let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
-    assert_eq!(demo.from_new_network().get("/rl-demo/ping").send().await.status, 200);
-    let ping = || demo.get("/rl-demo/ping");
+    let (context, stores) = Stores::of(TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60")).await;
+    let probe = Client::start::<Probe>(context.env()).unwrap();
+    assert_eq!(probe.from_new_network().get("/probe/ping").send().await.status, 200);
+    let ping = || probe.get("/probe/ping");
     assert_eq!(stores.trips(ping()).await, (200, trips(1, [1, 0])));
     assert_eq!(stores.trips(ping()).await, (429, trips(1, [1, 0])));
     assert_eq!(stores.trips(ping()).await, (429, trips(0, [0, 0])));

@@ -83,8 +83,8 @@ async fn the_keys_of_a_stack_in_redis_begin_with_its_name() {
 async fn a_metric_names_its_stack() {
     let context =
         TestContext::new().await.with("STACK_NAME", "one").with("REDIS_URL", "redis://127.0.0.1:1/");
-    let environment = ExecutionEnvironment::start("rl-demo", context.variables()).await.unwrap();
-    assert_eq!(Client::of(environment.clone()).get("/rl-demo/ping").send().await.status, 200);
+    let environment = ExecutionEnvironment::start("system", context.variables()).await.unwrap();
+    assert_eq!(Client::of(environment.clone()).get("/openapi.json").send().await.status, 200);
     let log = environment.log();
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let metrics: Vec<_> = lines.filter(|line| line.get("_aws").is_some()).collect();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use shared::protection::quotas;
 use stack::local_api::LocalApi;
 use stack::stack::{Persistence, Stack};
 use stack::tools::Browser;
@@ -19,9 +20,8 @@ async fn schemathesis_finds_no_violation_of_the_description() {
     let mut stack = Stack::start("e2e-stack", Persistence::Temporary).await.unwrap();
     stack.seed().await.unwrap();
     let mut variables: BTreeMap<String, String> = stack.env().clone();
-    for quota in ["DEFAULT", "LOGIN", "REGISTER", "PASSWORD", "PING", "LOGIN_SIM", "DEMO_LOGIN", "DEMO_STATE"]
-    {
-        variables.insert(format!("RATE_LIMIT_{quota}"), LARGE_QUOTA.to_owned());
+    for quota in quotas::ALL {
+        variables.insert(quota.variable(), LARGE_QUOTA.to_owned());
     }
     variables.insert("BCRYPT_COST".to_owned(), "10".to_owned());
     variables.insert("REDIS_PATIENCE_MS".to_owned(), "1000".to_owned());

@@ -3,11 +3,19 @@
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this program's purpose")]
 
+mod blocks;
 mod build;
 mod check;
+mod generators;
 mod keys;
+mod names;
+mod new;
+mod remove;
+mod rename;
+mod sources;
 mod stack_command;
 mod test;
+mod text;
 mod up;
 
 use std::process::ExitCode;
@@ -54,6 +62,15 @@ enum Command {
     Acceptance(Forwarded),
     /// Write `openapi.json` anew from the code.
     Openapi,
+    /// Add a function or a migration to the project.
+    #[command(subcommand)]
+    New(new::Command),
+    /// Take functions out of the project, with everything that belongs to them alone.
+    Remove(remove::Options),
+    /// Give the project another name, before its first deployment.
+    Rename(rename::Options),
+    /// Try `rename`, `remove` and `new` on a copy of the project; takes minutes.
+    TestGenerators,
     /// Make a key pair for signing tokens, and print the variables to set; keeps the keys of `JWT_PUBLIC_KEYS`.
     Keys,
 }
@@ -88,6 +105,10 @@ async fn run(command: Command) -> Result<()> {
         Command::Hostile(Forwarded { args }) => program("hostile", "hostile", &args).await,
         Command::Acceptance(Forwarded { args }) => program("acceptance", "acceptance", &args).await,
         Command::Openapi => program("testkit", "openapi", &[]).await,
+        Command::New(command) => new::run(&command).await,
+        Command::Remove(options) => remove::run(&options),
+        Command::Rename(options) => rename::run(&options).await,
+        Command::TestGenerators => generators::run().await,
         Command::Keys => keys::run(),
     }
 }

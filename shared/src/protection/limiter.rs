@@ -64,7 +64,7 @@ const REMEMBERED: usize = 1000;
 impl Limiter {
     /// Reads the override of every quota, `RATE_LIMIT_<NAME>`, that is set; one that names no quota is an error.
     pub fn from_env(env: &Env, redis: Redis) -> Result<Self, config::Error> {
-        Self::with_quotas(env, redis, &quotas::ALL)
+        Self::with_quotas(env, redis, quotas::ALL)
     }
 
     /// The same for another table of quotas than [`quotas::ALL`].

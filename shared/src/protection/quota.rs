@@ -55,7 +55,8 @@ impl Quota {
     }
 
     /// The name of the variable that overrides this quota.
-    fn variable(self) -> String {
+    #[must_use]
+    pub fn variable(self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
     }
 

@@ -1,9 +1,8 @@
 //! Every quota of the API. A route names one of these constants, once; its variable is read because it is in [`ALL`].
 
-use super::quota::{MINUTE, Outage, Quota, SECOND};
+use super::quota::{MINUTE, Outage, Quota};
 
-/// Every route without a quota of its own: 100 requests per minute and network, over all functions but the demos
-/// together.
+/// Every route without a quota of its own: 100 requests per minute and network, over all functions together.
 pub const DEFAULT: Quota = Quota::new("default", 100).per(MINUTE);
 
 /// Sign-ins: 20 per minute and network, since each may cost a password hash. Uncounted while Redis is unavailable:
@@ -17,7 +16,7 @@ pub const REGISTER: Quota = Quota::new("register", 10).per(MINUTE).on_outage(Out
 pub const PASSWORD: Quota = Quota::new("password", 5).per(MINUTE).on_outage(Outage::Refuse);
 
 /// The relaxed playground, to watch a quota run out and come back: 5 requests per 10 seconds and network.
-pub const PING: Quota = Quota::new("ping", 5).per(SECOND.saturating_mul(10));
+pub const PING: Quota = Quota::new("ping", 5).per(std::time::Duration::from_secs(10));
 
 /// The strict playground, as a login would be: 3 requests per minute and network.
 pub const LOGIN_SIM: Quota = Quota::new("login_sim", 3).per(MINUTE);
@@ -31,7 +30,7 @@ pub const DEMO_LOGIN: Quota = Quota::new("demo_login", 100).per(MINUTE);
 pub const DEMO_STATE: Quota = Quota::new("demo_state", 300).per(MINUTE);
 
 /// The whole table.
-pub const ALL: [Quota; 8] = [DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM, DEMO_LOGIN, DEMO_STATE];
+pub const ALL: &[Quota] = &[DEFAULT, LOGIN, REGISTER, PASSWORD, PING, LOGIN_SIM, DEMO_LOGIN, DEMO_STATE];
 
 #[cfg(test)]
 mod tests {

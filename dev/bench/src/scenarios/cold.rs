@@ -14,11 +14,7 @@ const GROUP: &str = "cold";
 
 pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results) -> Result<()> {
     let (budget, floor) = (budget.for_slow(40), fixture.floor());
-    let [books, auth, demo] = [
-        fixture.function("books", BOOKS)?,
-        fixture.function("auth", BOOKS)?,
-        fixture.function("rl-demo", BOOKS)?,
-    ];
+    let [books, auth] = [fixture.function("books", BOOKS)?, fixture.function("auth", BOOKS)?];
     let peer = fixture.peer(BOOKS);
     let [warm_books, warm_auth, warm_peer] = [books.start()?, auth.start()?, peer.start()?];
     let list = Request::get("/books");
@@ -31,15 +27,17 @@ pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results
     for running in [&warm_auth, &warm_peer] {
         users::register(running, "early-bird")?;
     }
-    for (name, program, request) in
-        [("login", &auth, login("early-bird")), ("ping", &demo, Request::get("/rl-demo/ping"))]
-    {
+    let mut others = vec![("login", auth, login("early-bird"))];
+    if Fixture::has("rl-demo")? {
+        others.push(("ping", fixture.function("rl-demo", BOOKS)?, Request::get("/rl-demo/ping")));
+    }
+    for (name, program, request) in &others {
         let subjects = vec![
             ("floor", starting(&floor, request.clone(), None)),
             ("us", starting(program, request.clone(), None)),
-            ("peer", starting(&peer, request, None)),
+            ("peer", starting(&peer, request.clone(), None)),
         ];
-        results.add(budget.compare(GROUP, name, subjects).await?);
+        results.add(budget.compare(GROUP, *name, subjects).await?);
     }
     Ok(())
 }

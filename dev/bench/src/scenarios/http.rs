@@ -37,19 +37,17 @@ pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results
         let address = format!("http://127.0.0.1:{port}/.rt/{}", program.name);
         program.start_with_runtime_api(&address)
     };
-    let _functions = [
-        start(fixture.floor())?,
-        start(fixture.function("books", BOOKS)?)?,
-        start(fixture.function("rl-demo", BOOKS)?)?,
-    ];
-    for (function, target) in [("floor", "/"), ("books", "/books"), ("rl-demo", "/rl-demo/ping")] {
+    let mut functions = vec![start(fixture.floor())?, start(fixture.function("books", BOOKS)?)?];
+    let mut routes = vec![("cached list", "books", "/books"), ("item", "books", "/books/4711")];
+    if Fixture::has("rl-demo")? {
+        functions.push(start(fixture.function("rl-demo", BOOKS)?)?);
+        routes.push(("ping", "rl-demo", "/rl-demo/ping"));
+    }
+    until_ready(calling(port, "floor", "/")?).await?;
+    for (_, function, target) in &routes {
         until_ready(calling(port, function, target)?).await?;
     }
-    for (name, function, target) in [
-        ("cached list", "books", "/books"),
-        ("item", "books", "/books/4711"),
-        ("ping", "rl-demo", "/rl-demo/ping"),
-    ] {
+    for (name, function, target) in routes {
         let subjects =
             vec![("floor", calling(port, "floor", target)?), ("us", calling(port, function, target)?)];
         results.add(budget.for_slow(300).compare(GROUP, name, subjects).await?);

@@ -11,10 +11,16 @@ use crate::results::Results;
 
 const GROUP: &str = "ping";
 
+/// The function that only counts.
+const DEMO: &str = "rl-demo";
+
 pub(super) async fn run(fixture: &Fixture, budget: Budget, results: &mut Results) -> Result<()> {
+    if !Fixture::has(DEMO)? {
+        return Ok(());
+    }
     let ping = Request::get("/rl-demo/ping");
     let floor = fixture.floor().start()?;
-    let ours = fixture.function("rl-demo", BOOKS)?;
+    let ours = fixture.function(DEMO, BOOKS)?;
     let (demo, peer) = (ours.start()?, fixture.peer(BOOKS).start()?);
     let commands = captured_commands(fixture, &ours, &ping).await?;
     let subjects = vec![

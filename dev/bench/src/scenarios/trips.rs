@@ -15,26 +15,25 @@ use crate::fixture::{BOOKS, Fixture};
 use crate::results::Results;
 use crate::users;
 
+/// The function that only counts.
+const DEMO: &str = "rl-demo";
+
 /// The time by which the proxies delay each answer.
 const DELAY: Duration = Duration::from_millis(10);
 
 pub(super) async fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     let auth = fixture.function("auth", BOOKS)?;
-    count(
-        fixture,
-        "us",
-        [&fixture.function("books", BOOKS)?, &auth, &fixture.function("rl-demo", BOOKS)?],
-        results,
-    )
-    .await?;
+    let demo = if Fixture::has(DEMO)? { Some(fixture.function(DEMO, BOOKS)?) } else { None };
+    count(fixture, "us", [&fixture.function("books", BOOKS)?, &auth], demo.as_ref(), results).await?;
     let peer = fixture.peer(BOOKS);
-    count(fixture, "peer", [&peer, &peer, &peer], results).await
+    count(fixture, "peer", [&peer, &peer], demo.as_ref().map(|_| &peer), results).await
 }
 
 async fn count(
     fixture: &Fixture,
     subject: &'static str,
-    programs: [&Program; 3],
+    programs: [&Program; 2],
+    demo: Option<&Program>,
     results: &mut Results,
 ) -> Result<()> {
     let counter = TripCounter::default();
@@ -46,7 +45,9 @@ async fn count(
     let start = |program: &Program| {
         program.clone().with("REDIS_URL", redis.url()).with("DATABASE_URL", postgres.url()).start()
     };
-    let [books, auth, demo] = [start(programs[0])?, start(programs[1])?, start(programs[2])?];
+    let [books, auth] = [start(programs[0])?, start(programs[1])?];
+    let demo = demo.map(start).transpose()?;
+    let ping = Request::get("/rl-demo/ping");
     block_in_place(|| users::register(&auth, &format!("counter-of-{subject}")))?;
     let tokens = block_in_place(|| users::sign_in(&auth, &format!("counter-of-{subject}")))?;
     let book = json!({"title": "Powers", "author": "Ursula K. Le Guin"});
@@ -58,11 +59,13 @@ async fn count(
     for request in [Request::get("/books"), create()] {
         send(&books, &request)?;
     }
-    send(&demo, &Request::get("/rl-demo/ping"))?;
+    if let Some(demo) = &demo {
+        send(demo, &ping)?;
+    }
     fixture.flush()?;
     send(&books, &Request::get("/books/1"))?;
     let update = Request::json("PUT", "/books/1", &book).bearer(&tokens.access);
-    for (name, running, request) in [
+    let requests = vec![
         ("uncached list", &books, Request::get("/books")),
         ("cached list", &books, Request::get("/books")),
         ("item", &books, Request::get("/books/1")),
@@ -70,8 +73,10 @@ async fn count(
         ("update", &books, update),
         ("login", &auth, users::login(&format!("counter-of-{subject}"))),
         ("refresh", &auth, users::refresh(&tokens.refresh)),
-        ("ping", &demo, Request::get("/rl-demo/ping")),
-    ] {
+    ];
+    for (name, running, request) in
+        requests.into_iter().chain(demo.iter().map(|demo| ("ping", demo, ping.clone())))
+    {
         // A request may leave something behind, which would count for the next one.
         counter.settled().await;
         let _ = (counter.trips(), redis.trips(), postgres.trips());

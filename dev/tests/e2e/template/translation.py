@@ -36,7 +36,9 @@ NETWORK = {
 SWITCHES = {
     "alarms": {"AlarmEmail": "ada@example.com"},
     "origins": {"CorsOrigins": "https://app.example.com, https://other.example.com"},
+    # part of rl-demo, bf-demo
     "demos": {"Demos": "true"},
+    # end of part
     "a snapshot": {"DatabaseSnapshot": f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster-snapshot:before"},
     "an awake database": {"DatabaseMinCapacity": "0.5"},
     "a proxy": {"DatabaseProxy": "true", "DatabaseMinCapacity": "0.5"},
@@ -78,7 +80,7 @@ CHOICES = {
     "as it comes": {},
     "with everything on": together(name for name in SWITCHES if name not in [*OWN, "us-east-1"]),
     "in a network of one's own": together(["a network of one's own"]),
-    "with stores of one's own": together([*OWN, "demos"]),
+    "with stores of one's own": together(name for name in SWITCHES if name in [*OWN, "demos"]),
 }
 # Every pair of switches, so that each condition meets each other one in all its values.
 PAIRS = {" and ".join(pair): together(pair) for pair in combinations(SWITCHES, 2)}

@@ -1,6 +1,8 @@
 //! Every route on a warm function, whose connections are open.
 
-use stack::{Context as _, Result};
+use std::collections::BTreeSet;
+
+use stack::{Context as _, Result, workspace};
 use testkit::connect;
 
 use super::conditions::Conditions;
@@ -14,13 +16,15 @@ use crate::users::Tokens;
 
 const GROUP: &str = "aws";
 
-const FUNCTIONS: [&str; 5] = ["books", "auth", "rl-demo", "bf-demo", "system"];
-
 pub(super) async fn run(conditions: &Conditions<'_>, budget: Budget, results: &mut Results) -> Result<()> {
     let fixture = conditions.fixture;
     let floor = conditions.floor().start()?;
-    let ours = FUNCTIONS.map(|name| Ok((name, conditions.function(name)?.start()?)));
-    let ours = Environments::Several(ours.into_iter().collect::<Result<_>>()?);
+    let functions = workspace::functions()?;
+    let routes: Vec<_> =
+        ROUTES.iter().filter(|route| functions.iter().any(|name| name == route.function)).collect();
+    let names: BTreeSet<_> = routes.iter().map(|route| route.function).collect();
+    let ours = names.into_iter().map(|name| Ok((name, conditions.function(name)?.start()?)));
+    let ours = Environments::Several(ours.collect::<Result<_>>()?);
     let theirs = Environments::One(conditions.peer().start()?);
     let (us, peer) = (
         Side::new(fixture, ours, fixture.function("auth", BOOKS)?.start()?)?,
@@ -30,7 +34,7 @@ pub(super) async fn run(conditions: &Conditions<'_>, budget: Budget, results: &m
         let sql = format!("update users set role = 'admin' where username = '{ADMIN}'");
         connect(&url).await.batch_execute(&sql).await.context("make an administrator")?;
     }
-    for route in &ROUTES {
+    for route in routes {
         // Access tokens expire, and some routes end sessions.
         us.sign_in()?;
         peer.sign_in()?;

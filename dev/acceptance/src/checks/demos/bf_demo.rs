@@ -1,0 +1,29 @@
+//! `bf-demo`: a lock can be seen.
+
+use serde_json::json;
+
+use super::if_deployed;
+use crate::request::Request;
+use crate::run::Run;
+use crate::verdict::{Checked, PASSED};
+
+/// Guesses at a name of the run, so that nobody else is locked.
+pub(crate) async fn lock(run: &Run) -> Checked {
+    let guess = |password: &str| {
+        let body = json!({"username": run.name, "password": password});
+        Request::post("/bf-demo/login").json(&body)
+    };
+    let first = run.client.send_once(&guess("wrong")).await?;
+    if_deployed(&first)?;
+    for failures in 1..=5 {
+        let response =
+            if failures == 1 { first.clone() } else { run.client.send_once(&guess("wrong")).await? };
+        let body = response.expect(200)?.json();
+        response.ensure(
+            body["ok"] == false && body["failures_for_this_user_ip"] == failures,
+            "a counted failure",
+        )?;
+    }
+    run.client.send_once(&guess("letmein")).await?.expect_problem(429)?;
+    PASSED
+}

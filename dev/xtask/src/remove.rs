@@ -1,0 +1,230 @@
+//! `cargo xtask remove`: takes functions that are not needed out of the project.
+//!
+//! What belongs to a function is found by its name: folders, lines of manifests and lists, resources of the template,
+//! rows of tables, and [parts] that a comment marks. Its quotas are those that its code uses and no other code does.
+
+mod parts;
+mod quotas;
+pub(crate) mod template;
+
+use stack::{Error, Result, workspace};
+
+use crate::names::Names;
+use crate::sources::Sources;
+use crate::text::without_lines_that;
+
+/// What can be chosen.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The functions, such as `rl-demo` and `bf-demo`.
+    #[arg(required = true)]
+    functions: Vec<String>,
+}
+
+/// Functions that stay, and why.
+const KEPT: [(&str, &str); 5] = [
+    (
+        "auth",
+        "books and the tests sign in with its tokens; take it out by hand together with `Authenticator`",
+    ),
+    (
+        "books",
+        "the tests of the cache, of lists and of idempotent writes stand on it; make your resource of it instead",
+    ),
+    ("maintenance", "it migrates the database and writes the secrets of a deployment"),
+    ("smoke-test", "a deployment asks it whether a new version works"),
+    ("system", "it answers for health, for the description of the API and for all unknown paths"),
+];
+
+/// Files that tell what was, and stay as they are.
+const HISTORY: [&str; 2] = ["CHANGELOG.md", "docs/PERFORMANCE.md"];
+
+/// Folders that may name a function that is gone: the benchmark leaves it out, and this program has it in examples.
+const TOLERANT: [&str; 2] = ["dev/bench/", "dev/xtask/"];
+
+/// Removes the functions, one after the other.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let names = options.functions.iter().map(|name| Names::of(name)).collect::<Result<Vec<_>>>()?;
+    for function in &names {
+        check(function)?;
+    }
+    let sources = Sources::committed()?;
+    for function in &names {
+        remove(&sources, function)?;
+    }
+    report(&sources, &names)
+}
+
+fn check(function: &Names) -> Result<()> {
+    let name = &function.kebab;
+    if let Some((_, reason)) = KEPT.iter().find(|(kept, _)| kept == name) {
+        return Err(Error::new(format!("{name} stays: {reason}")));
+    }
+    if !workspace::functions()?.contains(name) {
+        return Err(Error::new(format!("there is no function called {name}")));
+    }
+    Ok(())
+}
+
+fn remove(sources: &Sources, function: &Names) -> Result<()> {
+    let Names { kebab, snake, .. } = function;
+    let quotas = quotas::of_alone(sources, kebab)?;
+    sources.delete(&format!("functions/{kebab}"))?;
+    sources.delete(&format!("events/{kebab}"))?;
+    for path in sources.paths()?.iter().filter(|path| path.ends_with(&format!("/{snake}.rs"))) {
+        sources.delete(path)?;
+    }
+    sources.edit("shared/src/protection/quotas.rs", |text| quotas::without(text, &quotas))?;
+    for path in sources.paths()? {
+        if HISTORY.contains(&path.as_str()) || path.starts_with("events/") {
+            continue;
+        }
+        let Some(before) = sources.find(&path) else { continue };
+        let text = parts::without(&before, kebab);
+        let text = match path.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("toml") => without_lines_that(&text, |line| is_manifest_line(line, kebab)),
+            Some("rs") => without_lines_that(&text, |line| is_rust_line(line, function)),
+            Some("md") => without_lines_that(&text, |line| is_row(line, function, &quotas)),
+            Some("lock") => without_package(&text, kebab),
+            _ => text,
+        };
+        if text != ends_with_line_end(&before) {
+            sources.edit(&path, |_| text)?;
+        }
+    }
+    remove_resources(sources, function)
+}
+
+fn remove_resources(sources: &Sources, function: &Names) -> Result<()> {
+    let before = sources.read("template.yaml")?;
+    let after = template::without(&before, function);
+    for parameter in template::parameters_lost(&before, &after) {
+        sources.edit("samconfig.toml", |text| without_override(text, &parameter))?;
+        sources.edit("dev/deployment/lifecycle.sh", |text| without_argument(text, &parameter))?;
+        let row = format!("| `{parameter}=");
+        sources.edit("docs/COST.md", |text| without_lines_that(text, |line| line.starts_with(&row)))?;
+    }
+    sources.write("template.yaml", &after)
+}
+
+/// `rl-demo = { path = "functions/rl-demo" }`, `rl-demo = { workspace = true }`, `"/rl-demo/ping" = "rl-demo"`.
+fn is_manifest_line(line: &str, name: &str) -> bool {
+    line.starts_with(&format!("{name} = {{"))
+        || line.ends_with(&format!(" = \"{name}\"")) && line.starts_with('"')
+}
+
+/// A module of tests, an entry in the list of functions, and entries of other lists: `"rl-demo/ping",`.
+fn is_rust_line(line: &str, function: &Names) -> bool {
+    let Names { kebab, snake, .. } = function;
+    let line = line.trim();
+    let is_entry = [format!("\"{kebab}/"), format!("\"{kebab}\""), format!("(\"{kebab}\"")];
+    line.ends_with(&format!("mod {snake};"))
+        || line.starts_with("Registered::") && line.contains(&format!("<{snake}::"))
+        || line.ends_with(',') && is_entry.iter().any(|start| line.starts_with(start))
+}
+
+/// A row of a table in a document whose first cell names the function, one of its files or one of its quotas.
+fn is_row(line: &str, function: &Names, quotas: &[String]) -> bool {
+    let Some(cell) = line.strip_prefix("| ").and_then(|row| row.split(" | ").next()) else { return false };
+    function.are_mentioned_in(cell)
+        || quotas.iter().any(|quota| cell == format!("`{}`", quota.to_lowercase()))
+}
+
+/// A lock file without the package, and without it among what others depend on.
+fn without_package(text: &str, name: &str) -> String {
+    let of_package = format!("[[package]]\nname = \"{name}\"\n");
+    let packages = text.split_inclusive("\n\n").filter(|package| !package.starts_with(&of_package));
+    let text: String = packages.collect();
+    without_lines_that(&text, |line| line == format!(" \"{name}\","))
+}
+
+fn ends_with_line_end(text: &str) -> String {
+    if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
+}
+
+/// `parameter_overrides = ["Environment=dev", "Demos=true"]` without `Demos`.
+fn without_override(text: &str, parameter: &str) -> String {
+    let is_of = |value: &str| value.trim_start_matches('"').starts_with(&format!("{parameter}="));
+    let line = |line: &str| match line.split_once("= [").filter(|_| line.starts_with("parameter_overrides")) {
+        Some((name, values)) => {
+            let values = values.trim_end_matches(']').split(", ").filter(|value| !is_of(value));
+            format!("{name}= [{}]\n", values.collect::<Vec<_>>().join(", "))
+        }
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+/// `--parameter-overrides Environment=dev Demos=true` without `Demos`.
+fn without_argument(text: &str, parameter: &str) -> String {
+    let is_kept = |word: &&str| !word.starts_with(&format!("{parameter}="));
+    text.split(' ').filter(is_kept).collect::<Vec<_>>().join(" ")
+}
+
+/// Says what is left to do: rewrite the description, and read the places that still mention a function.
+fn report(sources: &Sources, functions: &[Names]) -> Result<()> {
+    println!("Removed. Next: `cargo xtask openapi`, `cargo fmt --all`, `cargo xtask check`.");
+    let is_read = |path: &&String| {
+        !HISTORY.contains(&path.as_str())
+            && !TOLERANT.iter().any(|folder| path.starts_with(folder))
+            && *path != "openapi.json"
+    };
+    for path in sources.paths()?.iter().filter(is_read) {
+        let Some(text) = sources.find(path) else { continue };
+        for (number, line) in (1..).zip(text.lines()) {
+            if functions
+                .iter()
+                .any(|function| line.contains(&function.kebab) || line.contains(&function.snake))
+            {
+                println!("{path}:{number}: {}", line.trim());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_manifests_lists_and_tables_are_found_by_the_name() {
+        let function = Names::of("a-demo").unwrap();
+        for line in ["a-demo = { workspace = true }", "\"/a-demo/ping\" = \"a-demo\""] {
+            assert!(is_manifest_line(line, "a-demo"), "{line}");
+        }
+        assert!(!is_manifest_line("name = \"a-demo\"", "a-demo"));
+        for line in [
+            "mod a_demo;",
+            "    Registered::http::<a_demo::App>(\"A\"),",
+            "  \"a-demo/ping\",",
+            "(\"a-demo\", 1),",
+        ] {
+            assert!(is_rust_line(line, &function), "{line}");
+        }
+        assert!(!is_rust_line("let a = find(\"a-demo\");", &function));
+        let quotas = ["PING".to_owned()];
+        for line in ["| `a-demo` | x |", "| `ping` | 5 |", "| size of a-demo | us |"] {
+            assert!(is_row(line, &function, &quotas), "{line}");
+        }
+        assert!(!is_row("| limits | `a-demo` |", &function, &quotas));
+    }
+
+    #[test]
+    fn a_parameter_goes_from_what_deploys() {
+        let text =
+            "a = [1, 2]\nparameter_overrides = [\"Environment=dev\", \"Demos=true\", \"Revision=1\"]\n";
+        let expected = "a = [1, 2]\nparameter_overrides = [\"Environment=dev\", \"Revision=1\"]\n";
+        assert_eq!(without_override(text, "Demos"), expected);
+        assert_eq!(without_argument("  x Demos=true \"y\"\n", "Demos"), "  x \"y\"\n");
+    }
+
+    #[test]
+    fn a_package_goes_from_a_lock_file() {
+        let text = "v\n\n[[package]]\nname = \"a\"\nx\n\n[[package]]\nname = \"b\"\ndependencies = [\n \"a\",\n \"c\",\n]\n";
+        assert_eq!(
+            without_package(text, "a"),
+            "v\n\n[[package]]\nname = \"b\"\ndependencies = [\n \"c\",\n]\n"
+        );
+    }
+}

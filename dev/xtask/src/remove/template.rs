@@ -1,0 +1,154 @@
+//! A function's resources in `template.yaml`. They are found by its names, and a block ends where the indentation does.
+
+use crate::blocks::{indentation, is_comment, is_widget, metrics_naming, without_block};
+use crate::names::Names;
+use crate::text::without_lines_that;
+
+/// `template` without the function, and without the conditions and parameters that only it needed.
+pub(crate) fn without(template: &str, function: &Names) -> String {
+    let mut text = handed_on(template, function);
+    let widget = |line: &str| if is_widget(line) { widget_without(line, function) } else { line.to_owned() };
+    text = text.lines().map(|line| widget(line) + "\n").collect();
+    let names_it = |line: &str| !is_comment(line) && !is_widget(line) && function.are_in(line);
+    while let Some(at) = text.lines().position(names_it) {
+        text = without_block(&text, at);
+    }
+    without_unused(template, &text)
+}
+
+/// The parameters of `before` that `after` has no longer.
+pub(crate) fn parameters_lost(before: &str, after: &str) -> Vec<String> {
+    let kept = entries(after, "Parameters");
+    entries(before, "Parameters").into_iter().filter(|name| !kept.contains(name)).collect()
+}
+
+/// The template in which whatever is made after a user of the function is made after the one before that.
+fn handed_on(template: &str, function: &Names) -> String {
+    let resource = format!("  {}CacheUser:", function.pascal);
+    let waits_for = |line: &&str| line.trim_start().starts_with("DependsOn: ");
+    let own = template.lines().skip_while(|line| *line != resource).skip(1);
+    let before = own.take_while(|line| line.starts_with("    ")).find(waits_for);
+    match before {
+        Some(before) => template.replace(&format!("    DependsOn: {}CacheUser", function.pascal), before),
+        None => template.to_owned(),
+    }
+}
+
+/// A widget of the dashboard without the metrics of the function.
+fn widget_without(widget: &str, function: &Names) -> String {
+    metrics_naming(widget, function).iter().fold(widget.to_owned(), |text, metric| {
+        text.replacen(&format!(", {metric}"), "", 1).replacen(&format!("{metric}, "), "", 1)
+    })
+}
+
+/// `after` without the conditions and parameters that are used in `before` and no longer.
+fn without_unused(before: &str, after: &str) -> String {
+    let mut text = after.to_owned();
+    loop {
+        let is_unused = |name: &String| is_used(before, name) && !is_used(&text, name);
+        if let Some(name) = entries(&text, "Conditions").into_iter().find(is_unused) {
+            text = without_lines_that(&text, |line| line.starts_with(&format!("  {name}: ")));
+        } else if let Some(name) = entries(&text, "Parameters").into_iter().find(is_unused) {
+            let at = text.lines().position(|line| line == format!("  {name}:"));
+            text = at.map_or_else(|| text.clone(), |at| without_block(&text, at));
+        } else {
+            return text;
+        }
+    }
+}
+
+/// The names in a section of the template.
+fn entries(template: &str, section: &str) -> Vec<String> {
+    let lines = template.lines().skip_while(|line| *line != format!("{section}:")).skip(1);
+    let lines = lines.take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
+    let names = lines.filter(|line| indentation(line) == 2 && !is_comment(line));
+    names.filter_map(|line| Some(line.trim().split_once(':')?.0.to_owned())).collect()
+}
+
+/// Whether a condition or a parameter is referred to.
+fn is_used(template: &str, name: &str) -> bool {
+    let references = [format!("!Ref {name}"), format!("${{{name}}}"), format!("!Condition {name}")];
+    let conditions = [format!("Condition: {name}"), format!("[{name},"), format!("- {name}")];
+    let is_word = |rest: &str| !rest.starts_with(char::is_alphanumeric);
+    references.iter().chain(&conditions).any(|reference| {
+        template.match_indices(reference).any(|(at, found)| is_word(&template[at + found.len()..]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "\
+Parameters:
+  Demos:
+    Type: String
+  Revision:
+    Type: String
+Mappings:
+  Concurrency:
+    # Demonstrations.
+    ademo: { Reserved: '5' }
+    bdemo: { Reserved: '5' }
+    # Health.
+    system: { Reserved: '5' }
+Conditions:
+  Create: !Equals [!Ref Revision, '']
+  WithDemos: !Equals [!Ref Demos, 'true']
+  Both: !And [!Condition WithDemos, !Condition Create]
+
+Resources:
+
+  # The first.
+  ADemoFunction:
+    Condition: WithDemos
+    Properties: { Binary: a-demo }
+
+  ADemoCacheUser:
+    Condition: Both
+    DependsOn: SystemCacheUser
+    Name: a-demo
+
+  BDemoCacheUser:
+    Condition: Both
+    DependsOn: ADemoCacheUser
+    Name: b-demo
+
+  Users:
+    Properties:
+      List:
+        - !Ref SystemCacheUser
+        - !If [WithDemos, !Ref ADemoCacheUser, !Ref AWS::NoValue]
+        - !If
+          - WithDemos
+          - Id: bDemo
+            Value: !Ref BDemoFunction
+          - !Ref AWS::NoValue
+      Other: !If [Create, !Ref Revision, '']
+";
+
+    #[test]
+    fn a_function_goes_with_its_blocks_and_entries_and_the_rest_stays() {
+        let one = without(TEMPLATE, &Names::of("a-demo").unwrap());
+        let expected = TEMPLATE
+            .replace("    ademo: { Reserved: '5' }\n", "")
+            .replace("  # The first.\n  ADemoFunction:\n    Condition: WithDemos\n    Properties: { Binary: a-demo }\n\n", "")
+            .replace("  ADemoCacheUser:\n    Condition: Both\n    DependsOn: SystemCacheUser\n    Name: a-demo\n\n", "")
+            .replace("DependsOn: ADemoCacheUser", "DependsOn: SystemCacheUser")
+            .replace("        - !If [WithDemos, !Ref ADemoCacheUser, !Ref AWS::NoValue]\n", "");
+        assert_eq!(one, expected);
+        assert_eq!(parameters_lost(TEMPLATE, &one), [""; 0]);
+    }
+
+    #[test]
+    fn what_only_the_last_function_needed_goes_with_it() {
+        let one = without(TEMPLATE, &Names::of("a-demo").unwrap());
+        let none = without(&one, &Names::of("b-demo").unwrap());
+        assert!(["emo", "Both", "AWS::NoValue"].iter().all(|gone| !none.contains(gone)), "{none}");
+        assert!(
+            none.contains("  Create: ") && none.contains("        - !Ref SystemCacheUser\n      Other:"),
+            "{none}"
+        );
+        assert_eq!(parameters_lost(&one, &none), ["Demos"]);
+    }
+}
