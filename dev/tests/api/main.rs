@@ -4,7 +4,6 @@
 //! Each test has its own database and its own keys in Redis. Every module but `support` contains tests.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 // The future of a request is a nest of all layers.
 #![recursion_limit = "256"]
 

@@ -129,13 +129,13 @@ async fn in_every_format_of_event_the_secret_opens_and_the_viewer_is_the_client(
 #[tokio::test]
 async fn while_the_secret_is_not_required_each_way_tells_the_right_client() {
     let context = behind_cdn(TestContext::new().await).with("ORIGIN_SECRET_REQUIRED", "false");
-    let demo = demo(&context);
+    let probe = probe(&context);
     let viewer = (VIEWER, "203.0.113.7");
-    assert_eq!(ping(&demo, &[(SECRET, "new"), viewer]).await.status, 200);
-    assert_problem(&ping(&demo, &[(SECRET, "new"), viewer]).await, 429);
+    assert_eq!(ping(&probe, &[(SECRET, "new"), viewer]).await.status, 200);
+    assert_problem(&ping(&probe, &[(SECRET, "new"), viewer]).await, 429);
     // Past the CDN the gateway's address counts, whatever the headers say.
-    assert_eq!(ping(&demo, &[]).await.status, 200);
-    assert_problem(&ping(&demo, &[(SECRET, "wrong"), (VIEWER, "198.51.100.1")]).await, 429);
+    assert_eq!(ping(&probe, &[]).await.status, 200);
+    assert_problem(&ping(&probe, &[(SECRET, "wrong"), (VIEWER, "198.51.100.1")]).await, 429);
 }
 
 #[tokio::test]
