@@ -271,7 +271,9 @@ fn variables(servers: &[Server], saved: &BTreeMap<String, String>) -> Result<BTr
         ("JWT_ISSUER", "http://localhost".into()),
         ("JWT_AUDIENCE", "bookshelf".into()),
         ("PASSWORD_PEPPER", random::key()?),
+        // part of rl-demo, bf-demo
         ("PLAYGROUND", "true".into()),
+        // end of part
         ("ADMIN_USERNAME", "admin".into()),
         ("ADMIN_PASSWORD", random::password()?),
     ];

@@ -32,7 +32,9 @@ mod metrics;
 mod mutated_events;
 mod origin_secret;
 mod outages;
+// part of rl-demo, bf-demo
 mod playground;
+// end of part
 mod rate_limits;
 mod redis_scripts;
 mod replay;

@@ -1,3 +1,5 @@
+// part of rl-demo, bf-demo
+
 //! The playground: its page is served where the demos are, and each demo shows a caller what it keeps of that caller.
 
 use serde_json::{Value, json};

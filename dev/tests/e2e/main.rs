@@ -16,7 +16,9 @@ mod local_options;
 mod not_run;
 mod parts;
 mod persistence;
+// part of rl-demo, bf-demo
 mod playground;
+// end of part
 mod scripts;
 mod template;
 mod tour;

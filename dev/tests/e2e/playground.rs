@@ -1,3 +1,5 @@
+// part of rl-demo, bf-demo
+
 //! The page at `/playground` in a browser: two people on two networks watch the limiter and the lockout.
 
 use stack::stack::{Persistence, Stack};

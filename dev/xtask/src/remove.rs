@@ -91,8 +91,22 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
         if text != ends_with_line_end(&before) {
             sources.edit(&path, |_| text)?;
         }
+        if !sources.has(&path) {
+            remove_rest_of_module(sources, &path)?;
+        }
     }
     remove_resources(sources, function)
+}
+
+/// Deletes what belongs to a module of which nothing is left: its folder, and recorded events that have its name.
+fn remove_rest_of_module(sources: &Sources, path: &str) -> Result<()> {
+    let Some(module) = path.strip_suffix(".rs") else { return Ok(()) };
+    sources.delete(module)?;
+    let name = module.rsplit('/').next().unwrap_or_default();
+    for event in sources.paths()?.iter().filter(|path| path.starts_with("events/") && path.contains(name)) {
+        sources.delete(event)?;
+    }
+    Ok(())
 }
 
 fn remove_resources(sources: &Sources, function: &Names) -> Result<()> {

@@ -52,7 +52,9 @@ fn print_banner(api: &LocalApi) {
     let (url, stack) = (api.url(), api.stack());
     let port = url.rsplit(':').next().unwrap_or_default();
     println!("\nThe API is at {url}, and its documentation to try it out at {url}/docs");
+    // part of rl-demo, bf-demo
     println!("Playground:    {url}/playground shows the limiter and the lockout at work");
+    // end of part
     println!("Administrator: {} / {}", stack.var("ADMIN_USERNAME"), stack.var("ADMIN_PASSWORD"));
     println!("Variables:     set -a; . {}", stack.env_file().display());
     println!("Try:           curl '{url}/books?page_size=3'");

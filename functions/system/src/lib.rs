@@ -1,11 +1,13 @@
-//! The `system` function: health checks, the documentation of the API, and the playground.
+//! The `system` function: health checks and pages.
 //!
 //! `/health` tells that the process runs, `/health/ready` that Postgres and Redis answer. `/openapi.json` describes the
-//! whole API, and `/docs` shows that description as a page. `/playground` is a page on which one can watch the demos.
+//! whole API, and `/docs` shows that description as a page.
 
 mod assets;
 mod docs;
+// part of rl-demo, bf-demo
 mod playground;
+// end of part
 
 use axum::extract::{FromRef, State};
 use axum::http::header::CONTENT_TYPE;
@@ -23,7 +25,9 @@ use shared::stores::redis::Redis;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+// part of rl-demo, bf-demo
 use playground::Playground;
+// end of part
 
 /// The function's state.
 #[derive(Clone, FromRef)]
@@ -31,7 +35,9 @@ pub struct App {
     postgres: Postgres,
     redis: Redis,
     limiter: Limiter,
+    // part of rl-demo, bf-demo
     playground: Playground,
+    // end of part
 }
 
 impl Function for App {
@@ -43,7 +49,9 @@ impl Function for App {
             postgres: Postgres::from_env(env)?,
             limiter: Limiter::from_env(env, redis.clone())?,
             redis,
+            // part of rl-demo, bf-demo
             playground: Playground::from_env(env)?,
+            // end of part
         })
     }
 
@@ -60,8 +68,10 @@ impl Function for App {
             .limited(quotas::DEFAULT, routes!(docs::lead_to_docs))
             .limited(quotas::DEFAULT, routes!(docs::show_docs))
             .limited(quotas::DEFAULT, routes!(docs::get_docs_file))
+            // part of rl-demo, bf-demo
             .limited(quotas::DEFAULT, routes!(playground::show_playground))
             .limited(quotas::DEFAULT, routes!(playground::get_playground_file))
+        // end of part
     }
 }
 

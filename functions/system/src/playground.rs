@@ -1,3 +1,5 @@
+// part of rl-demo, bf-demo
+
 //! `GET /playground`: a page on which one can watch the limiter and the lockout at work, where the demos are deployed.
 //!
 //! Everywhere else the page and its files are answered as any unknown path is.

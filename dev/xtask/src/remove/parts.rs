@@ -1,5 +1,5 @@
 //! Parts of files that go with functions. A comment `part of rl-demo, bf-demo` begins one, `end of part` ends it; it
-//! goes when the last function that it names goes.
+//! goes when the last function that it names goes. A part without an end is the rest of its file.
 
 use crate::text::without_lines;
 
