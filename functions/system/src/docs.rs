@@ -34,7 +34,7 @@ enum Content {
     Gzip(&'static [u8]),
 }
 
-const ASSETS: [Asset; 3] = [
+const ASSETS: [Asset; 4] = [
     Asset {
         name: "swagger-ui.css",
         media_type: "text/css; charset=utf-8",
@@ -46,13 +46,18 @@ const ASSETS: [Asset; 3] = [
         content: Content::Gzip(include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js.gz"))),
     },
     Asset {
+        name: "page.css",
+        media_type: "text/css; charset=utf-8",
+        content: Content::Plain(include_str!("docs/page.css")),
+    },
+    Asset {
         name: "start.js",
         media_type: "text/javascript; charset=utf-8",
         content: Content::Plain(include_str!("docs/start.js")),
     },
 ];
 
-/// Shows this description as a page to read and try.
+/// Show this description as a page
 #[utoipa::path(
     get, path = "/docs", tag = "system",
     responses(
@@ -77,7 +82,7 @@ pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Res
     (headers, page).into_response()
 }
 
-/// Leads to the documentation.
+/// Lead to the documentation
 #[utoipa::path(
     get, path = "/", tag = "system",
     responses(
@@ -89,7 +94,7 @@ pub(crate) async fn lead_to_docs() -> Redirect {
     Redirect::temporary("/docs")
 }
 
-/// Serves a file of the page.
+/// Serve a file of the page
 #[utoipa::path(
     get, path = "/docs/{file}", tag = "system",
     params(
