@@ -74,6 +74,10 @@ const RUNTIME_INTERFACE_EMULATOR: ToolSpec = ToolSpec {
 /// The packages of the server that speaks `DynamoDB`'s API.
 const DYNAMODB: &str = "dynamodb";
 
+/// Node.js with npm. Of no use to a stack, so few machines have it; an older one than these programs need is not told
+/// apart, so it always comes from here.
+const NODE: Source = Source::Wheel { name: "node" };
+
 /// Chromium, to be started without a window.
 #[derive(Debug)]
 pub struct Browser {
@@ -96,6 +100,25 @@ pub async fn python(requirements: &Path) -> Result<PathBuf> {
     let source = Source::environment(requirements)?;
     let python = install::tool(&Tools::new()?.dir, &source, &["python3"]).await?;
     Ok(python.program().to_owned())
+}
+
+/// Node.js and packages for it.
+#[derive(Debug)]
+pub struct Node {
+    /// The program.
+    pub program: PathBuf,
+    /// The folder `node_modules`, which Node.js looks for in the folder of a script and those above.
+    pub modules: PathBuf,
+}
+
+/// Node.js with just the packages that `package-lock.json` in `folder` pins, kept for the next call with the same file.
+pub async fn node(folder: &Path) -> Result<Node> {
+    let tools = Tools::new()?;
+    let node = install::tool(&tools.dir, &NODE, &["node"]).await?;
+    let program = node.program().to_owned();
+    let packages = Source::npm(folder, &program)?;
+    install::tool(&tools.dir, &packages, &["tsc"]).await?;
+    Ok(Node { program, modules: tools.dir.join(packages.folder()?).join("node_modules") })
 }
 
 /// The machine's programs and the folder for what it lacks.

@@ -15,8 +15,8 @@ use crate::invoke::{Invocation, Invoke, invocation_event, reported_failure};
 
 /// The functions, in the order in which the `OpenAPI` document presents them.
 pub const FUNCTIONS: &[Registered] = &[
-    Registered::http::<auth::App>("Accounts, sign-in, sessions").reading_a_secret(),
     Registered::http::<books::App>("The books"),
+    Registered::http::<auth::App>("Accounts, sign-in, sessions").reading_a_secret(),
     Registered::http::<system::App>("Health, and this description"),
     Registered::http::<rl_demo::App>("A playground for the rate limiter"),
     Registered::http::<bf_demo::App>("A playground for brute-force protection"),

@@ -6,7 +6,7 @@
 use shared::config::Env;
 use shared::http::openapi;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
+use utoipa::openapi::{ComponentsBuilder, Contact, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
 
 use crate::functions::FUNCTIONS;
 
@@ -24,6 +24,22 @@ Books, with sign-in, roles, rate limits and brute-force protection.
 /// stage.
 const SERVER: &str = ".";
 
+/// The paths that lead a person to the page which shows the document. They are no part of the API.
+const PAGES: &[&str] = &[
+    "/",
+    "/docs",
+    "/docs/{file}",
+    // part of rl-demo, bf-demo
+    "/playground",
+    "/playground/{file}",
+    // end of part
+];
+
+/// Who may sign in, in Markdown. Swagger UI shows it in the dialog *Authorize*.
+const WHO_MAY_SIGN_IN: &str = "\
+Any account: `POST /auth/register` makes one. On a local API also the administrator whose name and password `cargo \
+xtask up` prints.";
+
 /// The document in `openapi.json`.
 ///
 /// # Panics
@@ -35,6 +51,7 @@ pub fn openapi() -> OpenApi {
         .title("Bookshelf")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(ABOUT))
+        .contact(Some(Contact::builder().name(Some("The Bookshelf developers")).build()))
         .license(Some(license.build()));
     let components =
         ComponentsBuilder::new().security_scheme("password", SecurityScheme::OAuth2(password_flow()));
@@ -48,6 +65,7 @@ pub fn openapi() -> OpenApi {
     for function in FUNCTIONS {
         document.merge(function.operations(&env).expect("a function starts with the placeholder variables"));
     }
+    document.paths.paths.retain(|path, _| !PAGES.contains(&path.as_str()));
     openapi::complete(&mut document);
     document
 }
@@ -90,5 +108,5 @@ fn placeholder_variables() -> Env {
 /// The password grant (RFC 6749 §4.3), with URLs relative to the server.
 fn password_flow() -> OAuth2 {
     let flow = Password::with_refresh_url("auth/login", Scopes::new(), "auth/refresh");
-    OAuth2::new([Flow::Password(flow)])
+    OAuth2::with_description([Flow::Password(flow)], WHO_MAY_SIGN_IN)
 }

@@ -127,6 +127,29 @@ async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
 }
 
 #[tokio::test]
+async fn a_broken_body_is_answered_with_the_line_and_the_column_of_the_mistake() {
+    let context = TestContext::new().await;
+    let (ada, books) = (sign_up(&context, "ada").await, client(&context, "books"));
+    for (body, place) in [
+        ("", "line 1, column 1"),
+        ("{", "line 1, column 1"),
+        (r#"{"title": secret}"#, "line 1, column 11"),
+        ("{\n  \"title\": \"T\",\n  \"author\": secret\n}", "line 3, column 13"),
+        // Columns are code points and not bytes, and a byte order mark is none.
+        ("{\"title\": \"тайна\" secret}", "line 1, column 19"),
+        ("\u{feff}{secret}", "line 1, column 2"),
+        ("{}\n\n}", "line 3, column 1"),
+    ] {
+        let client = books.from_new_network();
+        let request = client.post("/books").bearer(&ada.access);
+        let request = request.header("content-type", "application/json").bytes(body.as_bytes());
+        let response = request.send().await;
+        assert_problem(&response, 400);
+        assert_eq!(response.json()["detail"], format!("The body is not valid JSON: see {place}."), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_or_broken_token_is_refused_before_anything_else_is_checked() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;

@@ -399,7 +399,7 @@ async fn filters_take_every_character_literally() {
         ("author=Ann+Other", vec![6]),
         ("year_to=0", vec![5]),
         ("year_from=2000&year_to=2010", vec![2, 4]),
-        ("year_from=2001&year_to=2000", vec![]),
+        ("year_from=2000&year_to=2000", vec![2]),
         ("author=ann&year_from=1995", vec![2]),
     ] {
         let page = list(&books, query).await;
@@ -418,6 +418,7 @@ async fn an_invalid_query_is_refused_with_the_names_of_its_parameters() {
         ("page=", vec!["page"]),
         ("page=1.5&page_size=101", vec!["page", "page_size"]),
         ("page_size=0&year_from=2101&year_to=-1", vec!["page_size", "year_from", "year_to"]),
+        ("year_from=2001&year_to=2000", vec!["year_from", "year_to"]),
         ("page=1&page=2", vec!["page"]),
         ("sort_by=password", vec!["sort_by"]),
         ("sort_by=title;drop", vec!["sort_by"]),

@@ -72,7 +72,7 @@ async fn operation_ids_are_unique_and_every_operation_documents_its_failures() {
 }
 
 /// All responses of the description, with their operations and statuses.
-fn responses(document: &Value) -> Vec<(String, &str, &Value)> {
+fn responses<'a>(document: &'a Value) -> Vec<(String, &'a str, &'a Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, methods)| {
         methods
@@ -83,7 +83,11 @@ fn responses(document: &Value) -> Vec<(String, &str, &Value)> {
     });
     let responses = operations.flat_map(|(name, operation)| {
         let responses = operation["responses"].as_object().unwrap().iter();
-        responses.map(move |(status, response)| (name.clone(), status.as_str(), response))
+        let resolve = |response: &'a Value| match response["$ref"].as_str() {
+            Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => response,
+        };
+        responses.map(move |(status, response)| (name.clone(), status.as_str(), resolve(response)))
     });
     responses.collect()
 }

@@ -85,7 +85,7 @@ async fn the_docs_and_their_files_have_a_content_security_policy_that_allows_not
             !policy.contains("unsafe") && !page.text().contains("<style") && !page.text().contains("://")
         );
         let urls = urls_of(&page, path);
-        assert_eq!(urls.len(), 3, "{}", page.text());
+        assert_eq!(urls.len(), 4, "{}", page.text());
         for url in urls {
             let file = system.get(&url).send().await;
             assert_eq!(file.status, 200, "{path} names {url}");

@@ -1,5 +1,5 @@
-//! The API against its `OpenAPI` description: Schemathesis looks for responses that violate it, a client generated from
-//! it uses the API, and a browser uses the page at `/docs`.
+//! The API against its `OpenAPI` description: linters read it, Schemathesis looks for responses that violate it,
+//! clients generated from it use the API, and a browser uses the page at `/docs`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +11,9 @@ use stack::tools::Browser;
 
 use crate::in_process_api::{InProcessApi, Source};
 use crate::scripts;
+
+/// The description, as it is served.
+const DESCRIPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.json");
 
 /// A quota that no test uses up: 10,000 requests in one second.
 const LARGE_QUOTA: &str = "10000/1";
@@ -37,13 +40,21 @@ async fn schemathesis_finds_no_violation_of_the_description() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_generated_client_and_a_browser_at_the_docs_sign_in_and_use_books() {
+async fn the_description_breaks_no_rule_of_two_linters() {
+    let outcome = scripts::run_with_node("typescript", "lint.mjs", &[DESCRIPTION.to_owned()]).await;
+    println!("{}", outcome.unwrap_or_else(|error| panic!("{error}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn generated_clients_and_a_browser_at_the_docs_sign_in_and_use_books() {
     let api = crate::start_api().await;
-    let description = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.json").to_owned();
-    let generated = scripts::run("description", "generated.py", &[api.url(), description]).await;
+    // The browser first: its books must be on the first page.
     let browser = browse(&api).await;
+    let arguments = [api.url(), DESCRIPTION.to_owned()];
+    let python = scripts::run("description", "generated.py", &arguments).await;
+    let typescript = scripts::run_with_node("typescript", "generated.mjs", &arguments).await;
     api.stop().await;
-    for outcome in [generated, browser] {
+    for outcome in [python, typescript, browser] {
         println!("{}", outcome.unwrap_or_else(|error| panic!("{error}")));
     }
 }

@@ -7,12 +7,16 @@ use utoipa::ToSchema;
 
 /// A word for administrators.
 #[derive(Serialize, ToSchema)]
+// The published name, which generated clients know: it stays when the type is renamed.
+#[schema(as = AdminGreeting)]
 pub(crate) struct Greeting {
     #[schema(example = "Welcome, ada.")]
     message: String,
 }
 
-/// Shows what a role opens: administrators get a greeting, others a 403.
+/// Greet an administrator
+///
+/// Shows what a role opens: administrators get a greeting, other users a 403.
 #[utoipa::path(
     get, path = "/auth/admin-only", tag = "auth", security(("password" = [])),
     responses((status = 200, description = "A greeting", body = Greeting), AdminOnly, RateLimited, Stored),

@@ -53,7 +53,9 @@ impl PasswordChange {
     }
 }
 
-/// Changes your password and ends your other sessions. Wrong guesses at the current one count as on the login.
+/// Change your password
+///
+/// Ends your other sessions. Wrong guesses at the current password count as at the sign-in.
 #[utoipa::path(
     post, path = "/auth/password", tag = "auth", request_body = PasswordChange, security(("password" = [])),
     responses(

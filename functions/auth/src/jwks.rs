@@ -6,7 +6,10 @@ use axum::response::IntoResponse;
 use shared::http::openapi::RateLimited;
 use shared::identity::tokens::{PublishedKeySet, Verifier};
 
-/// Lists the public keys that tokens can be checked with (RFC 7517 §5).
+/// List the public keys
+///
+/// With these another service checks the access tokens of this one (RFC 7517 §5). Two keys are listed while they are
+/// exchanged.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "auth",
     responses(

@@ -60,7 +60,11 @@ impl FromFields for PasswordGrant {
     }
 }
 
-/// Exchanges a name and a password for tokens.
+/// Sign in with a name and a password
+///
+/// The password grant of OAuth 2.0 (RFC 6749 §4.3). The access token goes into the header `Authorization: Bearer …` and
+/// is valid for ten minutes; `POST /auth/refresh` exchanges the refresh token for the next pair. After several wrong
+/// passwords further attempts are refused for some minutes, with the same response.
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth",
     request_body(content = PasswordGrant, content_type = "application/x-www-form-urlencoded"),

@@ -8,7 +8,9 @@ use shared::http::{Caller, ClientNetwork, Result};
 use crate::security_log::Event;
 use crate::store::{EndReason, Store};
 
-/// Ends this session: its access and refresh tokens are refused from now on.
+/// Sign out
+///
+/// Ends the session of the access token that is sent: its access and refresh tokens are refused from now on.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "auth", security(("password" = [])),
     responses((status = 204, description = "Signed out"), SignedIn, RateLimited, Stored),
@@ -23,7 +25,9 @@ pub(crate) async fn log_out(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ends every session of this user, this one included.
+/// Sign out everywhere
+///
+/// Ends all your sessions, this one included.
 #[utoipa::path(
     post, path = "/auth/logout-all", tag = "auth", security(("password" = [])),
     responses((status = 204, description = "Signed out everywhere"), SignedIn, RateLimited, Stored),

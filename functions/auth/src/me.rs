@@ -5,7 +5,9 @@ use shared::http::{Caller, JsonResponse};
 
 use crate::register::Profile;
 
-/// Shows who is signed in, as the database has it now.
+/// Show who is signed in
+///
+/// Name and role as they are now, not as they were when the token was issued.
 #[utoipa::path(
     get, path = "/auth/me", tag = "auth", security(("password" = [])),
     responses((status = 200, description = "You", body = Profile), SignedIn, RateLimited, Stored),

@@ -55,10 +55,13 @@ impl FromFields for RefreshGrant {
     }
 }
 
-/// Exchanges a refresh token for its successor and a new access token.
+/// Exchange a refresh token for new tokens
+///
+/// The refresh grant of OAuth 2.0 (RFC 6749 §6). A refresh token is for one use: keep the one that is answered. Whoever
+/// uses an old one again ends the session, since the token may have been stolen. The body may also be a JSON object.
 #[utoipa::path(
     post, path = "/auth/refresh", tag = "auth",
-    request_body(content((RefreshGrant = "application/x-www-form-urlencoded"), (RefreshGrant = "application/json"))),
+    request_body(content = RefreshGrant, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "Tokens", body = TokenResponse), WithGrant),
 )]
 pub(crate) async fn refresh_tokens(

@@ -28,7 +28,7 @@ pub(crate) struct Registration {
 
 impl PartialSchema for Registration {
     fn schema() -> RefOr<Schema> {
-        FieldsSchema::object("A wish for an account.")
+        FieldsSchema::object("An account to create.")
             .required::<Username>("username", "ada")
             .required::<PasswordPolicy>("password", "correct horse battery")
             .ignored("role")
@@ -76,6 +76,8 @@ impl FromField for Ignored {
 
 /// An account, as its owner may see it.
 #[derive(Serialize, ToSchema)]
+// The published name, which generated clients know: it stays when the type is renamed.
+#[schema(as = UserProfile)]
 pub(crate) struct Profile {
     #[schema(minimum = 1, example = 1)]
     pub(crate) id: i64,
@@ -86,7 +88,10 @@ pub(crate) struct Profile {
     pub(crate) role: String,
 }
 
-/// Creates an account with the role `user`.
+/// Create an account
+///
+/// Anybody may; the role is always `user`. Names that differ only in case are the same. Passwords that are easy to
+/// guess are refused.
 #[utoipa::path(
     post, path = "/auth/register", tag = "auth", request_body = Registration, params(IdempotencyKey),
     responses(

@@ -39,7 +39,7 @@ impl PartialSchema for Revocation {
 impl ToSchema for Revocation {
     // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
-        "Revocation".into()
+        "TokenRevocation".into()
     }
 }
 
@@ -52,7 +52,10 @@ impl FromFields for Revocation {
     }
 }
 
-/// Ends the session that a token belongs to. A token that means nothing is answered just so (RFC 7009 §2.2).
+/// Revoke a token
+///
+/// Ends the session of an access or a refresh token (RFC 7009). A token that is unknown or already invalid gets the
+/// same response.
 #[utoipa::path(
     post, path = "/auth/revoke", tag = "auth",
     request_body(content = Revocation, content_type = "application/x-www-form-urlencoded"),

@@ -44,6 +44,8 @@ pub(crate) struct Session {
 
 /// The live sessions, the last used first.
 #[derive(Serialize, ToSchema)]
+// The published name, which generated clients know: it stays when the type is renamed.
+#[schema(as = SessionPage)]
 pub(crate) struct Sessions {
     items: Vec<Session>,
     #[schema(example = 1)]
@@ -54,8 +56,10 @@ pub(crate) struct Sessions {
     total: usize,
 }
 
-/// Lists where you are signed in: when, from where, last used. There are at most a hundred: one more sign-in ends the
-/// session that was unused longest.
+/// List your sessions
+///
+/// Where you are signed in: since when, from which network, when last used. There are at most a hundred; one more
+/// sign-in ends the session that was unused longest.
 #[utoipa::path(
     get, path = "/auth/sessions", tag = "auth", security(("password" = [])),
     responses((status = 200, description = "Your live sessions", body = Sessions), WithQuery, SignedIn, RateLimited, Stored),
@@ -79,7 +83,9 @@ pub(crate) async fn list_sessions(
     Ok(JsonResponse(Sessions { total: items.len(), items, page: 1, page_size: LIVE_SESSIONS }))
 }
 
-/// Ends one of your sessions.
+/// End one of your sessions
+///
+/// Its access and refresh tokens are refused from now on.
 #[utoipa::path(
     delete, path = "/auth/sessions/{id}", tag = "auth", params(UuidId), security(("password" = [])),
     responses((status = 204, description = "The session is over"), WithId, SignedIn, RateLimited, Stored),

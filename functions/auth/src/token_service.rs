@@ -52,7 +52,7 @@ pub(crate) struct RefreshTokenRecord {
 /// A successful token answer (RFC 6749 §5.1).
 #[derive(Serialize, ToSchema)]
 // The published name, which generated clients know: it stays when the type is renamed.
-#[schema(as = TokenAnswer)]
+#[schema(as = TokenResponse)]
 pub(crate) struct TokenResponse {
     #[schema(example = "eyJhbGciOiJFZERTQSIs…")]
     access_token: String,

@@ -87,7 +87,7 @@ impl PartialSchema for Guess {
 impl ToSchema for Guess {
     // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
-        "Guess".into()
+        "PasswordGuess".into()
     }
 }
 
@@ -102,12 +102,12 @@ impl FromFields for Guess {
 /// What became of a guess.
 #[derive(Serialize, ToSchema)]
 // The published name, which generated clients know: it stays when the type is renamed.
-#[schema(as = Outcome)]
+#[schema(as = PasswordGuessResult)]
 pub(crate) struct GuessResult {
     ok: bool,
     #[schema(example = "Wrong password.")]
     message: &'static str,
-    /// Wrong guesses that count now; at 5 the door locks and the count begins anew.
+    /// Wrong guesses that count now; at 5 the name is locked and the count begins anew.
     #[schema(minimum = 0, maximum = 5, example = 1)]
     failures_for_this_user_ip: u32,
 }
@@ -118,7 +118,10 @@ fn counter(lockout: &Lockout, username: &Username, network: ClientNetwork) -> Co
     lockout.counter(RULE, &[name.trim(), &network.to_string()])
 }
 
-/// Tries a password. A wrong one is answered 200 with `ok: false`; after five the door is locked (429).
+/// Guess a password
+///
+/// The right one is `letmein`. A wrong one is answered 200 with `ok: false`. Five wrong guesses at one name from one
+/// network lock it there for a minute (429).
 #[utoipa::path(
     post, path = "/bf-demo/login", tag = "bf-demo", request_body = Guess,
     responses((status = 200, description = "Right or wrong", body = GuessResult), WithJson, RateLimited, Stored),

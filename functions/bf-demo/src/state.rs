@@ -74,9 +74,10 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Shows the failures that count against a name from your network, and its lock. Looking is no guess, and counts
-/// against a quota of its own. There is nothing to see (404) for a caller without an address, since all such callers
-/// share what is kept.
+/// Show the failures and the lock of a name
+///
+/// Those that count against the name from your network. Looking is no guess, and counts against a quota of its own.
+/// There is nothing to see (404) for a caller without an address, since all such callers share what is kept.
 #[utoipa::path(
     get, path = "/bf-demo/state", tag = "bf-demo", params(StateQuery),
     responses(

@@ -131,7 +131,7 @@ impl PartialSchema for NewBook {
 impl ToSchema for NewBook {
     // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
-        "Draft".into()
+        "NewBook".into()
     }
 }
 
@@ -185,7 +185,7 @@ impl PartialSchema for BookUpdate {
 impl ToSchema for BookUpdate {
     // The published name, which generated clients know: it stays when the type is renamed.
     fn name() -> Cow<'static, str> {
-        "Patch".into()
+        "BookUpdate".into()
     }
 }
 

@@ -10,7 +10,10 @@ use shared::stores::idempotent_write::IdempotencyToken;
 use crate::book::{Book, NewBook, StoredBook};
 use crate::store::Store;
 
-/// Creates a book.
+/// Create a book
+///
+/// Any signed-in user may. `Location` says where the book is. A client that cannot know whether a request arrived sends
+/// it again with the same `Idempotency-Key`; the book is then created once.
 #[utoipa::path(
     post, path = "/books", tag = "books", request_body = NewBook, security(("password" = [])),
     params(IdempotencyKey),

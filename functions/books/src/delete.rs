@@ -8,7 +8,9 @@ use shared::http::{Admin, IfMatch, NumericId, Result};
 use crate::book::ExpectedVersions;
 use crate::store::Store;
 
-/// Deletes a book.
+/// Delete a book
+///
+/// Administrators alone may. With `If-Match` the book is deleted only in the version that the client has read.
 #[utoipa::path(
     delete, path = "/books/{id}", tag = "books",
     params(NumericId, IfMatch),

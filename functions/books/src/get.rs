@@ -8,7 +8,9 @@ use shared::http::{Error, IfNoneMatch, JsonResponse, NumericId, Result};
 use crate::book::{Book, StoredBook};
 use crate::store::Store;
 
-/// Reads one book.
+/// Read a book
+///
+/// Anybody may. The `ETag` names the version of the book, for `If-Match` in an update and `If-None-Match` here.
 #[utoipa::path(
     get, path = "/books/{id}", tag = "books",
     params(NumericId, IfNoneMatch),

@@ -14,7 +14,11 @@ use crate::list_query::ListQuery;
 use crate::page::Page;
 use crate::store::{PageError, Store};
 
-/// Lists books, filtered, sorted and paged.
+/// List books
+///
+/// Anybody may. Without parameters it answers the first ten books in the order of their ids. All filters that are sent
+/// must hold. A client that walks the whole list follows `next_cursor`, or the `Link` header, until there is none: each
+/// book then comes once, however many are created meanwhile.
 #[utoipa::path(
     get, path = "/books", tag = "books",
     params(ListQuery, IfNoneMatch),

@@ -110,23 +110,31 @@ impl FromFields for ListQuery {
         let page_size = fields.optional("page_size");
         let title_contains = fields.optional("title_contains");
         let author = fields.optional("author");
-        let year_from = fields.optional("year_from");
-        let year_to = fields.optional("year_to");
+        let years = years(fields);
         let sort_by = fields.optional::<SortBy>("sort_by");
         let sort_dir = fields.optional("sort_dir");
         let page = page?.map_or(FIRST_PAGE, |Page(page)| page);
+        let [year_from, year_to] = years?;
         Some(Self {
             start: cursor?.map_or(Start::Page(page), Start::Cursor),
             page_size: page_size?.map_or(DEFAULT_PAGE_SIZE, |PageSize(size)| size),
-            filter: Filter {
-                title_contains: title_contains?,
-                author: author?,
-                year_from: year_from?,
-                year_to: year_to?,
-            },
+            filter: Filter { title_contains: title_contains?, author: author?, year_from, year_to },
             order: Order::new(sort_by?.unwrap_or_default(), sort_dir?.unwrap_or(Direction::Ascending)),
         })
     }
+}
+
+/// The first and the last year, which may be the same. In the wrong order no book could match, and both are refused.
+fn years(fields: &mut Fields) -> Option<[Option<Year>; 2]> {
+    let (from, to) = (fields.optional("year_from"), fields.optional("year_to"));
+    let years = [from?, to?];
+    if let [Some(Year(first)), Some(Year(last))] = years
+        && first > last
+    {
+        fields.refuse::<Year>("year_from", "must not be after year_to");
+        return fields.refuse("year_to", "must not be before year_from");
+    }
+    Some(years)
 }
 
 /// The text of a cursor, not decoded yet.
@@ -159,7 +167,8 @@ impl FromField for Page {
 
 impl PartialSchema for Page {
     fn schema() -> RefOr<Schema> {
-        integer().minimum(Some(1)).maximum(Some(i64::MAX)).default(Some(json!(FIRST_PAGE))).into()
+        // Without a default, which generated clients would send along with a cursor.
+        integer().minimum(Some(1)).maximum(Some(i64::MAX)).into()
     }
 }
 
@@ -189,27 +198,24 @@ fn integer() -> ObjectBuilder {
 impl IntoParams for ListQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let parameters = [
-            parameter::<Page>("page"),
+            parameter::<Page>("page").description(Some("The number of the page; 1 where there is no `cursor` either.")),
             parameter::<CursorText>("cursor").description(Some(
                 "Where the page begins, instead of `page`: the `next_cursor` of the page before it, for the same \
-                 filter and\norder. A page far down the list then costs no more than the first.",
+                 filter and order. A page far down the list then costs no more than the first.",
             )),
-            parameter::<PageSize>("page_size"),
+            parameter::<PageSize>("page_size").description(Some("How many books a page has.")),
             parameter::<TitlePart>("title_contains")
-                .description(Some("Part of the title, in any case."))
-                .example(Some(json!("darkness"))),
+                .description(Some("Part of the title, in any case: `darkness`.")),
             parameter::<WholeAuthor>("author")
-                .description(Some("The whole author, in any case."))
-                .example(Some(json!("ursula k. le guin"))),
-            parameter::<Year>("year_from"),
-            parameter::<Year>("year_to"),
+                .description(Some("The whole author, in any case: `ursula k. le guin`.")),
+            parameter::<Year>("year_from").description(Some("The first year, itself included.")),
+            parameter::<Year>("year_to").description(Some("The last year, not before `year_from`.")),
             parameter::<SortBy>("sort_by")
                 .description(Some(
-                    "Columns in order of weight: `id`, `title`, `author`, `year`, each at most\nonce, and with `:asc` \
-                     or `:desc` if need be. Text is in the order of its code points; books without a year come\nafter \
-                     all others, and first with `year:desc`.",
-                ))
-                .example(Some(json!("author:desc,title"))),
+                    "Columns in order of weight, as in `author:desc,title`: `id`, `title`, `author`, `year`, each at most \
+                     once, and with `:asc` or `:desc` if need be. Text is in the order of its code points; books \
+                     without a year come after all others, and first with `year:desc`.",
+                )),
             parameter::<Direction>("sort_dir")
                 .description(Some("The direction of parts of `sort_by` that name none.")),
         ];

@@ -8,6 +8,8 @@ use crate::list_query::{ListQuery, Start};
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
+// The published name, which generated clients know: it stays when the type is renamed.
+#[schema(as = BookPage)]
 pub(crate) struct Page {
     pub(crate) items: Vec<Book>,
     #[schema(minimum = 1, example = 1)]

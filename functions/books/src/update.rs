@@ -10,7 +10,10 @@ use shared::http::{Caller, Error, IfMatch, Json, JsonResponse, NumericId, Result
 use crate::book::{Book, BookUpdate, ExpectedVersions, StoredBook};
 use crate::store::{Conditional, Store};
 
-/// Changes the fields that are sent; `null` clears a field that may be null.
+/// Change a book
+///
+/// Any signed-in user may. Only the fields that are sent change; `null` clears `year` or `description`. With `If-Match`
+/// the book is changed only in the version that the client has read, so that nobody's change is lost.
 #[utoipa::path(
     put, path = "/books/{id}", tag = "books",
     params(NumericId, IfMatch),

@@ -46,13 +46,17 @@ impl Function for App {
 
 /// A sign that the request was let in.
 #[derive(Serialize, ToSchema)]
+// The published name, which generated clients know: it stays when the type is renamed.
+#[schema(as = RateLimitDemo)]
 pub(crate) struct Admitted {
     ok: bool,
     #[schema(example = "pong")]
     message: &'static str,
 }
 
-/// Answers while the quota of 5 per 10 seconds lasts.
+/// Ping
+///
+/// Admits 5 requests in 10 seconds from one network, and answers 429 to the others.
 #[utoipa::path(
     get, path = "/rl-demo/ping", tag = "rl-demo",
     responses((status = 200, description = "Let in", body = Admitted), RateLimited),
@@ -61,7 +65,9 @@ pub(crate) async fn ping() -> JsonResponse<Admitted> {
     JsonResponse(Admitted { ok: true, message: "pong" })
 }
 
-/// Answers while the quota of 3 per minute lasts. Reads no body and signs nobody in.
+/// Pretend to sign in
+///
+/// Admits 3 requests in a minute from one network. Reads no body and signs nobody in.
 #[utoipa::path(
     post, path = "/rl-demo/login-sim", tag = "rl-demo",
     responses((status = 200, description = "Let in", body = Admitted), RateLimited),

@@ -56,7 +56,7 @@ impl FromFields for WindowQuery {
 
 /// What the limiter keeps of a caller. Times are in milliseconds from now.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Window)]
+#[schema(as = RateLimitWindow)]
 pub(crate) struct WindowState {
     #[schema(example = "ping")]
     quota: &'static str,
@@ -93,8 +93,10 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Shows which requests of your network count now, and when they stop to. Looking counts against a quota of its own.
-/// There is nothing to see (404) for a caller without an address, since all such callers share one log.
+/// Show which requests count now
+///
+/// Those of your network, and when they stop to count. Looking counts against a quota of its own. There is nothing to
+/// see (404) for a caller without an address, since all such callers share one log.
 #[utoipa::path(
     get, path = "/rl-demo/window", tag = "rl-demo", params(WindowQuery),
     responses(

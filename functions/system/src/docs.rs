@@ -23,6 +23,7 @@ pub(crate) const PAGE: Page = Page {
             media_type: JAVASCRIPT,
             content: Content::Gzip(include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js.gz"))),
         },
+        Asset { name: "page.css", media_type: CSS, content: Content::Plain(include_str!("docs/page.css")) },
         Asset {
             name: "start.js",
             media_type: JAVASCRIPT,
@@ -31,7 +32,7 @@ pub(crate) const PAGE: Page = Page {
     ],
 };
 
-/// Shows this description as a page to read and try.
+/// Show this description as a page
 #[utoipa::path(
     get, path = "/docs", tag = "system",
     responses(
@@ -43,7 +44,7 @@ pub(crate) async fn show_docs(context: Option<Extension<RequestContext>>) -> Res
     PAGE.show(context.as_deref())
 }
 
-/// Leads to the documentation.
+/// Lead to the documentation
 #[utoipa::path(
     get, path = "/", tag = "system",
     responses(
@@ -55,7 +56,7 @@ pub(crate) async fn lead_to_docs() -> Redirect {
     Redirect::temporary("/docs")
 }
 
-/// Serves a file of the page.
+/// Serve a file of the page
 #[utoipa::path(
     get, path = "/docs/{file}", tag = "system",
     params(

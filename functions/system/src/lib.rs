@@ -14,7 +14,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::config::{self, Env};
-use shared::http::openapi::{RateLimited, Stored};
+use shared::http::openapi::{RateLimited, Stored, Unlimited};
 use shared::http::{JsonResponse, Result, Routes};
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
@@ -91,16 +91,20 @@ pub(crate) struct Readiness {
     redis: &'static str,
 }
 
-/// Says that the process runs, without touching anything else.
+/// Report that the process runs
+///
+/// Asks no store, so it answers while Postgres or Redis is down.
 #[utoipa::path(
     get, path = "/health", tag = "system",
-    responses((status = 200, description = "It runs", body = Health)),
+    responses((status = 200, description = "It runs", body = Health), Unlimited),
 )]
 pub(crate) async fn report_health() -> JsonResponse<Health> {
     JsonResponse(Health { status: "ok" })
 }
 
-/// Describes the whole API in this document (`OpenAPI` 3.1).
+/// Describe the API
+///
+/// This document (`OpenAPI` 3.1). Generators make clients for many languages from it.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "system",
     responses(
@@ -112,7 +116,9 @@ pub(crate) async fn describe_api() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], include_str!("../../../openapi.json"))
 }
 
-/// Says that Postgres and Redis answer; 503 if one of them does not.
+/// Report whether the stores answer
+///
+/// Asks Postgres and Redis what requests ask of them; 503 if one of them does not answer.
 #[utoipa::path(
     get, path = "/health/ready", tag = "system",
     responses((status = 200, description = "Both answer", body = Readiness), RateLimited, Stored),

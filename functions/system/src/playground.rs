@@ -56,7 +56,9 @@ impl Playground {
     }
 }
 
-/// Shows the limiter and the lockout at work, where the demos are deployed (404 elsewhere).
+/// Show the limiter and the lockout at work
+///
+/// Where the demos are deployed; 404 elsewhere.
 #[utoipa::path(
     get, path = "/playground", tag = "system",
     responses(
@@ -71,7 +73,7 @@ pub(crate) async fn show_playground(
     Ok(playground.page()?.show(context.as_deref()))
 }
 
-/// Serves a file of the playground.
+/// Get a file of the playground
 #[utoipa::path(
     get, path = "/playground/{file}", tag = "system",
     params(

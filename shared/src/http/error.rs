@@ -23,6 +23,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The request can't be understood: its JSON, its encoding, its form.
     Malformed(&'static str),
+    /// The body is not JSON.
+    NotJson {
+        /// The line of the first mistake, counted from 1.
+        line: usize,
+        /// Its place in the line in code points, counted from 1.
+        column: usize,
+    },
     /// A token request lacks parameters or holds unusable ones (RFC 6749 §5.2).
     InvalidRequest(Vec<FieldError>),
     /// OAuth's refusal of what was presented as a grant (RFC 6749 §5.2).
@@ -121,12 +128,23 @@ impl Descriptor {
             .documented("The request can not be understood, or what it presents is refused")
     }
 
+    fn not_json(line: usize, column: usize) -> Self {
+        Self::bad_request("malformed-request")
+            .detail(format!("The body is not valid JSON: see line {line}, column {column}."))
+    }
+
     fn unauthorized(code: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code).documented("No access token, or one that is no longer good")
     }
 
     fn forbidden(code: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, code).oauth("access_denied")
+    }
+
+    fn too_large(limit: usize) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "content-too-large")
+            .detail(format!("The body is larger than {limit} bytes."))
+            .documented(format!("The body is larger than {} KiB", limit / 1024))
     }
 
     fn unprocessable(code: &'static str) -> Self {
@@ -171,6 +189,7 @@ impl Error {
         use StatusCode as Status;
         match self {
             Self::Malformed(detail) => Descriptor::bad_request("malformed-request").detail(*detail),
+            Self::NotJson { line, column } => Descriptor::not_json(*line, *column),
             Self::InvalidRequest(_) => Descriptor::bad_request("invalid-request").detail(SEE_ERRORS),
             Self::InvalidGrant => Descriptor::bad_request("invalid-grant")
                 .detail("The credentials are not valid.")
@@ -207,9 +226,7 @@ impl Error {
                 .retry_after(RETRY_WHEN_IN_PROGRESS),
             Self::KeyReused => Descriptor::unprocessable("idempotency-key-reused")
                 .detail("This Idempotency-Key belongs to a request with another body."),
-            Self::TooLarge(limit) => Descriptor::new(Status::PAYLOAD_TOO_LARGE, "content-too-large")
-                .detail(format!("The body is larger than {limit} bytes."))
-                .documented(format!("The body is larger than {} KiB", limit / 1024)),
+            Self::TooLarge(limit) => Descriptor::too_large(*limit),
             Self::UnsupportedMediaType(expected) => {
                 Descriptor::new(Status::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type")
                     .detail(format!("The body must be sent as {expected}."))

@@ -200,9 +200,10 @@ fn form(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {
 }
 
 fn json_object(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {
-    let Object(entries) = serde_json::from_str(utf8(body)?).map_err(|error| match error.classify() {
+    let text = utf8(body)?;
+    let Object(entries) = serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Error::Malformed("The body must be a JSON object."),
-        _ => Error::Malformed("The body is not valid JSON."),
+        _ => not_json(text, &error),
     })?;
     let count = entries.len();
     let object: BTreeMap<_, _> = entries.into_iter().map(|(name, value)| (name, Raw::Json(value))).collect();
@@ -210,6 +211,19 @@ fn json_object(body: &[u8]) -> Result<BTreeMap<String, Raw>, Error> {
         return Err(Error::Malformed("A field was sent twice."));
     }
     Ok(object)
+}
+
+/// Where the text stops being JSON. serde counts a column in bytes, and before the first one of a line from 0.
+fn not_json(text: &str, error: &serde_json::Error) -> Error {
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let before = line.bytes().take(error.column());
+    let column = before.filter(|byte| !is_continuation(*byte)).count();
+    Error::NotJson { line: error.line(), column: column.max(1) }
+}
+
+/// Whether a byte of UTF-8 goes on with a code point that an earlier byte began.
+const fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
 }
 
 /// A JSON object with all its entries: a map would hide that a name stands twice.

@@ -9,6 +9,8 @@ mod parameters;
 
 pub use parameters::IdempotencyKey;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
@@ -17,9 +19,9 @@ use utoipa::openapi::{Components, Content, OpenApi, RefOr};
 use utoipa::{IntoResponses, PartialSchema as _, ToSchema as _};
 
 use errors::{
-    CLAIMED, FORBIDDEN, IN_PROGRESS, INVALID_BODY, INVALID_GRANT, INVALID_ID, INVALID_PAGE, INVALID_TOKEN,
-    MALFORMED, NOT_A_FORM, NOT_FOUND, NOT_JSON, PRECONDITION_FAILED, Responses, TOO_LARGE, TOO_MANY,
-    UNAVAILABLE, named, named_to_oauth_clients,
+    CLAIMED, FORBIDDEN, IN_PROGRESS, INVALID_BODY, INVALID_GRANT, INVALID_ID, INVALID_QUERY, INVALID_TOKEN,
+    MALFORMED, MALFORMED_WITHOUT_QUOTA, NOT_A_FORM, NOT_FOUND, NOT_JSON, PRECONDITION_FAILED, Responses,
+    TOO_LARGE, TOO_MANY, UNAVAILABLE, named, named_to_oauth_clients,
 };
 use headers::{CACHE_CONTROL, RATE_LIMIT, RATE_LIMIT_POLICY, header, headers, shared_header, text};
 
@@ -28,6 +30,9 @@ use crate::validation::FieldError;
 
 /// The failures of a route with a quota.
 pub struct RateLimited;
+
+/// The failures of a route without a quota.
+pub struct Unlimited;
 
 /// The failures of a route that needs a store.
 pub struct Stored;
@@ -69,6 +74,12 @@ impl IntoResponses for RateLimited {
     fn responses() -> Responses {
         // An event that the guard rejected is counted, and then gets a 400.
         named([MALFORMED, TOO_MANY])
+    }
+}
+
+impl IntoResponses for Unlimited {
+    fn responses() -> Responses {
+        named([MALFORMED_WITHOUT_QUOTA])
     }
 }
 
@@ -121,7 +132,7 @@ impl IntoResponses for WithIfNoneMatch {
 
 impl IntoResponses for WithQuery {
     fn responses() -> Responses {
-        named([INVALID_PAGE])
+        named([INVALID_QUERY])
     }
 }
 
@@ -152,12 +163,14 @@ impl IntoResponses for WithGrant {
 /// The paths below which no response may be stored.
 const NOT_STORED: &str = "/auth/";
 
-/// Adds what the attributes on handlers can't say: the headers that layers set, and the components that the groups of
-/// responses refer to.
+/// Adds what the attributes on handlers can't say: the headers that layers set, the components that the groups of
+/// responses refer to, and that an operation which names no security needs none.
 pub fn complete(document: &mut OpenApi) {
+    let mut failures = BTreeSet::new();
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
             complete_operation(path, operation);
+            failures.extend(failures_of(operation));
         }
     }
     let forms = forms(document);
@@ -165,6 +178,7 @@ pub fn complete(document: &mut OpenApi) {
     for form in forms {
         components.schemas.entry(form).and_modify(take_parameters_once);
     }
+    components.responses.extend(errors::responses(&failures));
     components.headers.extend(headers().map(|(name, header)| (name.to_owned(), header.into())));
     for (name, schema) in [
         (Problem::name(), Problem::schema()),
@@ -201,10 +215,11 @@ fn take_parameters_once(schema: &mut RefOr<Schema>) {
 }
 
 fn complete_operation(path: &str, operation: &mut Operation) {
+    operation.security.get_or_insert_default();
+    operation.description = operation.description.as_deref().map(unwrap_lines);
     let responses = &mut operation.responses.responses;
     let is_rate_limited = responses.contains_key("429");
     for response in responses.values_mut() {
-        errors::expand(response);
         let RefOr::T(response) = response else { continue };
         if is_rate_limited {
             response.headers.extend([RATE_LIMIT, RATE_LIMIT_POLICY].map(shared_header));
@@ -213,4 +228,19 @@ fn complete_operation(path: &str, operation: &mut Operation) {
             response.headers.extend([shared_header(CACHE_CONTROL)]);
         }
     }
+}
+
+/// Each paragraph on one line: a line of the source ends where the next word would be too long, and Swagger UI shows
+/// every line end.
+fn unwrap_lines(text: &str) -> String {
+    let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}
+
+/// The names of the failures that an operation refers to.
+fn failures_of(operation: &Operation) -> impl Iterator<Item = String> {
+    operation.responses.responses.values().filter_map(|response| match response {
+        RefOr::Ref(reference) => errors::name_in(reference),
+        RefOr::T(_) => None,
+    })
 }

@@ -23,6 +23,8 @@ pub(super) enum Source {
     Debian { package: &'static str },
     /// Packages from `PyPI`, in a Python environment of their own.
     Environment { requirements: PathBuf, key: String },
+    /// Packages from npm: those that `package-lock.json` in this folder pins with their hashes. `node` installs them.
+    Npm { folder: PathBuf, key: String, node: PathBuf },
 }
 
 impl fmt::Display for Source {
@@ -32,12 +34,17 @@ impl fmt::Display for Source {
             Self::Crate { package, version, .. } => write!(f, "{package} {version} from cargo's registry"),
             Self::Debian { package } => write!(f, "{package} from the system's packages"),
             Self::Environment { requirements, .. } => {
-                let from_root = workspace::root().ok();
-                let name = from_root.and_then(|root| requirements.strip_prefix(root).ok());
-                write!(f, "the packages of {} from PyPI", name.unwrap_or(requirements).display())
+                write!(f, "the packages of {} from PyPI", from_root(requirements).display())
             }
+            Self::Npm { folder, .. } => write!(f, "the packages of {} from npm", from_root(folder).display()),
         }
     }
+}
+
+/// The path as it is named below the project's folder.
+fn from_root(path: &Path) -> &Path {
+    let root = workspace::root().ok();
+    root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path)
 }
 
 /// The file that pins the packages of a tool, with their hashes.
@@ -54,6 +61,12 @@ impl Source {
         Ok(Self::Environment { requirements: requirements.to_owned(), key })
     }
 
+    /// The packages that `package-lock.json` in `folder` pins, dependencies included.
+    pub(super) fn npm(folder: &Path, node: &Path) -> Result<Self> {
+        let key = key(&read(&folder.join("package-lock.json"))?, Path::new(""));
+        Ok(Self::Npm { folder: folder.to_owned(), key, node: node.to_owned() })
+    }
+
     /// The name of the folder that holds this and nothing else, ever.
     pub(super) fn folder(&self) -> Result<String> {
         Ok(match self {
@@ -64,6 +77,7 @@ impl Source {
                 let name = requirements.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 format!("python-{name}-{key}")
             }
+            Self::Npm { key, .. } => format!("npm-{key}"),
         })
     }
 
@@ -76,6 +90,7 @@ impl Source {
             }
             Self::Debian { package } => unpack(package, dir).await,
             Self::Environment { requirements, .. } => environment(requirements, dir).await,
+            Self::Npm { folder, node, .. } => npm_packages(folder, node, dir).await,
         }
     }
 }
@@ -107,6 +122,17 @@ async fn install_packages(requirements: &Path, dir: &Path, target: &Path) -> Res
     run(install.args(&WHEELS_ALONE[5..]).path(requirements), dir).await?;
     let _ = fs::remove_dir_all(dir.join("environment"));
     Ok(())
+}
+
+/// Installs what is pinned and nothing else. No package runs a script of its own, which could download more.
+async fn npm_packages(folder: &Path, node: &Path, dir: &Path) -> Result<()> {
+    for name in ["package.json", "package-lock.json"] {
+        fs::copy(folder.join(name), dir.join(name)).context(format!("copy {name}"))?;
+    }
+    let npm = node.with_file_name("../lib/node_modules/npm/bin/npm-cli.js");
+    let install = ProcessSpec::new("npm", node).path(&npm);
+    let quiet = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"];
+    run(install.args(quiet).dir(dir), dir).await
 }
 
 /// Where the environment's Python looks for packages: below a folder that has its version in its name.

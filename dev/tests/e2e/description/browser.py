@@ -1,11 +1,12 @@
 """A user at /docs, in Chromium: `browser.py URL CHROMIUM LIBRARIES SCREENSHOT`.
 
-Signs in with the Authorize dialog and creates a book with Try it out; once at the API's own address and once as if
-the API were deployed below a stage, `/prod`. The page may make no request to
+Signs in with the Authorize dialog, creates a book and finds it in the list, all without filling in a parameter; once
+at the API's own address and once as if the API were deployed below a stage, `/prod`. The page may make no request to
 another host, and its policy may block nothing.
 """
 
 import os
+import re
 import secrets
 import sys
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ import httpx
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 PASSWORD = "correct horse battery staple"
+
+# The default of the parameter `page_size`.
+DEFAULT = "10"
 
 STAGE = "http://stage.example"
 
@@ -45,6 +49,11 @@ def serve_below_a_stage(page: Page, url: str) -> None:
 def sign_in(page: Page, name: str) -> None:
     page.get_by_role("button", name="Authorize").first.click()
     dialog = page.locator(".modal-ux")
+    expect(dialog).to_contain_text("POST /auth/register")
+    expect(dialog).to_contain_text("cargo xtask up")
+    fields = [field.get_attribute("id") for field in dialog.locator("input:visible, select:visible").all()]
+    assert fields == ["oauth_username", "oauth_password"], fields
+    assert "scope" not in dialog.inner_text().lower(), dialog.inner_text()
     dialog.get_by_label("username:").fill(name)
     dialog.get_by_label("password:").fill(PASSWORD)
     dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
@@ -52,14 +61,26 @@ def sign_in(page: Page, name: str) -> None:
     dialog.get_by_role("button", name="Close").last.click()
 
 
-def create_a_book(page: Page) -> str:
-    """Sends the example unchanged and returns the response that the page shows."""
-    operation = page.locator("#operations-books-create_book")
+def execute(page: Page, operation: str, status: str) -> str:
+    """Sends what the page has filled in and returns the response that it shows."""
+    operation = page.locator(f"#operations-{operation}")
     operation.locator(".opblock-summary").click()
+    filled_in = [field.input_value() for field in operation.locator(".parameters input").all()]
+    assert set(filled_in) <= {"", DEFAULT}, filled_in
     operation.get_by_role("button", name="Execute").click()
     outcome = operation.locator(".live-responses-table .response")
-    expect(outcome.locator(".response-col_status")).to_contain_text("201")
+    expect(outcome.locator(".response-col_status")).to_contain_text(status)
     return outcome.inner_text()
+
+
+def read_the_page(page: Page) -> None:
+    """Books come first and the keys after all that people sign in with; no summary shows Markdown as it is written."""
+    tags = page.locator(".opblock-tag").all()
+    assert tags[0].get_attribute("data-tag") == "books", tags[0]
+    of_auth = page.locator("[id^='operations-auth-']").all()
+    assert of_auth[-1].get_attribute("id") == "operations-auth-list_public_keys", of_auth[-1]
+    summaries = page.locator(".opblock-summary-description").all_inner_texts()
+    assert len(summaries) > 20 and not any("`" in summary for summary in summaries), summaries
 
 
 def visit(browser: Browser, docs: str, name: str, screenshot: str, url: str) -> None:
@@ -68,14 +89,19 @@ def visit(browser: Browser, docs: str, name: str, screenshot: str, url: str) -> 
     serve_below_a_stage(page, url)
     page.goto(docs)
     expect(page.get_by_role("heading", name="Bookshelf")).to_be_visible()
+    read_the_page(page)
     sign_in(page, name)
-    shown = create_a_book(page)
+    created = execute(page, "books-create_book", "201")
+    assert "The Left Hand of Darkness" in created, created
+    location = re.search(r"location: /books/(\d+)", created)
+    assert location, created
+    listed = execute(page, "books-list_books", "200")
     page.screenshot(path=screenshot)
-    assert "The Left Hand of Darkness" in shown and "location: /books/" in shown, shown
+    assert f'"id": {location[1]},' in listed, (location, listed)
     assert monitor.messages == [], monitor.messages
     assert monitor.hosts == {urlsplit(docs).netloc}, monitor.hosts
     page.close()
-    print(f"{docs}: signed in, a book created, {len(monitor.messages)} messages")
+    print(f"{docs}: signed in, a book created and found, {len(monitor.messages)} messages")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A client that openapi-python-client generates from the description: `generated.py URL DESCRIPTION`.
 
-It registers, signs in, creates books, pages through them and reads problems, all with generated code.
+It registers, signs in, refreshes its tokens, creates books, pages through them and reads problems, all with generated
+code.
 """
 
 import sys
@@ -17,7 +18,7 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 PASSWORD = "correct horse battery staple"
 
 OPERATIONS = {
-    "auth": ["register", "log_in", "show_me", "greet_admin", "list_sessions"],
+    "auth": ["register", "log_in", "refresh_tokens", "show_me", "greet_admin", "list_sessions"],
     "books": ["create_book", "get_book", "list_books", "update_book"],
 }
 
@@ -47,6 +48,7 @@ def generated(description: str, folder: str) -> SimpleNamespace:
         models=import_module("bookshelf_client.models"),
         anonymous=client.Client,
         caller=client.AuthenticatedClient,
+        unset=import_module("bookshelf_client.types").UNSET,
         **operations,
     )
 
@@ -65,14 +67,18 @@ def sign_in(api: SimpleNamespace, url: str) -> Any:
     assert api.greet_admin(client=caller).parsed.type_.endswith(":insufficient-scope")
     [session] = api.list_sessions(client=caller).parsed.items
     assert session.current and session.created_at.tzinfo is not None, session
-    return caller
+    grant = api.models.RefreshGrant(refresh_token=tokens.refresh_token)
+    renewed = api.refresh_tokens(client=anonymous, body=grant).parsed
+    assert renewed.access_token != tokens.access_token, renewed
+    assert renewed.refresh_token != tokens.refresh_token, renewed
+    return api.caller(base_url=url, token=renewed.access_token)
 
 
 def page_through_books(api: SimpleNamespace, caller: Any, count: int) -> None:
     author = f"Author {token_hex(4)}"
     created_ids = []
     for number in range(count):
-        book = api.models.Draft(title=f"Volume {number}", author=author, year=2000 + number)
+        book = api.models.NewBook(title=f"Volume {number}", author=author, year=2000 + number)
         created = api.create_book(client=caller, body=book)
         assert created.headers["location"] == f"/books/{created.parsed.id}", created
         created_ids.append(created.parsed.id)
@@ -81,12 +87,18 @@ def page_through_books(api: SimpleNamespace, caller: Any, count: int) -> None:
         seen += [book.id for book in items]
         page += 1
     assert seen == created_ids[::-1], (seen, created_ids)
+    walked, cursor = [], api.unset
+    while cursor is not None:
+        part = api.list_books(client=caller, author=author, cursor=cursor, page_size=3).parsed
+        walked += [book.id for book in part.items]
+        cursor = part.next_cursor
+    assert walked == created_ids, (walked, created_ids)
     refused = api.list_books(client=caller, page=0).parsed
     assert [error.field for error in refused.errors] == ["page"], refused
     read = api.get_book(created_ids[0], client=caller)
     again = api.get_book(created_ids[0], client=caller, if_none_match=read.headers["etag"])
     assert again.status_code == 304, again
-    patch = api.models.Patch(year=None)
+    patch = api.models.BookUpdate(year=None)
     changed = api.update_book(created_ids[0], client=caller, body=patch, if_match=read.headers["etag"])
     assert changed.parsed.year is None and changed.parsed.title == "Volume 0", changed
     outdated = api.update_book(created_ids[0], client=caller, body=patch, if_match=read.headers["etag"])

@@ -59,6 +59,8 @@ updates = YAML(typ="safe").load(GITHUB / "dependabot.yaml")["updates"]
 watched = {update["package-ecosystem"]: set(update.get("directories", [update.get("directory")])) for update in updates}
 pins = {f"/{path.parent.relative_to(ROOT)}" for path in (ROOT / "dev").rglob("*.txt") if "--hash=" in path.read_text()}
 assert watched["pip"] == pins, watched["pip"] ^ pins
+locks = {f"/{path.parent.relative_to(ROOT)}" for path in (ROOT / "dev").rglob("package-lock.json")}
+assert watched["npm"] == locks, watched["npm"] ^ locks
 excluded = [path for path in manifest["workspace"]["exclude"] if (ROOT / path / "Cargo.toml").is_file()]
 assert watched["cargo"] == {"/", *(f"/{path}" for path in excluded)}
 # The tools of the deployment are those of other folders.

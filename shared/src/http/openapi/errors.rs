@@ -1,16 +1,18 @@
 //! The failures that operations name.
 //!
-//! A function builds its description at each start and throws it away. So there a failure is a mere reference by name,
-//! which is replaced by the whole response, with an example, where the document is read.
+//! A function builds its description at each start and throws it away. So there a failure is a mere reference, to a
+//! response that the document alone holds: once for all operations, with an example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use utoipa::ToSchema as _;
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 
-use super::headers::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE, shared_header};
+use super::headers::{
+    CACHE_CONTROL, RATE_LIMIT, RATE_LIMIT_POLICY, RETRY_AFTER, WWW_AUTHENTICATE, shared_header,
+};
 use crate::http::error::{Descriptor, Error};
 use crate::http::extract::LARGEST_BODY;
 use crate::http::problem::{self, MEDIA_TYPE, Problem, TokenProblem};
@@ -21,40 +23,44 @@ pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 #[derive(Clone, Copy)]
 pub(super) struct Failure {
     name: &'static str,
+    /// Whether the routes that answer it have a quota.
+    is_rate_limited: bool,
     reasons: fn() -> Vec<Error>,
 }
 
 const fn failure(name: &'static str, reasons: fn() -> Vec<Error>) -> Failure {
-    Failure { name, reasons }
+    Failure { name, is_rate_limited: true, reasons }
 }
 
-pub(super) const MALFORMED: Failure =
-    failure("malformed", || vec![Error::Malformed("The body is not valid JSON.")]);
-pub(super) const INVALID_GRANT: Failure = failure("invalid-grant", || vec![Error::InvalidGrant]);
-pub(super) const INVALID_TOKEN: Failure = failure("invalid-token", || vec![Error::InvalidToken]);
-pub(super) const FORBIDDEN: Failure = failure("forbidden", || vec![Error::Forbidden]);
-pub(super) const NOT_FOUND: Failure = failure("not-found", || vec![Error::NotFound]);
-pub(super) const IN_PROGRESS: Failure = failure("in-progress", || vec![Error::InProgress]);
-pub(super) const CLAIMED: Failure = failure("claimed", || vec![Error::Conflict(""), Error::InProgress]);
+pub(super) const MALFORMED: Failure = failure("Malformed", || vec![Error::NotJson { line: 1, column: 12 }]);
+pub(super) const MALFORMED_WITHOUT_QUOTA: Failure =
+    Failure { name: "MalformedWithoutQuota", is_rate_limited: false, ..MALFORMED };
+pub(super) const INVALID_GRANT: Failure = failure("InvalidGrant", || vec![Error::InvalidGrant]);
+pub(super) const INVALID_TOKEN: Failure = failure("InvalidToken", || vec![Error::InvalidToken]);
+pub(super) const FORBIDDEN: Failure = failure("Forbidden", || vec![Error::Forbidden]);
+pub(super) const NOT_FOUND: Failure = failure("NotFound", || vec![Error::NotFound]);
+pub(super) const IN_PROGRESS: Failure = failure("InProgress", || vec![Error::InProgress]);
+pub(super) const CLAIMED: Failure = failure("Claimed", || vec![Error::Conflict(""), Error::InProgress]);
 pub(super) const PRECONDITION_FAILED: Failure =
-    failure("precondition-failed", || vec![Error::PreconditionFailed]);
-pub(super) const TOO_LARGE: Failure = failure("too-large", || vec![Error::TooLarge(LARGEST_BODY)]);
+    failure("PreconditionFailed", || vec![Error::PreconditionFailed]);
+pub(super) const TOO_LARGE: Failure = failure("TooLarge", || vec![Error::TooLarge(LARGEST_BODY)]);
 pub(super) const NOT_JSON: Failure =
-    failure("not-json", || vec![Error::UnsupportedMediaType("application/json")]);
+    failure("NotJson", || vec![Error::UnsupportedMediaType("application/json")]);
 pub(super) const NOT_A_FORM: Failure =
-    failure("not-a-form", || vec![Error::UnsupportedMediaType("application/x-www-form-urlencoded")]);
+    failure("NotAForm", || vec![Error::UnsupportedMediaType("application/x-www-form-urlencoded")]);
 pub(super) const INVALID_ID: Failure =
-    failure("invalid-id", || vec![Error::invalid("id", "must be a whole number, 1 or more")]);
-pub(super) const INVALID_PAGE: Failure =
-    failure("invalid-page", || vec![Error::invalid("page", "must be 1 or more")]);
+    failure("InvalidId", || vec![Error::invalid("id", "must be a whole number, 1 or more")]);
+pub(super) const INVALID_QUERY: Failure =
+    failure("InvalidQuery", || vec![Error::invalid("page", "must be 1 or more")]);
 pub(super) const INVALID_BODY: Failure =
-    failure("invalid-body", || vec![Error::invalid("title", "must have 1 to 200 characters")]);
+    failure("InvalidBody", || vec![Error::invalid("title", "must have 1 to 200 characters")]);
 pub(super) const TOO_MANY: Failure =
-    failure("too-many", || vec![Error::TooManyRequests(Duration::from_secs(17))]);
-pub(super) const UNAVAILABLE: Failure = failure("unavailable", || vec![Error::Unavailable(String::new())]);
+    failure("TooManyRequests", || vec![Error::TooManyRequests(Duration::from_secs(17))]);
+pub(super) const UNAVAILABLE: Failure = failure("Unavailable", || vec![Error::Unavailable(String::new())]);
 
-const ALL: [Failure; 16] = [
+const ALL: [Failure; 17] = [
     MALFORMED,
+    MALFORMED_WITHOUT_QUOTA,
     INVALID_GRANT,
     INVALID_TOKEN,
     FORBIDDEN,
@@ -66,42 +72,46 @@ const ALL: [Failure; 16] = [
     NOT_JSON,
     NOT_A_FORM,
     INVALID_ID,
-    INVALID_PAGE,
+    INVALID_QUERY,
     INVALID_BODY,
     TOO_MANY,
     UNAVAILABLE,
 ];
 
-/// The prefix of a reference to a failure.
-const NAMED: &str = "failure:";
-/// The prefix of a reference to a failure of a token endpoint.
-const NAMED_TO_OAUTH_CLIENTS: &str = "failure-to-oauth-clients:";
+/// Where the document holds the responses that operations refer to.
+const SHARED: &str = "#/components/responses/";
+/// What the name of a failure of a token endpoint begins with.
+const TO_OAUTH_CLIENTS: &str = "OAuth";
 
-/// The failures by name.
+/// References to the failures.
 pub(super) fn named<const N: usize>(failures: [Failure; N]) -> Responses {
-    failures.into_iter().map(|failure| failure.after(NAMED)).collect()
+    failures.into_iter().map(|failure| failure.reference("")).collect()
 }
 
-/// The failures by name, for a token endpoint.
+/// References to the failures, for a token endpoint.
 pub(super) fn named_to_oauth_clients<const N: usize>(failures: [Failure; N]) -> Responses {
-    failures.into_iter().map(|failure| failure.after(NAMED_TO_OAUTH_CLIENTS)).collect()
+    failures.into_iter().map(|failure| failure.reference(TO_OAUTH_CLIENTS)).collect()
 }
 
-/// Replaces a reference to a failure by its response.
-pub(super) fn expand(response: &mut RefOr<Response>) {
-    let RefOr::Ref(Ref { ref_location, .. }) = response else { return };
-    for (before, for_oauth) in [(NAMED, false), (NAMED_TO_OAUTH_CLIENTS, true)] {
-        let name = ref_location.strip_prefix(before);
-        if let Some(failure) = ALL.into_iter().find(|failure| Some(failure.name) == name) {
-            *response = failure.response(for_oauth).into();
-            return;
-        }
-    }
+/// The name of the failure that this refers to.
+pub(super) fn name_in(reference: &Ref) -> Option<String> {
+    reference.ref_location.strip_prefix(SHARED).map(ToOwned::to_owned)
+}
+
+/// The responses to the failures of these names.
+pub(super) fn responses(names: &BTreeSet<String>) -> Responses {
+    let each = ALL.into_iter().flat_map(|failure| {
+        ["", TO_OAUTH_CLIENTS]
+            .map(|prefix| (format!("{prefix}{}", failure.name), failure, !prefix.is_empty()))
+    });
+    let used = each.filter(|(name, ..)| names.contains(name));
+    used.map(|(name, failure, for_oauth)| (name, failure.response(for_oauth).into())).collect()
 }
 
 impl Failure {
-    fn after(self, before: &str) -> (String, RefOr<Response>) {
-        (self.example().status().as_str().to_owned(), RefOr::Ref(Ref::new(format!("{before}{}", self.name))))
+    fn reference(self, prefix: &str) -> (String, RefOr<Response>) {
+        let reference = Ref::new(format!("{SHARED}{prefix}{}", self.name));
+        (self.example().status().as_str().to_owned(), RefOr::Ref(reference))
     }
 
     fn example(self) -> Error {
@@ -116,6 +126,9 @@ impl Failure {
             .schema(Some(RefOr::Ref(Ref::from_schema_name(schema))))
             .example(Some(problem::example(&error, for_oauth)));
         let mut names = vec![CACHE_CONTROL];
+        if self.is_rate_limited {
+            names.extend([RATE_LIMIT, RATE_LIMIT_POLICY]);
+        }
         names.extend(retry_after.map(|_| RETRY_AFTER));
         names.extend(challenge.map(|_| WWW_AUTHENTICATE));
         let reasons: Vec<_> =

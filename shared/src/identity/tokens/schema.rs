@@ -7,12 +7,14 @@ use utoipa::ToSchema;
 
 /// The public keys as they are served (RFC 7517 §5).
 #[derive(ToSchema)]
+#[schema(as = JsonWebKeySet)]
 pub struct PublishedKeySet {
     keys: Vec<PublicKey>,
 }
 
 /// One public key as JSON (RFC 8037 §2).
 #[derive(ToSchema)]
+#[schema(as = JsonWebKey)]
 struct PublicKey {
     #[schema(example = "OKP")]
     kty: String,
