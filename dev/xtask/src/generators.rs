@@ -2,7 +2,7 @@
 //!
 //! The copy is a clone of what is committed, in `target/generators`. It is renamed, loses the demos, gets functions
 //! with and without a table, and must then build and pass the tests that compare its parts: architecture, routes,
-//! roles, recorded events, and the template. That takes some five minutes on two cores.
+//! roles, recorded events, and the template. With compiled dependencies that takes two minutes on two cores.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -108,11 +108,8 @@ pub(crate) async fn run(command: &Command) -> Result<()> {
         Command::Function { name, store } => {
             let name = Names::of(name)?;
             let sources = Sources::committed()?;
-            if sources.has(&format!("functions/{}", name.kebab)) {
-                return Err(Error::new(format!(
-                    "there is a function called {name} already",
-                    name = name.kebab
-                )));
+            if sources.read("Cargo.lock")?.contains(&format!("\nname = \"{}\"\n", name.kebab)) {
+                return Err(Error::new(format!("there is a crate called {} already", name.kebab)));
             }
             add_function(&sources, &name, *store)?;
             // Writes the crate into Cargo.lock, and leaves what was there.

@@ -75,11 +75,6 @@ impl Sources {
         }
     }
 
-    /// Whether there is such a file or folder.
-    pub(crate) fn has(&self, path: &str) -> bool {
-        self.path(path).exists()
-    }
-
     fn path(&self, path: &str) -> PathBuf {
         self.root.join(Path::new(path))
     }
