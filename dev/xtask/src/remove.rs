@@ -91,7 +91,7 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
         if text != ends_with_line_end(&before) {
             sources.edit(&path, |_| text)?;
         }
-        if !sources.has(&path) {
+        if sources.find(&path).is_none() {
             remove_rest_of_module(sources, &path)?;
         }
     }
