@@ -2,11 +2,15 @@
 //!
 //! Strings in the expectation may contain patterns: `{{uuid}}`, `{{time}}` (RFC 3339), `{{jwt}}`, `{{base64url}}` and
 //! `{{digits 1-60}}` match text of that kind, and `{{integer 1-60}}` alone in its string matches a number. `{{ada.id}}`
-//! matches the value with that name, and `{{file <path>}}` the content of a file. Everything else must be equal.
+//! matches the value with that name, and `{{file <path>}}` the content of a file. `{{policy ping}}` is the quota of that
+//! name as `RateLimit-Policy` has it, and `{{remaining ping 2}}` what two requests leave of it. Everything else must be
+//! equal.
 
 use std::fs;
 
 use serde_json::Value;
+use shared::protection::quota::Quota;
+use shared::protection::quotas;
 use stack::workspace;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -93,13 +97,31 @@ fn matches_kind(name: &str, text: &str, values: &Values) -> bool {
         "time" => OffsetDateTime::parse(text, &Rfc3339).is_ok(),
         "jwt" => text.split('.').count() == 3 && text.split('.').all(is_base64url),
         "base64url" => is_base64url(text),
-        _ => match name.strip_prefix("digits") {
-            Some(range) => {
-                text.parse().is_ok_and(|number: u64| number.to_string() == text && is_within(range, number))
-            }
-            None => false,
+        _ => match name.split_once(' ') {
+            Some(("policy", quota)) => of_quota(quota, policy).is_some_and(|policy| policy == text),
+            Some(("remaining", counted)) => remaining(counted).is_some_and(|remaining| remaining == text),
+            _ => name.strip_prefix("digits").is_some_and(|range| is_number_within(range, text)),
         },
     }
+}
+
+fn is_number_within(range: &str, text: &str) -> bool {
+    text.parse().is_ok_and(|number: u64| number.to_string() == text && is_within(range, number))
+}
+
+fn of_quota<T>(name: &str, value: impl FnOnce(&Quota) -> T) -> Option<T> {
+    quotas::ALL.iter().find(|quota| quota.name == name).map(value)
+}
+
+fn policy(quota: &Quota) -> String {
+    format!("\"{}\";q={};w={}", quota.name, quota.limit, quota.window.as_secs())
+}
+
+/// What is left of the quota after some requests: `ping 2`.
+fn remaining(counted: &str) -> Option<String> {
+    let (quota, requests) = counted.split_once(' ')?;
+    let requests: u32 = requests.parse().ok()?;
+    of_quota(quota, |quota| quota.limit.checked_sub(requests))?.map(|left| left.to_string())
 }
 
 /// Whether `number` is in `range`: a space and the bounds, as in ` 1-60`. An empty range contains every number.
@@ -148,6 +170,8 @@ mod tests {
             ("{{digits 1-60}}", json!("1"), json!(1)),
             ("{{digits}}", json!("10"), json!("010")),
             ("{{ada.id}}", json!(7), json!(8)),
+            ("{{policy default}}", json!("\"default\";q=100;w=60"), json!("\"default\";q=99;w=60")),
+            ("r={{remaining login 1}};", json!("r=19;"), json!("r=20;")),
             ("\"a\";r=4;t={{digits 1-9}}", json!("\"a\";r=4;t=9"), json!("\"a\";r=4;t=10")),
             (
                 "/users/{{ada.id}}/{{uuid}}",

@@ -38,7 +38,7 @@ for (file, name), job in jobs.items():
         assert not any("cargo" in step.get("run", "") for step in job["steps"]), where
 
 readme = (ROOT / "README.md").read_text()
-for promise in ("badge/rust-{}%2B-", "![Rust {} or newer]", "You need Rust {} or newer"):
+for promise in ("badge/rust-{}%2B-", "![Rust {} or newer]", "You need Linux, Rust {} or newer"):
     assert promise.format(manifest["workspace"]["package"]["rust-version"]) in readme, promise
 assert f"![Licence: {manifest['workspace']['package']['license'].replace(' OR ', ' or ')}]" in readme
 
