@@ -23,7 +23,7 @@ pub(super) fn add(sources: &Sources, name: &Names, path: &str) -> Result<()> {
         ),
         (
             QUOTAS,
-            "use crate::config::",
+            "use super::quota::",
             format!(
                 "\n/// The routes of `{kebab}`: 100 requests per minute and network.\n\
                  pub const {quota}: Quota = Quota::new(\"{snake}\", 100).per(MINUTE);\n"

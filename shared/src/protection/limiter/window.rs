@@ -57,7 +57,7 @@ mod tests {
             (1, vec![3, 7], 0, 7),
         ] {
             let leaves_in: Vec<_> = leaves_in.into_iter().map(|seconds| SECOND * seconds).collect();
-            let window = Window { quota: Quota { limit, ..crate::protection::quotas::PING }, leaves_in };
+            let window = Window { quota: Quota::new("test", limit), leaves_in };
             assert_eq!(
                 (window.remaining(), window.next_passes_in()),
                 (remaining, SECOND * next),
