@@ -164,6 +164,7 @@ async fn a_guess_makes_three_round_trips() {
     }
 }
 
+// part of rl-demo, bf-demo
 #[tokio::test]
 async fn a_look_at_a_demo_makes_one_round_trip() {
     let (context, stores) = Stores::of(TestContext::new().await).await;
@@ -177,6 +178,7 @@ async fn a_look_at_a_demo_makes_one_round_trip() {
         assert_eq!(stores.trips(client.get(target)).await, (200, trips(1, [1, 0])), "quota beside log");
     }
 }
+// end of part
 
 /// A part of each statement that lists something.
 const LISTS: [&str; 2] = ["from (select) as always", "order by last_used_at"];

@@ -31,8 +31,10 @@ use tokio::task::JoinHandle;
 pub(crate) enum Source {
     /// Each from another network, so that no quota and no lock of an address stops the client.
     NewNetworks,
+    // part of rl-demo, bf-demo
     /// All from this address.
     Address(&'static str),
+    // end of part
 }
 
 /// All functions that serve HTTP, behind one address. Dropping it ends the server.
@@ -124,7 +126,9 @@ impl Source {
                 let network = uuid::Uuid::new_v4().as_fields().0;
                 format!("2001:db8:{:x}:{:x}::1", network >> 16, network & 0xffff)
             }
+            // part of rl-demo, bf-demo
             Self::Address(address) => address.to_owned(),
+            // end of part
         }
     }
 }
