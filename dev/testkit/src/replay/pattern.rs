@@ -2,9 +2,8 @@
 //!
 //! Strings in the expectation may contain patterns: `{{uuid}}`, `{{time}}` (RFC 3339), `{{jwt}}`, `{{base64url}}` and
 //! `{{digits 1-60}}` match text of that kind, and `{{integer 1-60}}` alone in its string matches a number. `{{ada.id}}`
-//! matches the value with that name, and `{{file <path>}}` the content of a file. `{{policy ping}}` is the quota of that
-//! name as `RateLimit-Policy` has it, and `{{remaining ping 2}}` what two requests leave of it. Everything else must be
-//! equal.
+//! matches the value with that name, and `{{file <path>}}` the content of a file. `{{policy ping}}` is a quota as
+//! `RateLimit-Policy` has it, and `{{remaining ping 2}}` what two requests leave of it. Everything else must be equal.
 
 use std::fs;
 
