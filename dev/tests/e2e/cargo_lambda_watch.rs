@@ -1,3 +1,5 @@
+// part of rl-demo
+
 //! `cargo lambda watch` as its own documentation has it: it builds the function that is asked, and starts it with the
 //! variables of its environment.
 

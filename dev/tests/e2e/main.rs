@@ -6,7 +6,9 @@
 #![allow(clippy::print_stdout, reason = "shows what the programs of a failed test printed")]
 
 mod acceptance;
+// part of rl-demo
 mod cargo_lambda_watch;
+// end of part
 mod clients;
 mod description;
 mod in_process_api;
