@@ -23,14 +23,14 @@ impl Drop for Killed {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_was_left_out_answers_when_somebody_starts_it() {
     let mut options = options("e2e-left-out-stack", Persistence::Temporary);
-    options.without = vec!["rl-demo".to_owned()];
+    options.without = vec!["system".to_owned()];
     let api = LocalApi::start(options).await.unwrap();
     let started = api.processes().len();
     let [left_out] = api.left_out() else { panic!("{:?}", api.left_out()) };
     let shell = Command::new("sh").args(["-c", &left_out.command()]).stdout(Stdio::null()).spawn().unwrap();
     let shell = Killed(shell);
-    let response = eventually(&api, "/rl-demo/ping", 200).await;
-    let other = get(&api, "/health").await;
+    let response = eventually(&api, "/openapi.json", 200).await;
+    let other = get(&api, "/books").await;
     drop(shell);
     api.stop().await;
     assert_eq!(started, workspace::functions().unwrap().len(), "cargo-lambda, and all functions but one");
@@ -43,7 +43,7 @@ async fn a_name_of_no_function_can_not_be_left_out() {
     let mut options = options("e2e-left-out-stack", Persistence::Temporary);
     options.without = vec!["book".to_owned()];
     let error = LocalApi::start(options).await.err().unwrap().to_string();
-    assert!(error.contains("no function called book") && error.contains("rl-demo"), "{error}");
+    assert!(error.contains("no function called book") && error.contains("books"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod generators;
 mod keys;
+mod launch_files;
 mod names;
 mod new;
 mod remove;

@@ -9,6 +9,7 @@ mod template;
 use stack::workspace::{cargo, execute};
 use stack::{Error, Result, signals};
 
+use crate::launch_files;
 use crate::names::Names;
 use crate::sources::Sources;
 
@@ -132,6 +133,7 @@ fn add_function(sources: &Sources, name: &Names, store: bool) -> Result<()> {
     let path = if store { "/sample-name/{id}" } else { "/sample-name" };
     let path = named(path, name);
     lists::add(sources, name, &path)?;
+    launch_files::update(sources)?;
     sources.edit("template.yaml", |text| template::with(text, name, &path, store))?;
     // Lambda wants a hundred executions that nobody has reserved.
     let more = template::RESERVED;

@@ -9,6 +9,7 @@ pub(crate) mod template;
 
 use stack::{Error, Result, workspace};
 
+use crate::launch_files;
 use crate::names::Names;
 use crate::sources::Sources;
 use crate::text::without_lines_that;
@@ -52,6 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for function in &names {
         remove(&sources, function)?;
     }
+    launch_files::update(&sources)?;
     report(&sources, &names)
 }
 
