@@ -47,6 +47,8 @@ class Visit:
     def close(self) -> None:
         assert self.messages == [], self.messages
         assert self.hosts == {urlsplit(self.url).netloc}, self.hosts
+        # The page asks every second, and may do so now.
+        self.page.unroute_all(behavior="ignoreErrors")
         self.context.close()
 
 
