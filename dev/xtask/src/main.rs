@@ -52,12 +52,14 @@ enum Command {
     /// Replay the recorded events in `events/`, in process and through the built binaries; see `replay --help`.
     #[command(disable_help_flag = true)]
     Replay(Forwarded),
+    // part of auth and books
     /// Measure the functions beside the least possible and the Python original; see `bench --help`.
     #[command(disable_help_flag = true)]
     Bench(Forwarded),
     /// Attack the functions for half an hour while honest clients use them; see `hostile --help`.
     #[command(disable_help_flag = true)]
     Hostile(Forwarded),
+    // end of part
     /// Check a running API from outside, such as a deployment, and report it; see `acceptance --help`.
     #[command(disable_help_flag = true)]
     Acceptance(Forwarded),
@@ -102,8 +104,10 @@ async fn run(command: Command) -> Result<()> {
         Command::Check => check::run().await,
         Command::Build => build::run().await,
         Command::Replay(Forwarded { args }) => program("testkit", "replay", &args).await,
+        // part of auth and books
         Command::Bench(Forwarded { args }) => program("bench", "bench", &args).await,
         Command::Hostile(Forwarded { args }) => program("hostile", "hostile", &args).await,
+        // end of part
         Command::Acceptance(Forwarded { args }) => program("acceptance", "acceptance", &args).await,
         Command::Openapi => program("testkit", "openapi", &[]).await,
         Command::New(command) => new::run(&command).await,

@@ -23,15 +23,7 @@ pub(crate) struct Options {
 }
 
 /// Functions that stay, and why.
-const KEPT: [(&str, &str); 5] = [
-    (
-        "auth",
-        "books and the tests sign in with its tokens; take it out by hand together with `Authenticator`",
-    ),
-    (
-        "books",
-        "the tests of the cache, of lists and of idempotent writes stand on it; make your resource of it instead",
-    ),
+const KEPT: [(&str, &str); 3] = [
     ("maintenance", "it migrates the database and writes the secrets of a deployment"),
     ("smoke-test", "a deployment asks it whether a new version works"),
     ("system", "it answers for health, for the description of the API and for all unknown paths"),
@@ -42,6 +34,9 @@ const HISTORY: [&str; 2] = ["CHANGELOG.md", "docs/PERFORMANCE.md"];
 
 /// Folders that may name a function that is gone: the benchmark leaves it out, and this program has it in examples.
 const TOLERANT: [&str; 2] = ["dev/bench/", "dev/xtask/"];
+
+/// Where the tests of one function lie: in a module with its name.
+const TESTS: &str = "dev/tests/api/";
 
 /// Removes the functions, one after the other.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -73,6 +68,7 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
     let quotas = quotas::of_alone(sources, kebab)?;
     sources.delete(&format!("functions/{kebab}"))?;
     sources.delete(&format!("events/{kebab}"))?;
+    sources.delete(&format!("{TESTS}{snake}"))?;
     for path in sources.paths()?.iter().filter(|path| path.ends_with(&format!("/{snake}.rs"))) {
         sources.delete(path)?;
     }
@@ -100,8 +96,12 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
     remove_resources(sources, function)
 }
 
-/// Deletes what belongs to a module of which nothing is left: its folder, and recorded events that have its name.
+/// Deletes what belongs to a crate of which no manifest is left: its folder. To a module of which nothing is left: its
+/// folder, and recorded events that have its name.
 fn remove_rest_of_module(sources: &Sources, path: &str) -> Result<()> {
+    if let Some(package) = path.strip_suffix("/Cargo.toml") {
+        return sources.delete(package);
+    }
     let Some(module) = path.strip_suffix(".rs") else { return Ok(()) };
     sources.delete(module)?;
     let name = module.rsplit('/').next().unwrap_or_default();
