@@ -129,7 +129,8 @@ fn is_manifest_line(line: &str, name: &str) -> bool {
         || line.ends_with(&format!(" = \"{name}\"")) && line.starts_with('"')
 }
 
-/// A module of tests, an entry in the list of functions, and entries of other lists: `"rl-demo/ping",`.
+/// A module of tests, an entry in the list of functions, and entries of other lists: `"rl-demo/ping",` and
+/// `("/rl-demo/", "rl-demo"),`.
 fn is_rust_line(line: &str, function: &Names) -> bool {
     let Names { kebab, snake, .. } = function;
     let line = line.trim();
@@ -137,6 +138,7 @@ fn is_rust_line(line: &str, function: &Names) -> bool {
     line.ends_with(&format!("mod {snake};"))
         || line.starts_with("Registered::") && line.contains(&format!("<{snake}::"))
         || line.ends_with(',') && is_entry.iter().any(|start| line.starts_with(start))
+        || line.starts_with('(') && line.ends_with(&format!("\"{kebab}\"),"))
 }
 
 /// A row of a table in a document whose first cell names the function, one of its files or one of its quotas.
@@ -215,6 +217,7 @@ mod tests {
             "    Registered::http::<a_demo::App>(\"A\"),",
             "  \"a-demo/ping\",",
             "(\"a-demo\", 1),",
+            "(\"/a-demo/\", \"a-demo\"),",
         ] {
             assert!(is_rust_line(line, &function), "{line}");
         }
