@@ -7,7 +7,8 @@ mod parts;
 mod quotas;
 pub(crate) mod template;
 
-use stack::{Error, Result, workspace};
+use stack::workspace::{self, cargo, execute};
+use stack::{Error, Result, signals};
 
 use crate::launch_files;
 use crate::names::Names;
@@ -39,7 +40,7 @@ const TOLERANT: [&str; 2] = ["dev/bench/", "dev/xtask/"];
 const TESTS: &str = "dev/tests/api/";
 
 /// Removes the functions, one after the other.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) async fn run(options: &Options) -> Result<()> {
     let names = options.functions.iter().map(|name| Names::of(name)).collect::<Result<Vec<_>>>()?;
     for function in &names {
         check(function)?;
@@ -49,6 +50,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         remove(&sources, function)?;
     }
     launch_files::update(&sources)?;
+    // Shorter lists may fit into one line, and packages that nothing needs any longer go from Cargo.lock.
+    for command in [&["fmt", "--all"][..], &["update", "--workspace", "--offline", "--quiet"]] {
+        signals::unless_interrupted(execute(&cargo(command)?)).await?;
+    }
     report(&sources, &names)
 }
 
@@ -71,6 +76,7 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
     sources.delete(&format!("{TESTS}{snake}"))?;
     for path in sources.paths()?.iter().filter(|path| path.ends_with(&format!("/{snake}.rs"))) {
         sources.delete(path)?;
+        remove_rest_of_module(sources, path)?;
     }
     sources.edit("shared/src/protection/quotas.rs", |text| quotas::without(text, &quotas))?;
     for path in sources.paths()? {
@@ -83,7 +89,6 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
             Some("toml") => without_lines_that(&text, |line| is_manifest_line(line, kebab)),
             Some("rs") => without_lines_that(&text, |line| is_rust_line(line, function)),
             Some("md") => without_lines_that(&text, |line| is_row(line, function, &quotas)),
-            Some("lock") => without_package(&text, kebab),
             _ => text,
         };
         if text != ends_with_line_end(&before) {
@@ -146,14 +151,6 @@ fn is_row(line: &str, function: &Names, quotas: &[String]) -> bool {
         || quotas.iter().any(|quota| cell == format!("`{}`", quota.to_lowercase()))
 }
 
-/// A lock file without the package, and without it among what others depend on.
-fn without_package(text: &str, name: &str) -> String {
-    let of_package = format!("[[package]]\nname = \"{name}\"\n");
-    let packages = text.split_inclusive("\n\n").filter(|package| !package.starts_with(&of_package));
-    let text: String = packages.collect();
-    without_lines_that(&text, |line| line == format!(" \"{name}\","))
-}
-
 fn ends_with_line_end(text: &str) -> String {
     if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
 }
@@ -179,19 +176,16 @@ fn without_argument(text: &str, parameter: &str) -> String {
 
 /// Says what is left to do: rewrite the description, and read the places that still mention a function.
 fn report(sources: &Sources, functions: &[Names]) -> Result<()> {
-    println!("Removed. Next: `cargo xtask openapi`, `cargo fmt --all`, `cargo xtask check`.");
+    println!("Removed. Next: `cargo xtask openapi`, then `cargo xtask check`.");
     let is_read = |path: &&String| {
         !HISTORY.contains(&path.as_str())
             && !TOLERANT.iter().any(|folder| path.starts_with(folder))
-            && *path != "openapi.json"
+            && !["Cargo.lock", "openapi.json"].contains(&path.as_str())
     };
     for path in sources.paths()?.iter().filter(is_read) {
         let Some(text) = sources.find(path) else { continue };
         for (number, line) in (1..).zip(text.lines()) {
-            if functions
-                .iter()
-                .any(|function| line.contains(&function.kebab) || line.contains(&function.snake))
-            {
+            if functions.iter().any(|function| function.are_mentioned_in(line)) {
                 println!("{path}:{number}: {}", line.trim());
             }
         }
@@ -233,14 +227,5 @@ mod tests {
         let expected = "a = [1, 2]\nparameter_overrides = [\"Environment=dev\", \"Revision=1\"]\n";
         assert_eq!(without_override(text, "Demos"), expected);
         assert_eq!(without_argument("  x Demos=true \"y\"\n", "Demos"), "  x \"y\"\n");
-    }
-
-    #[test]
-    fn a_package_goes_from_a_lock_file() {
-        let text = "v\n\n[[package]]\nname = \"a\"\nx\n\n[[package]]\nname = \"b\"\ndependencies = [\n \"a\",\n \"c\",\n]\n";
-        assert_eq!(
-            without_package(text, "a"),
-            "v\n\n[[package]]\nname = \"b\"\ndependencies = [\n \"c\",\n]\n"
-        );
     }
 }

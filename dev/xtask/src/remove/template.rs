@@ -43,7 +43,8 @@ fn is_of_alone(widget: &str, function: &Names) -> bool {
 /// The key of an alarm's metrics of which nothing is left but their sum.
 fn sum_of_nothing(template: &str) -> Option<usize> {
     let lines: Vec<_> = template.lines().collect();
-    let is_alone = |at: usize| lines.get(at + 1).is_none_or(|next| indentation(next) < indentation(lines[at]));
+    let is_alone =
+        |at: usize| lines.get(at + 1).is_none_or(|next| indentation(next) < indentation(lines[at]));
     let sum = (0..lines.len()).find(|&at| lines[at].contains("SUM(METRICS())") && is_alone(at))?;
     Some(sum - 1)
 }
