@@ -102,14 +102,19 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
 }
 
 /// Deletes what belongs to a crate of which no manifest is left: its folder. To a module of which nothing is left: its
-/// folder, and recorded events that have its name.
+/// folder, its place in the module above, and recorded events that have its name.
 fn remove_rest_of_module(sources: &Sources, path: &str) -> Result<()> {
     if let Some(package) = path.strip_suffix("/Cargo.toml") {
         return sources.delete(package);
     }
     let Some(module) = path.strip_suffix(".rs") else { return Ok(()) };
     sources.delete(module)?;
-    let name = module.rsplit('/').next().unwrap_or_default();
+    let Some((folder, name)) = module.rsplit_once('/') else { return Ok(()) };
+    for above in [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs")] {
+        if sources.find(&above).is_some() {
+            sources.edit(&above, |text| without_lines_that(text, |line| is_of_module(line, name)))?;
+        }
+    }
     for event in sources.paths()?.iter().filter(|path| path.starts_with("events/") && path.contains(name)) {
         sources.delete(event)?;
     }
@@ -132,6 +137,14 @@ fn remove_resources(sources: &Sources, function: &Names) -> Result<()> {
 fn is_manifest_line(line: &str, name: &str) -> bool {
     line.starts_with(&format!("{name} = {{"))
         || line.ends_with(&format!(" = \"{name}\"")) && line.starts_with('"')
+}
+
+/// The declaration of a module, and its row in the table of the module above.
+fn is_of_module(line: &str, name: &str) -> bool {
+    line.trim().ends_with(&format!("mod {name};"))
+        || [format!("//! | [`{name}`] |"), format!("//! | `{name}` |")]
+            .iter()
+            .any(|row| line.starts_with(row))
 }
 
 /// A module of tests, an entry in the list of functions, and entries of other lists: `"rl-demo/ping",`.
@@ -211,6 +224,9 @@ mod tests {
             "(\"a-demo\", 1),",
         ] {
             assert!(is_rust_line(line, &function), "{line}");
+        }
+        for line in ["pub(crate) mod a_demo;", "//! | [`a_demo`] | shows |", "//! | `a_demo` | shows |"] {
+            assert!(is_of_module(line, "a_demo") && !is_of_module(line, "demo"), "{line}");
         }
         assert!(!is_rust_line("let a = find(\"a-demo\");", &function));
         let quotas = ["PING".to_owned()];
