@@ -154,6 +154,7 @@ fn is_rust_line(line: &str, function: &Names) -> bool {
     let is_entry = [format!("\"{kebab}/"), format!("\"{kebab}\""), format!("(\"{kebab}\"")];
     line.ends_with(&format!("mod {snake};"))
         || line.starts_with("Registered::") && line.contains(&format!("<{snake}::"))
+        || line.starts_with("Function {") && line.contains(&format!("name: \"{kebab}\""))
         || line.ends_with(',') && is_entry.iter().any(|start| line.starts_with(start))
 }
 
@@ -220,6 +221,7 @@ mod tests {
         for line in [
             "mod a_demo;",
             "    Registered::http::<a_demo::App>(\"A\"),",
+            "    Function { name: \"a-demo\", x },",
             "  \"a-demo/ping\",",
             "(\"a-demo\", 1),",
         ] {
