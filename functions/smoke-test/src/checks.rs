@@ -17,7 +17,7 @@ pub(crate) struct Function {
 
 /// All of them.
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function { name: "auth", variable: "AUTH_VERSION", checks: auth::CHECKS },
     Function { name: "books", variable: "BOOKS_VERSION", checks: books::CHECKS },
+    Function { name: "auth", variable: "AUTH_VERSION", checks: auth::CHECKS },
     Function { name: "system", variable: "SYSTEM_VERSION", checks: system::CHECKS },
 ];
