@@ -11,11 +11,18 @@ use tokio::time::sleep;
 use crate::{
     Error, Result,
     environment::{ExecutionEnvironment, http_event},
+    random,
     seed::run_task,
 };
 
 /// Stores that have just been started may be too slow for the first requests.
 const ATTEMPTS: u32 = 8;
+
+/// 20 letters and digits that a person may have to type; none that look alike.
+pub(crate) fn new_password() -> Result<String> {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    Ok(random::bytes::<20>()?.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+}
 
 /// Registers `ADMIN_USERNAME` with `ADMIN_PASSWORD`, unless that user exists, and makes it an administrator.
 ///

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`error`] | the error type: a sentence for the person at the terminal, and an exit code |
 //! | [`settings`] | reads the environment variables |
-//! | `random` | makes passwords and keys |
+//! | `random` | makes random values: tokens, keys |
 //! | [`env_file`] | writes and reads the `env` file of a stack |
 //! | [`http`] | sends HTTP requests |
 //! | [`signals`] | waits for Ctrl-C |

@@ -279,7 +279,7 @@ fn variables(servers: &[Server], saved: &BTreeMap<String, String>) -> Result<BTr
         // end of part
         // part of auth
         ("ADMIN_USERNAME", "admin".into()),
-        ("ADMIN_PASSWORD", random::password()?),
+        ("ADMIN_PASSWORD", crate::administrator::new_password()?),
         // end of part
     ];
     let mut env = BTreeMap::new();

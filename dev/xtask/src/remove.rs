@@ -50,7 +50,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         remove(&sources, function)?;
     }
     launch_files::update(&sources)?;
-    // Shorter lists may fit into one line, and packages that nothing needs any longer go from Cargo.lock.
+    // Shorter lists may fit into one line, and what only a removed function needed goes from Cargo.lock.
     for command in [&["fmt", "--all"][..], &["update", "--workspace", "--offline", "--quiet"]] {
         signals::unless_interrupted(execute(&cargo(command)?)).await?;
     }
@@ -88,6 +88,7 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
         let text = match path.rsplit_once('.').map(|(_, extension)| extension) {
             Some("toml") => without_lines_that(&text, |line| is_manifest_line(line, kebab)),
             Some("rs") => without_lines_that(&text, |line| is_rust_line(line, function)),
+            Some("lock") => without_package(&text, kebab),
             Some("md") => without_lines_that(&text, |line| is_row(line, function, &quotas)),
             _ => text,
         };
@@ -130,6 +131,8 @@ fn remove_resources(sources: &Sources, function: &Names) -> Result<()> {
         let row = format!("| `{parameter}=");
         sources.edit("docs/COST.md", |text| without_lines_that(text, |line| line.starts_with(&row)))?;
     }
+    let names_it = |line: &str| function.are_in(line);
+    sources.edit("dev/deployment/stack-policy.json", |text| without_lines_that(text, names_it))?;
     sources.write("template.yaml", &after)
 }
 
@@ -163,6 +166,14 @@ fn is_row(line: &str, function: &Names, quotas: &[String]) -> bool {
     let Some(cell) = line.strip_prefix("| ").and_then(|row| row.split(" | ").next()) else { return false };
     function.are_mentioned_in(cell)
         || quotas.iter().any(|quota| cell == format!("`{}`", quota.to_lowercase()))
+}
+
+/// A lock file without the package, and without it among what others depend on.
+fn without_package(text: &str, name: &str) -> String {
+    let of_package = format!("[[package]]\nname = \"{name}\"\n");
+    let packages = text.split_inclusive("\n\n").filter(|package| !package.starts_with(&of_package));
+    let text: String = packages.collect();
+    without_lines_that(&text, |line| line == format!(" \"{name}\","))
 }
 
 fn ends_with_line_end(text: &str) -> String {
@@ -245,5 +256,14 @@ mod tests {
         let expected = "a = [1, 2]\nparameter_overrides = [\"Environment=dev\", \"Revision=1\"]\n";
         assert_eq!(without_override(text, "Demos"), expected);
         assert_eq!(without_argument("  x Demos=true \"y\"\n", "Demos"), "  x \"y\"\n");
+    }
+
+    #[test]
+    fn a_package_goes_from_a_lock_file() {
+        let text = "v\n\n[[package]]\nname = \"a\"\nx\n\n[[package]]\nname = \"b\"\ndependencies = [\n \"a\",\n \"c\",\n]\n";
+        assert_eq!(
+            without_package(text, "a"),
+            "v\n\n[[package]]\nname = \"b\"\ndependencies = [\n \"c\",\n]\n"
+        );
     }
 }
