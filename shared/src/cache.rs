@@ -8,10 +8,12 @@
 //! processes a lease in Redis decides. A reader that has waited for `CACHE_PATIENCE_MS` queries by itself. Without
 //! Redis every read is a query, and nobody waits.
 //!
-//! A function that changes what the pages show calls [`Cache::invalidate`] after the commit and before the response.
+//! A function that changes what the pages show calls [`Cache::invalidate_or_record`] after the commit and before the
+//! response.
 
 mod cached_page;
 mod entries;
+mod pending_invalidation;
 mod single_flight;
 
 use std::future::Future;
@@ -21,6 +23,7 @@ use tokio::time::{sleep, timeout};
 
 pub use self::cached_page::CachedPage;
 use self::entries::{Entries, Miss};
+pub use self::pending_invalidation::PendingInvalidation;
 use self::single_flight::{Participant, SingleFlight};
 use crate::config::{self, Env};
 use crate::stores::redis::{Redis, Unavailable};
@@ -34,6 +37,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(15);
 /// The pages of one kind of list; cloning shares the flights.
 #[derive(Clone)]
 pub struct Cache {
+    name: &'static str,
     entries: Entries,
     flights: SingleFlight,
     fill_timeout: Duration,
@@ -57,7 +61,7 @@ pub struct MissedPage {
 impl Cache {
     /// The cache of the lists called `name`. Reads `CACHE_PATIENCE_MS`: the longest that a reader waits for another one
     /// to fill a page, in milliseconds, 10 to 5000 (default 300).
-    pub fn from_env(env: &Env, redis: Redis, name: &str) -> Result<Self, config::Error> {
+    pub fn from_env(env: &Env, redis: Redis, name: &'static str) -> Result<Self, config::Error> {
         let fill_timeout_ms = env.parsed("CACHE_PATIENCE_MS", DEFAULT_FILL_TIMEOUT_MS)?;
         if !(10..=5000).contains(&fill_timeout_ms) {
             return Err(config::Error::invalid("CACHE_PATIENCE_MS", "is not from 10 to 5000"));
@@ -66,7 +70,7 @@ impl Cache {
         let lease_ms = fill_timeout_ms * 2 / 3;
         let entries = Entries::new(redis, name, lease_ms);
         let fill_timeout = Duration::from_millis(fill_timeout_ms);
-        Ok(Self { entries, flights: SingleFlight::default(), fill_timeout })
+        Ok(Self { name, entries, flights: SingleFlight::default(), fill_timeout })
     }
 
     /// Looks up the page called `key`, a [`fingerprint`](crate::fingerprint::fingerprint) of everything that determines
@@ -142,7 +146,7 @@ impl Cache {
         self.entries.store(key, miss, page).await;
     }
 
-    /// Invalidates every page. Called after a write was committed and before its response is sent.
+    /// Invalidates every page, or fails and leaves them as they are.
     pub async fn invalidate(&self) -> Result<(), Unavailable> {
         self.entries.invalidate().await
     }

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use shared::config::Env;
 use shared::lambda::EventHandler;
 use testkit::functions::find;
-use testkit::probe::Probe;
+use probe::Probe;
 use testkit::{Invoke, response_flaw};
 use tokio::runtime::{Builder, Runtime};
 

@@ -2,14 +2,19 @@
 //! `template.yaml` gives it on AWS. A command or a key that it may not use there fails here too.
 //!
 //! A stack hands out the URL of one more user, `bookshelf`, who may do what any function may. The URL of a function's
-//! user follows from it, because all these users have the same password.
+//! user follows from it, because all these users have the same password. The function that only tests start is no
+//! resource of the template: its user may touch every key of a test, by the commands that all functions may use.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
 };
 
-use crate::{Result, error::Context, workspace};
+use crate::{
+    Result,
+    error::Context,
+    workspace::{self, FIXTURE},
+};
 
 /// The variable with the URL of the user who may do everything. Only a server of the stack has one, and no function
 /// gets it.
@@ -30,6 +35,9 @@ const PREFIX: &str = "~bookshelf:";
 /// The beginning of all keys of a test, which has a prefix of its own.
 const TEST_PREFIX: &str = "~test_*:";
 
+/// All keys of tests.
+const KEYS_OF_TESTS: &str = "~test_*";
+
 /// A user and its rights, as the server's configuration names them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct CacheUser {
@@ -37,7 +45,7 @@ pub(crate) struct CacheUser {
     pub(crate) rights: String,
 }
 
-/// The users of all functions in `template.yaml`, and [`USER`].
+/// The users of all functions in `template.yaml`, that of [`FIXTURE`], and [`USER`].
 pub(crate) fn cache_users() -> Result<Vec<CacheUser>> {
     let file = workspace::root()?.join("template.yaml");
     let template = fs::read_to_string(&file).context(format!("read {}", file.display()))?;
@@ -90,7 +98,10 @@ fn users_in(template: &str) -> Vec<CacheUser> {
     // Keys first: a command is allowed or forbidden by the last right that names it, so their order counts.
     let (keys, commands): (Vec<&str>, Vec<&str>) =
         rights.into_iter().partition(|right| right.starts_with('~'));
-    users.push(CacheUser { name: USER.to_owned(), rights: [keys, commands].concat().join(" ") });
+    let of_tests = [&[KEYS_OF_TESTS], commands.as_slice()].concat().join(" ");
+    let of_all = [keys, commands].concat().join(" ");
+    users.push(CacheUser { name: format!("{USER}-{FIXTURE}"), rights: of_tests });
+    users.push(CacheUser { name: USER.to_owned(), rights: of_all });
     users
 }
 
@@ -132,6 +143,7 @@ mod tests {
                     "on ~bookshelf:limit:default:* ~test_*:limit:default:* ~bookshelf:{lockout}:* ~test_*:{lockout}:* -@all \
                      +@read -@dangerous"
                 ),
+                ("bookshelf-probe", "~test_* on -@all +@read -@dangerous"),
                 (
                     "bookshelf",
                     "~bookshelf:limit:default:* ~test_*:limit:default:* ~bookshelf:cache:* ~test_*:cache:* \

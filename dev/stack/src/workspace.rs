@@ -14,6 +14,9 @@ use crate::{Error, Result, error::Context, process::Process, process_spec::Proce
 /// The function that migrates the database and serves no HTTP.
 pub const MAINTENANCE: &str = "maintenance";
 
+/// The function that only tests start.
+pub const FIXTURE: &str = "probe";
+
 /// The package of the commands. Building it along with the functions gives what they share one set of features, so
 /// that nothing is compiled a second time.
 const COMMANDS: &str = "xtask";
@@ -129,9 +132,9 @@ pub async fn executables(build: ProcessSpec) -> Result<Vec<Executable>> {
     Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
-/// The binary of `function` as the sources are now, built once in the life of this process.
+/// The binary of `function`, also of [`FIXTURE`], as the sources are now, built once in the life of this process.
 pub async fn binary(function: &str) -> Result<PathBuf> {
     static BUILT: OnceCell<BTreeMap<String, PathBuf>> = OnceCell::const_new();
-    let built = BUILT.get_or_try_init(|| build_functions(&["--quiet"])).await?;
+    let built = BUILT.get_or_try_init(|| build_functions(&["--quiet", "--package", FIXTURE])).await?;
     built.get(function).cloned().ok_or_else(|| Error::new(format!("there is no function called {function}")))
 }

@@ -49,7 +49,7 @@ impl Client {
     /// When `template.yaml`, which names the users, cannot be read.
     pub fn start<F: Function>(env: Env) -> Result<Self, config::Error> {
         let database = env.optional("DATABASE_URL").map(|url| ("DATABASE_URL", under_role(F::NAME, url)));
-        // A function that only a test has keeps the user who may do what any function may.
+        // A function that a test makes up keeps the user who may do what any function may.
         let cache =
             env.optional("REDIS_URL").filter(|_| env.optional(ADMIN_VARIABLE).is_some()).and_then(|url| {
                 let url = cache_users::url_for(F::NAME, url).expect("tests run in the workspace");

@@ -4,8 +4,8 @@
 //! A [`Client`] turns a method, a path and a body into the event that API Gateway would send, and reads the response.
 //! It hands the event to anything that implements [`Invoke`]: a function in this process, or one in a process of its
 //! own ([`stack::environment::ExecutionEnvironment`]). A [`proxy::Proxy`] between a function and a store injects
-//! faults. [`gateway_events`] builds events. [`replay`] hands recorded events to the functions and compares the
-//! responses. [`functions`] is the only list of the functions; a [`probe::Probe`] is one for tests alone.
+//! faults. [`users`] signs users in. [`gateway_events`] builds events. [`replay`] hands recorded events to the functions and compares the
+//! responses. [`functions`] is the only list of the functions that are deployed; [`probe`] is one for tests alone.
 
 #![allow(clippy::print_stdout, reason = "the replay writes its results to the terminal")]
 
@@ -17,12 +17,12 @@ pub mod gateway_events;
 mod gateway_routes;
 mod invoke;
 pub mod openapi;
-pub mod probe;
 pub mod proxy;
 pub mod records;
 pub mod replay;
 mod snapshot;
 mod template_database;
+pub mod users;
 
 pub use client::{Client, RequestBuilder, Response};
 pub use context::{TestContext, stack_variables};

@@ -28,8 +28,10 @@ const SEQUENCES: &str = "
     where attidentity <> ''";
 
 /// The rows of a database, by table.
+#[derive(Debug, PartialEq, Eq)]
 pub struct DatabaseSnapshot(Vec<Table>);
 
+#[derive(Debug, PartialEq, Eq)]
 struct Table {
     name: String,
     columns: String,

@@ -3,10 +3,11 @@
 //! The routes come from the `OpenAPI` descriptions of the functions, so that a new route is tested as well.
 
 use testkit::functions::describe_all;
+use testkit::users::{sign_up, sign_up_as};
 use testkit::{Response, TestContext};
 
+use crate::support::clients::{client, probe};
 use crate::support::responses::assert_problem;
-use crate::support::users::{client, sign_up, sign_up_admin};
 
 /// One operation of the API, from its `OpenAPI` description.
 struct Operation {
@@ -36,14 +37,6 @@ fn operations(context: &TestContext) -> Vec<(&'static str, Operation)> {
         }
     }
     operations
-}
-
-/// All rows of the database, as one text.
-async fn contents(context: &TestContext) -> String {
-    let sql = "select concat(
-        (select json_agg(b order by id) from books b), (select json_agg(u order by id) from users u),
-        (select json_agg(s order by id) from sessions s), (select json_agg(t order by jti) from refresh_tokens t))";
-    context.database().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 /// Bodies with their content type, and the status that a route for JSON must give if only one is right.
@@ -82,14 +75,12 @@ fn assert_refused(response: &Response, context: &str) {
 #[tokio::test]
 async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
     let context = TestContext::new().await.with("RATE_LIMIT_PASSWORD", "1000/60");
-    let root = sign_up_admin(&context, "root").await;
-    context
-        .database()
-        .await
-        .batch_execute("insert into books (title, author) values ('T', 'A')")
-        .await
-        .unwrap();
-    let before = contents(&context).await;
+    let root = sign_up_as(&context, "root", "admin").await;
+    // part of books
+    let book = "insert into books (title, author) values ('T', 'A')";
+    context.database().await.batch_execute(book).await.unwrap();
+    // end of part
+    let before = context.snapshot().await;
     let bodies = broken_bodies();
     for (function, operation) in operations(&context) {
         if !operation.takes_json && !operation.takes_form {
@@ -123,13 +114,13 @@ async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
             .bytes(b"\x1f\x8b");
         assert_problem(&response.send().await, 415);
     }
-    assert_eq!(contents(&context).await, before);
+    assert_eq!(context.snapshot().await, before);
 }
 
 #[tokio::test]
 async fn a_broken_body_is_answered_with_the_line_and_the_column_of_the_mistake() {
     let context = TestContext::new().await;
-    let (ada, books) = (sign_up(&context, "ada").await, client(&context, "books"));
+    let (ada, probe) = (sign_up(&context, "ada").await, probe(&context));
     for (body, place) in [
         ("", "line 1, column 1"),
         ("{", "line 1, column 1"),
@@ -140,8 +131,8 @@ async fn a_broken_body_is_answered_with_the_line_and_the_column_of_the_mistake()
         ("\u{feff}{secret}", "line 1, column 2"),
         ("{}\n\n}", "line 3, column 1"),
     ] {
-        let client = books.from_new_network();
-        let request = client.post("/books").bearer(&ada.access);
+        let client = probe.from_new_network();
+        let request = client.post("/probe/notes").bearer(&ada.access);
         let request = request.header("content-type", "application/json").bytes(body.as_bytes());
         let response = request.send().await;
         assert_problem(&response, 400);
@@ -153,7 +144,7 @@ async fn a_broken_body_is_answered_with_the_line_and_the_column_of_the_mistake()
 async fn a_missing_or_broken_token_is_refused_before_anything_else_is_checked() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
-    let before = contents(&context).await;
+    let before = context.snapshot().await;
     for (function, operation) in
         operations(&context).into_iter().filter(|(_, operation)| operation.needs_token)
     {
@@ -170,7 +161,7 @@ async fn a_missing_or_broken_token_is_refused_before_anything_else_is_checked() 
             401,
         );
     }
-    assert_eq!(contents(&context).await, before);
+    assert_eq!(context.snapshot().await, before);
 }
 
 #[tokio::test]
@@ -215,7 +206,7 @@ async fn an_unexpected_query_never_causes_a_server_error() {
 #[tokio::test]
 async fn a_problem_lists_at_most_32_fields_and_says_how_many_more_there_are() {
     let context = TestContext::new().await;
-    let (ada, books) = (sign_up(&context, "ada").await, client(&context, "books"));
+    let (ada, probe) = (sign_up(&context, "ada").await, probe(&context));
     let long = format!("{}é", "n".repeat(500));
     let mut fields: serde_json::Map<_, _> = (0..5998).map(|n| (format!("f{n}"), 0.into())).collect();
     fields.insert(long.clone(), "the value".into());
@@ -223,10 +214,10 @@ async fn a_problem_lists_at_most_32_fields_and_says_how_many_more_there_are() {
     let query = (0..400).map(|n| format!("q{n}=1")).collect::<Vec<_>>().join("&");
     let twice = (0..40).map(|n| format!("q{n}=1&q{n}=1")).collect::<Vec<_>>().join("&");
     for (request, total) in [
-        // Title and author are missing as well.
-        (books.post("/books").json(&body), 6001),
-        (books.get(&format!("/books?{query}")), 400),
-        (books.get(&format!("/books?{twice}")), 80),
+        // The text is missing as well.
+        (probe.post("/probe/notes").json(&body), 6000),
+        (probe.get(&format!("/probe/notes?{query}")), 400),
+        (probe.get(&format!("/probe/notes?{twice}")), 80),
     ] {
         let problem = assert_problem(&request.bearer(&ada.access).send().await, 422);
         assert_eq!(problem["errors"].as_array().unwrap().len(), 32, "{problem}");
@@ -234,8 +225,9 @@ async fn a_problem_lists_at_most_32_fields_and_says_how_many_more_there_are() {
         assert!(detail.ends_with(&format!("{} more are not listed.", total - 32)), "{detail}");
         assert!(problem.to_string().len() < 4096);
     }
-    let body = serde_json::json!({"title": "T", "author": "A", long: "the value"});
-    let problem = assert_problem(&books.post("/books").bearer(&ada.access).json(&body).send().await, 422);
+    let body = serde_json::json!({"text": "T", long: "the value"});
+    let problem =
+        assert_problem(&probe.post("/probe/notes").bearer(&ada.access).json(&body).send().await, 422);
     assert_eq!(problem["detail"], "Some fields are not valid; see errors.");
     let field = problem["errors"][0]["field"].as_str().unwrap();
     assert_eq!(field, format!("{}…", "n".repeat(64)), "a name that a client made up is cut");
@@ -245,13 +237,12 @@ async fn a_problem_lists_at_most_32_fields_and_says_how_many_more_there_are() {
 #[tokio::test]
 async fn what_standards_call_equal_is_equal() {
     let context = TestContext::new().await;
-    let (ada, books, auth) =
-        (sign_up(&context, "ada").await, client(&context, "books"), client(&context, "auth"));
-    let json = r#"{"title":"T","author":"A"}"#;
-    let form = format!("username=ada&password={}", crate::support::users::PASSWORD.replace(' ', "+"));
-    let post = |client: &testkit::Client, content_type: &str, content_encoding: Option<&str>, body: &str| {
-        let (client, content_type) = (client.from_new_network(), content_type.to_owned());
-        let path = if body.contains("username") { "/auth/login" } else { "/books" };
+    let (ada, probe) = (sign_up(&context, "ada").await, probe(&context));
+    let json = r#"{"text":"T"}"#;
+    let form = "text=a+b";
+    let post = |content_type: &str, content_encoding: Option<&str>, body: &str| {
+        let (client, content_type) = (probe.from_new_network(), content_type.to_owned());
+        let path = if body.contains("text=") { "/probe/echo" } else { "/probe/notes" };
         let (body, encoding) = (body.to_owned(), content_encoding.map(str::to_owned));
         let token = ada.access.clone();
         async move {
@@ -273,13 +264,13 @@ async fn what_standards_call_equal_is_equal() {
     ] {
         let (json_type, form_type) =
             (format!("Application/JSON{charset}"), format!("application/X-WWW-Form-Urlencoded{charset}"));
-        assert_eq!(post(&books, &json_type, None, json).await, 201, "{json_type}");
-        assert_eq!(post(&auth, &form_type, None, &form).await, 200, "{form_type}");
+        assert_eq!(post(&json_type, None, json).await, 201, "{json_type}");
+        assert_eq!(post(&form_type, None, form).await, 200, "{form_type}");
     }
     for charset in
         ["; charset=utf-16", "; charset=latin1", "; charset=\"utf-8\"; charset=utf-16", "; charset="]
     {
-        assert_eq!(post(&books, &format!("application/json{charset}"), None, json).await, 415, "{charset}");
+        assert_eq!(post(&format!("application/json{charset}"), None, json).await, 415, "{charset}");
     }
     for (encoding, status) in [
         ("Identity", 201),
@@ -288,10 +279,10 @@ async fn what_standards_call_equal_is_equal() {
         ("identity, gzip", 415),
         ("GZIP", 415),
     ] {
-        assert_eq!(post(&books, "application/json", Some(encoding), json).await, status, "{encoding}");
+        assert_eq!(post("application/json", Some(encoding), json).await, status, "{encoding}");
     }
-    assert_eq!(post(&books, "application/json", None, &format!("\u{feff}{json}")).await, 201);
-    assert_eq!(post(&books, "application/json", None, &format!("\u{feff}\u{feff}{json}")).await, 400);
+    assert_eq!(post("application/json", None, &format!("\u{feff}{json}")).await, 201);
+    assert_eq!(post("application/json", None, &format!("\u{feff}\u{feff}{json}")).await, 400);
     let form_type = "application/x-www-form-urlencoded";
-    assert_eq!(post(&auth, form_type, None, &format!("\u{feff}{form}")).await, 200);
+    assert_eq!(post(form_type, None, &format!("\u{feff}{form}")).await, 200);
 }

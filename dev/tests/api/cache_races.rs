@@ -6,14 +6,15 @@ use std::time::Duration;
 use serde_json::json;
 use stack::environment::ExecutionEnvironment;
 use testkit::proxy::{Mode, Proxy};
+use testkit::users::sign_up;
 use testkit::{Client, TestContext};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::support::clients::probe;
 use crate::support::page_cache::{cache, read, read_through};
 use crate::support::responses::{assert_invalid, assert_problem};
-use crate::support::users::{books, sign_up};
 
 /// A text that each query for a page contains once.
 const PAGE_QUERY: &str = "pending_invalidations";
@@ -28,9 +29,9 @@ async fn count_queries(context: &TestContext) {
         drop table pending_invalidations;
         create sequence queries;
         create view pending_invalidations as
-            select 'books' as list, 0::bigint as mark where nextval('queries') < 0;
-        grant select on pending_invalidations to bookshelf_books;
-        grant usage on sequence queries to bookshelf_books";
+            select 'notes' as list, 0::bigint as mark where nextval('queries') < 0;
+        grant select on pending_invalidations to bookshelf_probe;
+        grant usage on sequence queries to bookshelf_probe";
     context.database().await.batch_execute(sql).await.unwrap();
 }
 
@@ -39,14 +40,14 @@ async fn queries(context: &TestContext) -> i64 {
     context.database().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Starts processes of `books` and opens their connections.
+/// Starts processes of `probe` and opens their connections.
 async fn processes(context: &TestContext, count: usize) -> Vec<ExecutionEnvironment> {
     let mut processes = Vec::new();
     for _ in 0..count {
-        let process = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
+        let process = ExecutionEnvironment::start("probe", context.variables()).await.unwrap();
         // Each reads another page, since a cached one would open no connection to Postgres.
         let page = process.pid();
-        let warm = Client::of(process.clone()).get(&format!("/books?page={page}")).send().await;
+        let warm = Client::of(process.clone()).get(&format!("/probe/notes?page={page}")).send().await;
         assert_eq!(warm.status, 200, "{}", warm.text());
         processes.push(process);
     }
@@ -62,7 +63,7 @@ async fn concurrent_misses_cause_at_most_two_queries() {
         let before = queries(&context).await;
         let clients = processes.iter().cycle().take(misses).map(|process| Client::of(process.clone()));
         let mut reads: JoinSet<_> =
-            clients.map(|books| async move { books.get("/books").send().await }).collect();
+            clients.map(|probe| async move { probe.get("/probe/notes").send().await }).collect();
         let mut tags = BTreeSet::new();
         while let Some(response) = reads.join_next().await {
             let response = response.unwrap();
@@ -93,23 +94,23 @@ async fn none_of_a_thousand_reads_after_a_write_is_stale_in_any_process() {
     assert_eq!(writers.join_all().await, [0; 4]);
 }
 
-/// Changes a book 250 times in one process and reads it after each change in another. Returns the number of stale
+/// Changes a note 250 times in one process and reads it after each change in another. Returns the number of stale
 /// reads.
 async fn stale_reads(writer: usize, clients: &[Client], token: &str) -> usize {
     let here = &clients[writer];
-    let book = json!({"title": "0", "author": "A"});
-    let created = here.from_new_network().post("/books").bearer(token).json(&book).send().await.json();
-    let path = format!("/books/{}", created["id"]);
+    let note = json!({"text": "0"});
+    let created = here.from_new_network().post("/probe/notes").bearer(token).json(&note).send().await.json();
+    let path = format!("/probe/notes/{}", created["id"]);
     let mut stale = 0;
     for n in 1..=250 {
-        let title = n.to_string();
-        let change = json!({"title": title});
+        let text = n.to_string();
+        let change = json!({"text": text});
         let changed = here.from_new_network().put(&path).bearer(token).json(&change).send().await;
         assert_eq!(changed.status, 200, "{}", changed.text());
-        let list = clients[(writer + n) % 4].from_new_network().get("/books").send().await.json();
-        let books = list["items"].as_array().unwrap();
-        let read = books.iter().find(|book| book["id"] == created["id"]).unwrap();
-        stale += usize::from(read["title"] != title);
+        let list = clients[(writer + n) % 4].from_new_network().get("/probe/notes").send().await.json();
+        let probe = list["items"].as_array().unwrap();
+        let read = probe.iter().find(|note| note["id"] == created["id"]).unwrap();
+        stale += usize::from(read["text"] != text);
     }
     stale
 }
@@ -123,7 +124,7 @@ async fn others_fetch_a_page_when_the_process_that_fetches_it_is_killed() {
     let first = processes(&context, 1).await;
     let (before, sent_before) = (queries(&context).await, proxy.count(PAGE_QUERY));
     proxy.set(Mode::Holding);
-    let event = testkit::gateway_events::http_api_event("GET", "/books", "").to_string();
+    let event = testkit::gateway_events::http_api_event("GET", "/probe/notes", "").to_string();
     let killed = {
         let first = first[0].clone();
         tokio::spawn(async move { testkit::Invoke::invoke(&first, &event).await })
@@ -131,8 +132,8 @@ async fn others_fetch_a_page_when_the_process_that_fetches_it_is_killed() {
     proxy.until_holding().await;
     let mut waiting: JoinSet<_> = (0..5)
         .map(|_| {
-            let books = Client::of(others[0].clone());
-            async move { books.get("/books").send().await.status }
+            let probe = Client::of(others[0].clone());
+            async move { probe.get("/probe/notes").send().await.status }
         })
         .collect();
     first[0].kill().await;
@@ -252,11 +253,11 @@ async fn a_lease_without_expiry_is_taken_over() {
 #[tokio::test]
 async fn the_limiter_and_the_cache_are_queried_concurrently() {
     let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
-    let books = books(&context);
-    assert_eq!(books.get("/books").send().await.status, 200);
+    let probe = probe(&context);
+    assert_eq!(probe.get("/probe/notes").send().await.status, 200);
     let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(LOOK_UP));
     proxy.set(Mode::Holding);
-    let response = tokio::spawn(async move { books.get("/books").send().await });
+    let response = tokio::spawn(async move { probe.get("/probe/notes").send().await });
     proxy.until_sent(":limit:", admissions + 1).await;
     proxy.until_sent(LOOK_UP, lookups + 1).await;
     proxy.set(Mode::Open);
@@ -269,15 +270,15 @@ async fn the_limiter_and_the_cache_are_queried_concurrently() {
 async fn a_refused_request_gets_nothing_of_the_cached_page() {
     let context = TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60");
     let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
-    let books = books(&context);
-    assert_eq!(books.get("/books").send().await.status, 200);
-    let refused = books.get("/books").send().await;
+    let probe = probe(&context);
+    assert_eq!(probe.get("/probe/notes").send().await.status, 200);
+    let refused = probe.get("/probe/notes").send().await;
     assert_problem(&refused, 429);
     assert_eq!(refused.header("etag"), None);
     let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(LOOK_UP));
-    assert_problem(&books.get("/books").send().await, 429);
+    assert_problem(&probe.get("/probe/notes").send().await, 429);
     // On the same connection: all earlier commands have reached the proxy when this response arrives.
-    assert_problem(&books.from_new_network().get("/books/1").send().await, 404);
+    assert_problem(&probe.from_new_network().get("/probe/notes/1").send().await, 404);
     let new = (proxy.count(":limit:") - admissions, proxy.count(LOOK_UP) - lookups);
     assert_eq!(new, (1, 0), "a refusal from memory makes no lookup");
 }
@@ -285,23 +286,23 @@ async fn a_refused_request_gets_nothing_of_the_cached_page() {
 #[tokio::test]
 async fn only_a_valid_query_is_looked_up_in_the_cache() {
     let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
-    let books = books(&context);
-    assert_invalid(&books.get("/books?page=0").send().await, &["page"]);
-    assert_problem(&books.post("/books").json(&json!({})).send().await, 401);
-    assert_eq!(books.request("OPTIONS", "/books").send().await.status, 204);
+    let probe = probe(&context);
+    assert_invalid(&probe.get("/probe/notes?page=0").send().await, &["page"]);
+    assert_problem(&probe.post("/probe/notes").json(&json!({})).send().await, 401);
+    assert_eq!(probe.request("OPTIONS", "/probe/notes").send().await.status, 204);
     assert_eq!(proxy.count(LOOK_UP), 0);
-    assert_eq!(books.request("HEAD", "/books").send().await.status, 200);
+    assert_eq!(probe.request("HEAD", "/probe/notes").send().await.status, 200);
     assert_ne!(proxy.count(LOOK_UP), 0);
 }
 
 #[tokio::test]
 async fn an_unresponsive_redis_gets_two_concurrent_requests_and_no_more() {
     let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
-    let books = books(&context);
-    assert_eq!(books.get("/books?page=2").send().await.status, 200);
+    let probe = probe(&context);
+    assert_eq!(probe.get("/probe/notes?page=2").send().await.status, 200);
     let (admissions, lookups) = (proxy.count(":limit:"), proxy.count(LOOK_UP));
     proxy.set(Mode::Swallowing);
-    assert_eq!(books.get("/books").send().await.status, 200);
+    assert_eq!(probe.get("/probe/notes").send().await.status, 200);
     assert_eq!((proxy.count(":limit:"), proxy.count(LOOK_UP)), (admissions + 1, lookups + 1));
 }
 
@@ -315,10 +316,10 @@ async fn spaced_requests_over_many_environments_begin_no_more_queries_than_are_a
     // Spaced evenly, each refusal is told a short wait. Then all environments are asked at once.
     for burst in 0..40 {
         let mut requests = JoinSet::new();
-        for (n, books) in environments.iter().enumerate() {
-            let books = books.from_ip("192.0.2.9");
-            let list = format!("/books?title_contains=part{}", 4 * burst + n);
-            requests.spawn(async move { books.get(&list).send().await.status });
+        for (n, probe) in environments.iter().enumerate() {
+            let probe = probe.from_ip("192.0.2.9");
+            let list = format!("/probe/notes?page={}", 1000 + 4 * burst + n);
+            requests.spawn(async move { probe.get(&list).send().await.status });
         }
         admitted += requests.join_all().await.iter().filter(|status| **status == 200).count();
         sleep(Duration::from_millis(100)).await;

@@ -3,20 +3,25 @@
 
 use std::time::Duration;
 
+use probe::Probe;
 use serde_json::json;
 use stack::environment::ExecutionEnvironment;
-use testkit::probe::Probe;
 use testkit::proxy::{Mode, Proxy};
+use testkit::users::sign_up;
 use testkit::{Client, TestContext};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::support::clients::probe;
 use crate::support::responses::assert_problem;
-use crate::support::users::{PASSWORD, books, log_in, register, sign_up};
 
-/// A context whose stores are behind proxies that let nobody in before these delays are over.
-async fn slow_stores(redis: u64, postgres: u64) -> (TestContext, [Proxy; 2]) {
-    let (context, redis_proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
+/// `context` with its stores behind proxies that let nobody in before these delays are over.
+pub(crate) async fn slow_stores(
+    context: TestContext,
+    redis: u64,
+    postgres: u64,
+) -> (TestContext, [Proxy; 2]) {
+    let (context, redis_proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
     let (context, postgres_proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
     redis_proxy.delay_sign_ins(Duration::from_millis(redis));
     postgres_proxy.delay_sign_ins(Duration::from_millis(postgres));
@@ -34,7 +39,7 @@ async fn start(function: &str, context: &TestContext) -> Client {
 #[tokio::test]
 async fn limits_are_exact_from_the_second_request_on_however_slow_the_sign_in_is() {
     for delay in [80, 150, 400] {
-        let (context, proxies) = slow_stores(delay, 0).await;
+        let (context, proxies) = slow_stores(TestContext::new().await, delay, 0).await;
         // In this process no connection is begun before the first request, which waits for it no longer than this.
         let context = context.with("REDIS_PATIENCE_MS", "250").with("RATE_LIMIT_DEFAULT", "5/60");
         let probe = Client::start::<Probe>(context.env()).unwrap().from_ip("192.0.2.1");
@@ -54,14 +59,20 @@ async fn limits_are_exact_from_the_second_request_on_however_slow_the_sign_in_is
 #[tokio::test]
 async fn an_environment_opens_one_connection_to_each_store_for_its_whole_life() {
     for (redis, postgres) in [(80, 300), (150, 700), (400, 300)] {
-        let (context, proxies) = slow_stores(redis, postgres).await;
+        let context = TestContext::new().await;
+        let ada = sign_up(&context, "ada").await;
+        let (context, proxies) = slow_stores(context, redis, postgres).await;
         let context = context.with("REDIS_PATIENCE_MS", "250");
-        let auth = start("auth", &context).await;
-        let registered = register(&auth, "ada").await;
-        assert_eq!(registered.status, 201, "the very first request: {}", registered.text());
-        assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 200);
+        let probe = start("probe", &context).await;
+        let create = async || {
+            let request = probe.post("/probe/notes").bearer(&ada.access).json(&json!({"text": "T"}));
+            request.send().await
+        };
+        let created = create().await;
+        assert_eq!(created.status, 201, "the very first request: {}", created.text());
+        assert_eq!(probe.get("/probe/notes").send().await.json()["total"], 1);
         for _ in 0..3 {
-            assert_problem(&log_in(&auth, "ada", "wrong").await, 400);
+            assert_eq!(create().await.status, 201);
         }
         assert_eq!(opened(&proxies), [1, 1], "{redis} and {postgres} ms");
     }
@@ -69,11 +80,11 @@ async fn an_environment_opens_one_connection_to_each_store_for_its_whole_life() 
 
 #[tokio::test]
 async fn an_environment_signs_in_to_both_stores_at_the_same_time() {
-    let (context, proxies) = slow_stores(0, 0).await;
+    let (context, proxies) = slow_stores(TestContext::new().await, 0, 0).await;
     for proxy in &proxies {
         proxy.set(Mode::Holding);
     }
-    let books = start("books", &context).await;
+    let probe = start("probe", &context).await;
     // Neither store has answered anything yet, and nothing was requested.
     for proxy in &proxies {
         proxy.until_holding().await;
@@ -81,19 +92,19 @@ async fn an_environment_signs_in_to_both_stores_at_the_same_time() {
     for proxy in &proxies {
         proxy.set(Mode::Open);
     }
-    assert_eq!(books.get("/books").send().await.status, 200);
+    assert_eq!(probe.get("/probe/notes").send().await.status, 200);
     assert_eq!(opened(&proxies), [1, 1]);
 }
 
 #[tokio::test]
 async fn a_database_that_wakes_is_a_503_meanwhile_and_gets_one_connection() {
-    let (context, proxies) = slow_stores(0, 15_000).await;
+    let (context, proxies) = slow_stores(TestContext::new().await, 0, 15_000).await;
     let context = context.with("AWS_LAMBDA_MAX_CONCURRENCY", "20");
-    let books = start("books", &context).await;
+    let probe = start("probe", &context).await;
     let mut meanwhile = JoinSet::new();
     for _ in 0..20 {
-        let books = books.from_new_network();
-        meanwhile.spawn(async move { books.get("/books/1").send().await });
+        let probe = probe.from_new_network();
+        meanwhile.spawn(async move { probe.get("/probe/notes/1").send().await });
     }
     while let Some(response) = meanwhile.join_next().await {
         let response = response.unwrap();
@@ -102,43 +113,31 @@ async fn a_database_that_wakes_is_a_503_meanwhile_and_gets_one_connection() {
     }
     assert_eq!(opened(&proxies), [1, 1]);
     loop {
-        let response = books.from_new_network().get("/books/1").send().await;
+        let response = probe.from_new_network().get("/probe/notes/1").send().await;
         if response.status != 503 {
             assert_problem(&response, 404);
             break;
         }
     }
     for _ in 0..20 {
-        assert_problem(&books.from_new_network().get("/books/1").send().await, 404);
+        assert_problem(&probe.from_new_network().get("/probe/notes/1").send().await, 404);
     }
     assert_eq!(opened(&proxies), [1, 1], "requests one after the other share the connection");
 }
 
 #[tokio::test]
-async fn a_registration_waits_for_redis_where_a_ping_does_not() {
-    let (context, proxies) = slow_stores(700, 0).await;
-    let context = context.with("REDIS_PATIENCE_MS", "50");
-    let auth = crate::support::users::auth(&context);
-    assert_eq!(register(&auth, "ada").await.status, 201);
-    let probe = Client::start::<Probe>(context.env()).unwrap();
-    let ping = probe.get("/probe/ping").send().await;
-    assert_eq!((ping.status, ping.header("ratelimit")), (200, None), "admitted uncounted");
-    assert_eq!(opened(&proxies)[0], 2, "one for each environment");
-}
-
-#[tokio::test]
 async fn a_connection_that_died_while_the_process_was_frozen_is_replaced() {
-    let (context, proxies) = slow_stores(0, 0).await;
-    let environment = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
-    let books = Client::of(environment.clone());
-    assert_problem(&books.get("/books/1").send().await, 404);
+    let (context, proxies) = slow_stores(TestContext::new().await, 0, 0).await;
+    let environment = ExecutionEnvironment::start("probe", context.variables()).await.unwrap();
+    let probe = Client::of(environment.clone());
+    assert_problem(&probe.get("/probe/notes/1").send().await, 404);
     environment.freeze();
     for proxy in &proxies {
         proxy.forget_connections();
     }
     sleep(Duration::from_secs(6)).await;
     environment.thaw();
-    let response = books.get("/books/1").send().await;
+    let response = probe.get("/probe/notes/1").send().await;
     assert_problem(&response, 404);
     assert!(response.header("ratelimit").is_some(), "counted");
     assert_eq!(opened(&proxies), [2, 2]);
@@ -150,8 +149,8 @@ async fn a_connection_that_a_network_forgot_costs_one_failed_request() {
     let ada = sign_up(&context, "ada").await;
     let (context, postgres) = Proxy::replacing_url(context, "DATABASE_URL").await;
     let (context, redis) = Proxy::replacing_url(context.with("REDIS_PATIENCE_MS", "100"), "REDIS_URL").await;
-    let books = books(&context);
-    let list = async || books.from_new_network().get("/books").send().await;
+    let probe = probe(&context);
+    let list = async || probe.from_new_network().get("/probe/notes").send().await;
     assert_eq!(list().await.status, 200);
     redis.forget_connections();
     for _ in 0..2 {
@@ -160,8 +159,8 @@ async fn a_connection_that_a_network_forgot_costs_one_failed_request() {
     assert!(list().await.header("ratelimit").is_some(), "counted again");
     postgres.forget_connections();
     let me = async || {
-        let book = json!({"title": "T", "author": "A"});
-        books.from_new_network().post("/books").bearer(&ada.access).json(&book).send().await
+        let note = json!({"text": "T"});
+        probe.from_new_network().post("/probe/notes").bearer(&ada.access).json(&note).send().await
     };
     assert_problem(&me().await, 503);
     assert_eq!(me().await.status, 201);
@@ -171,10 +170,10 @@ async fn a_connection_that_a_network_forgot_costs_one_failed_request() {
 async fn a_server_that_forgets_scripts_runs_them_from_their_source() {
     let (context, redis) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     redis.forget_scripts(true);
-    let books = books(&context);
-    for (path, cached) in [("/books", false), ("/books", true)] {
+    let probe = probe(&context);
+    for (path, cached) in [("/probe/notes", false), ("/probe/notes", true)] {
         let sent = redis.count("EVAL\r\n");
-        let response = books.get(path).send().await;
+        let response = probe.get(path).send().await;
         assert_eq!(response.status, 200);
         assert!(response.header("ratelimit").is_some());
         assert!(redis.count("EVAL\r\n") >= sent + 2, "quota and look-up, cached: {cached}");

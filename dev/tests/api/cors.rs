@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use testkit::functions::describe_all;
+use testkit::users::sign_up;
 use testkit::{Client, Response, TestContext};
 
+use crate::support::clients::{client, probe};
 use crate::support::redis_keys::keys;
-use crate::support::users::{books, client, sign_up};
 
 const ORIGIN: &str = "https://app.example.com";
 
@@ -57,8 +58,8 @@ async fn preflight_requests_are_answered_by_every_function_before_anything_is_as
             assert_eq!(response.header("access-control-allow-origin"), Some(ORIGIN), "{path}");
         }
     }
-    let books = books(&context);
-    let response = preflight(&books, "/books/1", "http://localhost:5173").await;
+    let probe = probe(&context);
+    let response = preflight(&probe, "/probe/notes/1", "http://localhost:5173").await;
     assert_eq!(response.header("access-control-allow-origin"), Some("http://localhost:5173"));
     assert_eq!(list(&response, "access-control-allow-methods"), names("get head post put delete"));
     let allowed = names("authorization content-type idempotency-key if-match if-none-match");
@@ -77,20 +78,20 @@ fn names(text: &str) -> BTreeSet<String> {
 async fn every_response_and_every_error_is_readable() {
     let context = with_origins(TestContext::new().await.with("RATE_LIMIT_DEFAULT", "6/60"));
     let ada = sign_up(&context, "ada").await;
-    let books = books(&context);
-    let get = |path: &str| books.get(path).header("origin", ORIGIN);
-    let list = get("/books").send().await;
+    let probe = probe(&context);
+    let get = |path: &str| probe.get(path).header("origin", ORIGIN);
+    let list = get("/probe/notes").send().await;
     assert_readable(&list, 200);
     let tag = list.header("etag").unwrap();
-    assert_readable(&get("/books").header("if-none-match", tag).send().await, 304);
-    assert_readable(&get("/books/1").send().await, 404);
-    assert_readable(&books.post("/books").header("origin", ORIGIN).send().await, 401);
-    let delete = books.delete("/books/1").header("origin", ORIGIN).bearer(&ada.access);
+    assert_readable(&get("/probe/notes").header("if-none-match", tag).send().await, 304);
+    assert_readable(&get("/probe/notes/1").send().await, 404);
+    assert_readable(&probe.post("/probe/notes").header("origin", ORIGIN).send().await, 401);
+    let delete = probe.delete("/probe/notes/1").header("origin", ORIGIN).bearer(&ada.access);
     assert_readable(&delete.send().await, 403);
-    assert_readable(&get("/books?page=0").send().await, 422);
-    assert_readable(&get("/books").send().await, 429);
+    assert_readable(&get("/probe/notes?page=0").send().await, 422);
+    assert_readable(&get("/probe/notes").send().await, 429);
     assert_readable(&get("/unknown").send().await, 404);
-    assert_readable(&get("/books/../x").send().await, 404);
+    assert_readable(&get("/probe/notes/../x").send().await, 404);
     let down = context.with("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
     let system = client(&down, "system");
     assert_readable(&system.get("/health/ready").header("origin", ORIGIN).send().await, 503);
@@ -110,13 +111,13 @@ async fn a_response_that_varies_already_says_so_in_one_header() {
 #[tokio::test]
 async fn a_page_of_another_origin_gets_no_permission() {
     let context = with_origins(TestContext::new().await);
-    let books = books(&context);
+    let probe = probe(&context);
     for origin in
         ["https://evil.example", "https://app.example.com.evil.example", "http://app.example.com", "null"]
     {
-        let response = preflight(&books, "/books", origin).await;
+        let response = preflight(&probe, "/probe/notes", origin).await;
         assert_eq!(response.header("access-control-allow-origin"), None, "{origin}");
-        let response = books.get("/books").header("origin", origin).send().await;
+        let response = probe.get("/probe/notes").header("origin", origin).send().await;
         assert_eq!(
             (response.status, response.header("access-control-allow-origin")),
             (200, None),
@@ -125,7 +126,7 @@ async fn a_page_of_another_origin_gets_no_permission() {
         assert_eq!(list(&response, "vary"), names("origin"));
     }
     // What is no browser's request is answered as ever, for caches with the same `Vary`.
-    let response = books.get("/books").send().await;
+    let response = probe.get("/probe/notes").send().await;
     assert_eq!((response.status, response.header("access-control-allow-origin")), (200, None));
     assert_eq!(list(&response, "vary"), names("origin"));
 }
@@ -133,19 +134,20 @@ async fn a_page_of_another_origin_gets_no_permission() {
 #[tokio::test]
 async fn options_without_a_preflight_still_asks_for_allow() {
     let context = with_origins(TestContext::new().await);
-    let books = books(&context);
-    let options = books.request("OPTIONS", "/books/1").header("origin", ORIGIN).send().await;
+    let probe = probe(&context);
+    let options = probe.request("OPTIONS", "/probe/notes/1").header("origin", ORIGIN).send().await;
     assert_eq!((options.status, list(&options, "allow")), (204, names("get head put delete")));
-    assert_eq!(books.request("OPTIONS", "/unknown").send().await.status, 404);
+    assert_eq!(probe.request("OPTIONS", "/unknown").send().await.status, 404);
 }
 
 #[tokio::test]
 async fn without_the_variable_no_response_speaks_of_origins() {
     let context = TestContext::new().await;
-    let books = books(&context);
-    for response in
-        [preflight(&books, "/books", ORIGIN).await, books.get("/books").header("origin", ORIGIN).send().await]
-    {
+    let probe = probe(&context);
+    for response in [
+        preflight(&probe, "/probe/notes", ORIGIN).await,
+        probe.get("/probe/notes").header("origin", ORIGIN).send().await,
+    ] {
         assert!(cors_headers(&response).is_empty(), "{:?}", response.raw);
         assert_eq!(response.header("vary"), None);
     }
@@ -155,10 +157,10 @@ async fn without_the_variable_no_response_speaks_of_origins() {
 async fn a_preflight_request_needs_the_secret_of_the_cdn_too() {
     const DIGEST: &str = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437";
     let context = with_origins(TestContext::new().await).with("ORIGIN_SECRET_DIGESTS", DIGEST);
-    let books = books(&context);
-    assert_eq!(preflight(&books, "/books", ORIGIN).await.status, 403);
+    let probe = probe(&context);
+    assert_eq!(preflight(&probe, "/probe/notes", ORIGIN).await.status, 403);
     let request =
-        books.request("OPTIONS", "/books").header("origin", ORIGIN).header("x-origin-secret", "new");
+        probe.request("OPTIONS", "/probe/notes").header("origin", ORIGIN).header("x-origin-secret", "new");
     let response = request.header("access-control-request-method", "GET").send().await;
     assert_eq!((response.status, response.header("access-control-allow-origin")), (200, Some(ORIGIN)));
 }
@@ -170,10 +172,10 @@ const SAFELISTED: &str =
 #[tokio::test]
 async fn a_page_may_use_every_header_of_the_description() {
     let context = with_origins(TestContext::new().await);
-    let books = books(&context);
-    let answered = books.get("/books").header("origin", ORIGIN).send().await;
+    let probe = probe(&context);
+    let answered = probe.get("/probe/notes").header("origin", ORIGIN).send().await;
     let readable = &list(&answered, "access-control-expose-headers") | &names(SAFELISTED);
-    let permitted = list(&preflight(&books, "/books", ORIGIN).await, "access-control-allow-headers");
+    let permitted = list(&preflight(&probe, "/probe/notes", ORIGIN).await, "access-control-allow-headers");
     let description: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
     let (mut sent, mut received) = (BTreeSet::new(), BTreeSet::new());
     for operation in

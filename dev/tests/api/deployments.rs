@@ -9,18 +9,19 @@ mod response_bucket;
 mod settings_digest;
 mod starting_database;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use maintenance::App;
 use serde_json::{Value, json};
 use shared::identity::tokens::generate;
 use stack::environment::ExecutionEnvironment;
-use testkit::{Client, Failure, TestContext, invocation_event};
+use testkit::users::{TestUser, sign_up};
+use testkit::{Failure, Response, TestContext, invocation_event};
 
+use crate::support::clients::probe;
 use crate::support::migrations::empty_database;
-use crate::support::moto::{Moto, with_secret};
-use crate::support::responses::text;
-use crate::support::users::{PASSWORD, log_in, register};
+use crate::support::moto::Moto;
 use response_bucket::ResponseBucket;
 
 /// A request as `CloudFormation` sends it.
@@ -52,7 +53,7 @@ pub(crate) async fn handle(maintenance: &ExecutionEnvironment, kind: &str, prope
     response
 }
 
-async fn start(context: &TestContext) -> ExecutionEnvironment {
+pub(crate) async fn start(context: &TestContext) -> ExecutionEnvironment {
     ExecutionEnvironment::start("maintenance", context.variables()).await.unwrap()
 }
 
@@ -159,6 +160,18 @@ fn keys(response: &Value) -> Vec<String> {
     set["keys"].as_array().unwrap().iter().map(|key| key["x"].to_string()).collect()
 }
 
+/// `context` with the keys and the pepper of a secret, as `auth` has them once it has read it.
+fn with_values(context: TestContext, secret: &Value) -> TestContext {
+    let values: BTreeMap<String, String> = serde_json::from_str(secret.as_str().unwrap()).unwrap();
+    values.iter().fold(context, |context, (name, value)| context.with(name, value))
+}
+
+/// Writes a note, which the function verifies a token for.
+async fn write(context: &TestContext, user: &TestUser) -> Response {
+    let note = json!({"text": "T"});
+    probe(context).post("/probe/notes").bearer(&user.access).json(&note).send().await
+}
+
 #[tokio::test]
 async fn a_deployment_creates_keys_once_and_gets_the_same_public_keys_afterwards() {
     let moto = Moto::start().await;
@@ -181,12 +194,11 @@ async fn a_deployment_creates_keys_once_and_gets_the_same_public_keys_afterwards
     assert_eq!(calls.len(), 5, "the secret value is not read: {calls:?}");
 
     let public = one["Data"]["PublicKeys"].as_str().unwrap();
-    let auth = with_secret(context, &moto, &arn).with("JWT_PUBLIC_KEYS", public);
-    let auth = Client::of(ExecutionEnvironment::start("auth", auth.variables()).await.unwrap());
-    assert_eq!(register(&auth, "ada").await.status, 201);
-    assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 200);
     handle(first, "Delete", properties).await;
     let stored = moto.call("GetSecretValue", &json!({"SecretId": arn})).await["SecretString"].clone();
+    let context = with_values(context, &stored).with("JWT_PUBLIC_KEYS", public);
+    let ada = sign_up(&context, "ada").await;
+    assert_eq!(write(&context, &ada).await.status, 201);
     for environment in &environments {
         let value: Value = serde_json::from_str(stored.as_str().unwrap()).unwrap();
         let key = value["JWT_PRIVATE_KEY"].as_str().unwrap().lines().nth(1).unwrap();
@@ -202,15 +214,14 @@ async fn a_key_rotation_publishes_the_next_key_before_it_signs_and_tokens_of_bot
     let arn = moto.create("bookshelf", None).await;
     let maintenance = start(&context).await;
     let deploy = async || handle(&maintenance, "Update", json!({"Task": "keys", "SecretArn": arn})).await;
-    let context = with_secret(context, &moto, &arn);
     let with = |context: TestContext, response: &Value| {
         context.with("JWT_PUBLIC_KEYS", response["Data"]["PublicKeys"].as_str().unwrap())
     };
     let before = deploy().await;
     let context = with(context, &before);
-    let auth = Client::of(ExecutionEnvironment::start("auth", context.variables()).await.unwrap());
-    assert_eq!(register(&auth, "ada").await.status, 201);
-    let old = text(&log_in(&auth, "ada", PASSWORD).await, "access_token");
+    let stored =
+        async || moto.call("GetSecretValue", &json!({"SecretId": arn})).await["SecretString"].clone();
+    let ada = sign_up(&with_values(context.clone(), &stored().await), "ada").await;
 
     // As the runbook says: an operator, who alone may read the secret, adds a value that is not current yet.
     let value = moto.call("GetSecretValue", &json!({"SecretId": arn})).await;
@@ -232,13 +243,12 @@ async fn a_key_rotation_publishes_the_next_key_before_it_signs_and_tokens_of_bot
     assert_eq!(keys(&promoted), [keys(&announced)[1].clone(), keys(&announced)[0].clone()]);
 
     // A function that starts before that deployment accepts both keys as well.
-    let auth = Client::of(ExecutionEnvironment::start("auth", context.variables()).await.unwrap());
-    let new = text(&log_in(&auth, "ada", PASSWORD).await, "access_token");
-    for token in [&old, &new] {
-        assert_eq!(auth.get("/auth/me").bearer(token).send().await.status, 200);
+    let bob = sign_up(&with_values(context.clone(), &stored().await), "bob").await;
+    for user in [&ada, &bob] {
+        assert_eq!(write(&context, user).await.status, 201);
     }
-    let header = |token: &str| token.split('.').next().unwrap().to_owned();
-    assert_ne!(header(&old), header(&new), "another key, another kid");
+    let header = |user: &TestUser| user.access.split('.').next().unwrap().to_owned();
+    assert_ne!(header(&ada), header(&bob), "another key, another kid");
 }
 
 #[tokio::test]

@@ -122,15 +122,15 @@ async fn a_read_after_all_packets_were_dropped_is_right_within_two_seconds() {
         }
     };
     let context = TestContext::new().await;
-    let sql = "insert into books (title, author) values ('T', 'A')";
+    let sql = "insert into notes (text) values ('T')";
     context.database().await.batch_execute(sql).await.unwrap();
     let stores = ["DATABASE_URL", "REDIS_URL"]
         .map(|name| Proxy::listening_on(path.listener(), context.variable(name)).unwrap());
     let [database, redis] = &stores;
     let context = context.with("DATABASE_URL", database.url()).with("REDIS_URL", redis.url());
-    let books = Client::of(ExecutionEnvironment::start("books", context.variables()).await.unwrap());
+    let probe = Client::of(ExecutionEnvironment::start("probe", context.variables()).await.unwrap());
     let read = async || {
-        let response = books.get("/books/1").send().await;
+        let response = probe.get("/probe/notes/1").send().await;
         (response.status, response.header("ratelimit").is_some())
     };
     assert_eq!(read().await, (200, true));

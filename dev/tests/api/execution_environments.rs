@@ -2,27 +2,28 @@
 
 use serde_json::json;
 use stack::environment::ExecutionEnvironment;
+use testkit::users::sign_up;
 use testkit::{Client, TestContext};
 
+use crate::support::clients::probe;
 use crate::support::migrations::{lock_migrations, migrate, until_migrations_wait};
 use crate::support::responses::{assert_problem, without_request_id};
-use crate::support::users::{books, sign_up};
 
 #[tokio::test]
 async fn a_function_responds_the_same_as_a_process_and_in_process() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
-    let environment = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
-    let (in_process, process) = (books(&context), Client::of(environment.clone()));
+    let environment = ExecutionEnvironment::start("probe", context.variables()).await.unwrap();
+    let (in_process, process) = (probe(&context), Client::of(environment.clone()));
     let create = async |client: &Client| {
-        let book = json!({"title": "T", "author": "A"});
-        client.post("/books").bearer(&ada.access).json(&book).send().await
+        let note = json!({"text": "T"});
+        client.post("/probe/notes").bearer(&ada.access).json(&note).send().await
     };
     let (one, other) = (create(&in_process).await, create(&process).await);
     assert_eq!((one.status, other.status), (201, 201), "{}", other.text());
     let id = other.json()["id"].as_i64().unwrap();
     assert_eq!(id, one.json()["id"].as_i64().unwrap() + 1, "both use one database");
-    for target in ["/books", "/books/1", "/books/x", "/nothing", "/books?page=0"] {
+    for target in ["/probe/notes", "/probe/notes/1", "/probe/notes/x", "/nothing", "/probe/notes?page=0"] {
         let (one, other) = (in_process.get(target).send().await, process.get(target).send().await);
         assert_eq!(without_request_id(&one), without_request_id(&other), "{target}");
     }
@@ -32,15 +33,15 @@ async fn a_function_responds_the_same_as_a_process_and_in_process() {
 #[tokio::test]
 async fn a_killed_process_fails_its_event_and_another_process_is_unaffected() {
     let context = TestContext::new().await;
-    let first = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
-    let second = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
-    assert_eq!(Client::of(first.clone()).get("/books").send().await.status, 200);
+    let first = ExecutionEnvironment::start("probe", context.variables()).await.unwrap();
+    let second = ExecutionEnvironment::start("probe", context.variables()).await.unwrap();
+    assert_eq!(Client::of(first.clone()).get("/probe/notes").send().await.status, 200);
     first.freeze();
-    let event = testkit::gateway_events::http_api_event("GET", "/books", "").to_string();
+    let event = testkit::gateway_events::http_api_event("GET", "/probe/notes", "").to_string();
     let (response, _) = tokio::join!(first.invoke(&event), first.kill());
     assert_eq!(response.unwrap_err().error_type, "Runtime.ExitError");
     assert!(!first.is_alive() && first.invoke(&event).await.is_err());
-    assert_problem(&Client::of(second.clone()).get("/books/1").send().await, 404);
+    assert_problem(&Client::of(second.clone()).get("/probe/notes/1").send().await, 404);
 }
 
 #[tokio::test]

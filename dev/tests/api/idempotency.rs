@@ -2,22 +2,22 @@
 
 mod failures;
 mod interop;
-mod registration;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use testkit::proxy::Proxy;
 use testkit::records::{Record, Records};
+use testkit::users::{TestUser, sign_up};
 use testkit::{Client, Response, TestContext};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::support::clients::probe;
 use crate::support::locks::until_lock_is_awaited;
 use crate::support::responses::{assert_problem, without_request_id};
-use crate::support::users::{TestUser, books, sign_up};
 
 /// A context with its own table.
-async fn context() -> (TestContext, Records) {
+pub(crate) async fn context() -> (TestContext, Records) {
     let context = TestContext::new().await;
     let records = records(&context).await;
     (context, records)
@@ -31,39 +31,39 @@ async fn records(context: &TestContext) -> Records {
 }
 
 /// The only record in the table.
-async fn the_record(records: &Records) -> Record {
+pub(crate) async fn the_record(records: &Records) -> Record {
     let mut all = records.all().await.unwrap();
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
 }
 
-fn book(title: &str) -> Value {
-    json!({"title": title, "author": "A", "year": 1969, "description": null})
+fn note(title: &str) -> Value {
+    json!({"text": title, "author": "A", "year": 1969, "description": null})
 }
 
-/// Creates a book, from another network each time.
-async fn create(books: &Client, user: &TestUser, key: &str, book: &Value) -> Response {
-    let request = books.from_new_network();
-    let request = request.post("/books").bearer(&user.access).header("idempotency-key", key);
-    request.json(book).send().await
+/// Creates a note, from another network each time.
+async fn create(probe: &Client, user: &TestUser, key: &str, note: &Value) -> Response {
+    let request = probe.from_new_network();
+    let request = request.post("/probe/notes").bearer(&user.access).header("idempotency-key", key);
+    request.json(note).send().await
 }
 
-/// Creates the book `T` under the key `k` in a spawned task.
-fn begin(books: &Client, user: &TestUser) -> JoinHandle<Response> {
-    let (client, token) = (books.from_new_network(), user.access.clone());
+/// Creates the note `T` under the key `k` in a spawned task.
+fn begin(probe: &Client, user: &TestUser) -> JoinHandle<Response> {
+    let (client, token) = (probe.from_new_network(), user.access.clone());
     tokio::spawn(async move {
-        let request = client.post("/books").bearer(&token).header("idempotency-key", "k");
-        request.json(&book("T")).send().await
+        let request = client.post("/probe/notes").bearer(&token).header("idempotency-key", "k");
+        request.json(&note("T")).send().await
     })
 }
 
 /// The number of `rows`, what follows `from` in SQL.
-async fn count(context: &TestContext, rows: &str) -> i64 {
+pub(crate) async fn count(context: &TestContext, rows: &str) -> i64 {
     context.database().await.query_one(&format!("select count(*) from {rows}"), &[]).await.unwrap().get(0)
 }
 
 /// Asserts that `response` replays `first`.
-fn assert_replayed(response: &Response, first: &Response) {
+pub(crate) fn assert_replayed(response: &Response, first: &Response) {
     assert_eq!(response.header("idempotency-replayed"), Some("true"), "{:?}", response.raw);
     assert_eq!((response.status, response.text()), (first.status, first.text()));
     for name in ["location", "etag", "content-type"] {
@@ -72,7 +72,7 @@ fn assert_replayed(response: &Response, first: &Response) {
 }
 
 /// Asserts that `response` refuses the key, since another request has used it.
-fn assert_reused(response: &Response) {
+pub(crate) fn assert_reused(response: &Response) {
     let problem = assert_problem(response, 422);
     assert_eq!(problem["type"], "urn:problem-type:bookshelf:idempotency-key-reused");
 }
@@ -88,45 +88,51 @@ fn assert_in_progress(response: &Response) {
 async fn a_retry_gets_the_first_response_and_another_body_is_refused() {
     let (context, _) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let (one, other) = (books(&context), books(&context));
-    let first = create(&one, &ada, "k", &book("T")).await;
+    let (one, other) = (probe(&context), probe(&context));
+    let first = create(&one, &ada, "k", &note("T")).await;
     assert_eq!(first.status, 201, "{}", first.text());
     assert_eq!(first.header("idempotency-replayed"), None);
-    assert_eq!(first.header("location"), Some("/books/1"));
+    assert_eq!(first.header("location"), Some("/probe/notes/1"));
     assert!(first.header("etag").is_some());
     for (client, key) in [(&one, "k"), (&other, "k"), (&other, "\"k\"")] {
-        assert_replayed(&create(client, &ada, key, &book("T")).await, &first);
+        assert_replayed(&create(client, &ada, key, &note("T")).await, &first);
     }
-    assert_reused(&create(&other, &ada, "k", &book("other")).await);
-    // The replay is the response to the creation, whatever happened to the book since.
-    let change = json!({"title": "changed"});
-    assert_eq!(one.put("/books/1").bearer(&ada.access).json(&change).send().await.status, 200);
-    assert_replayed(&create(&one, &ada, "k", &book("T")).await, &first);
-    assert_eq!(create(&one, &ada, "l", &book("T")).await.json()["id"], 2);
-    assert_eq!(count(&context, "books").await, 2);
+    assert_reused(&create(&other, &ada, "k", &note("other")).await);
+    // The replay is the response to the creation, whatever happened to the note since.
+    let change = json!({"text": "changed"});
+    assert_eq!(one.put("/probe/notes/1").bearer(&ada.access).json(&change).send().await.status, 200);
+    assert_replayed(&create(&one, &ada, "k", &note("T")).await, &first);
+    assert_eq!(create(&one, &ada, "l", &note("T")).await.json()["id"], 2);
+    assert_eq!(count(&context, "notes").await, 2);
 }
 
 #[tokio::test]
 async fn the_same_key_of_two_callers_is_two_keys() {
     let (context, records) = context().await;
     let (ada, bob) = (sign_up(&context, "ada").await, sign_up(&context, "bob").await);
-    let books = books(&context);
-    let of_ada = create(&books, &ada, "k", &book("Ada's")).await;
-    let of_bob = create(&books, &bob, "k", &book("Bob's")).await;
+    let probe = probe(&context);
+    let of_ada = create(&probe, &ada, "k", &note("Ada's")).await;
+    let of_bob = create(&probe, &bob, "k", &note("Bob's")).await;
     assert_eq!((of_ada.status, of_bob.status), (201, 201));
-    assert_replayed(&create(&books, &ada, "k", &book("Ada's")).await, &of_ada);
-    assert_replayed(&create(&books, &bob, "k", &book("Bob's")).await, &of_bob);
+    assert_replayed(&create(&probe, &ada, "k", &note("Ada's")).await, &of_ada);
+    assert_replayed(&create(&probe, &bob, "k", &note("Bob's")).await, &of_bob);
     assert_eq!(records.all().await.unwrap().len(), 2);
-    assert_eq!(count(&context, "books").await, 2);
+    assert_eq!(count(&context, "notes").await, 2);
 }
 
 #[tokio::test]
 async fn the_same_key_on_two_stages_is_two_keys() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
-    assert_eq!(create(&books(&context), &ada, "k", &book("T")).await.header("location"), Some("/books/1"));
+    assert_eq!(
+        create(&probe(&context), &ada, "k", &note("T")).await.header("location"),
+        Some("/probe/notes/1")
+    );
     let context = context.with("STAGE_PREFIX", "/beta");
-    assert_eq!(create(&books(&context), &ada, "k", &book("T")).await.header("location"), Some("/books/2"));
+    assert_eq!(
+        create(&probe(&context), &ada, "k", &note("T")).await.header("location"),
+        Some("/probe/notes/2")
+    );
     assert_eq!(records.all().await.unwrap().len(), 2);
 }
 
@@ -134,17 +140,17 @@ async fn the_same_key_on_two_stages_is_two_keys() {
 async fn an_invalid_key_is_refused_after_the_token_check_and_before_all_others() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let books = books(&context);
+    let probe = probe(&context);
     let too_long = "x".repeat(256);
     for key in ["", "\"\"", "\"open", "a b", "one,two", "\"a\", \"b\"", "ключ", &too_long] {
-        assert_problem(&create(&books, &ada, key, &json!({"no": "book"})).await, 400);
-        let anonymous = books.from_new_network();
-        assert_problem(&anonymous.post("/books").header("idempotency-key", key).send().await, 401);
+        assert_problem(&create(&probe, &ada, key, &json!({"no": "note"})).await, 400);
+        let anonymous = probe.from_new_network();
+        assert_problem(&anonymous.post("/probe/notes").header("idempotency-key", key).send().await, 401);
     }
     let longest = "x".repeat(255);
-    assert_eq!(create(&books, &ada, &longest, &book("T")).await.status, 201);
-    let large = json!({"title": "x".repeat(65 * 1024), "author": "A"});
-    assert_problem(&create(&books, &ada, "large", &large).await, 413);
+    assert_eq!(create(&probe, &ada, &longest, &note("T")).await.status, 201);
+    let large = json!({"text": "x".repeat(65 * 1024)});
+    assert_problem(&create(&probe, &ada, "large", &large).await, 413);
     assert_eq!(the_record(&records).await["status"], "COMPLETED");
 }
 
@@ -153,15 +159,15 @@ async fn a_request_without_a_key_makes_no_call_to_dynamodb() {
     let (context, _) = context().await;
     let (context, proxy) = Proxy::replacing_url(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
     let ada = sign_up(&context, "ada").await;
-    let books = books(&context);
-    let request = books.post("/books").bearer(&ada.access).json(&book("T"));
+    let probe = probe(&context);
+    let request = probe.post("/probe/notes").bearer(&ada.access).json(&note("T"));
     assert_eq!(request.send().await.status, 201);
-    assert_eq!(books.get("/books").header("idempotency-key", "k").send().await.status, 200);
-    let request = books.put("/books/1").bearer(&ada.access).header("idempotency-key", "k");
+    assert_eq!(probe.get("/probe/notes").header("idempotency-key", "k").send().await.status, 200);
+    let request = probe.put("/probe/notes/1").bearer(&ada.access).header("idempotency-key", "k");
     assert_eq!(request.json(&json!({"year": 1})).send().await.status, 200);
-    assert_problem(&books.post("/books").header("idempotency-key", "k").send().await, 401);
+    assert_problem(&probe.post("/probe/notes").header("idempotency-key", "k").send().await, 401);
     assert_eq!(proxy.opened(), 0);
-    assert_eq!(create(&books, &ada, "k", &book("T")).await.status, 201);
+    assert_eq!(create(&probe, &ada, "k", &note("T")).await.status, 201);
     assert_eq!(proxy.opened(), 1);
     assert_eq!(count(&context, "idempotent_writes").await, 1);
 }
@@ -170,32 +176,32 @@ async fn a_request_without_a_key_makes_no_call_to_dynamodb() {
 async fn a_retry_during_the_first_request_is_told_to_wait() {
     let (context, _) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let (one, other) = (books(&context), books(&context));
+    let (one, other) = (probe(&context), probe(&context));
     let mut database = context.database().await;
     let lock = database.transaction().await.unwrap();
-    lock.batch_execute("lock table books in exclusive mode").await.unwrap();
+    lock.batch_execute("lock table notes in exclusive mode").await.unwrap();
     let first = begin(&one, &ada);
-    until_lock_is_awaited(&lock, "books").await;
-    assert_in_progress(&create(&other, &ada, "k", &book("T")).await);
-    assert_reused(&create(&other, &ada, "k", &book("other")).await);
+    until_lock_is_awaited(&lock, "notes").await;
+    assert_in_progress(&create(&other, &ada, "k", &note("T")).await);
+    assert_reused(&create(&other, &ada, "k", &note("other")).await);
     lock.commit().await.unwrap();
     let first = first.await.unwrap();
     assert_eq!(first.status, 201, "{}", first.text());
-    assert_replayed(&create(&other, &ada, "k", &book("T")).await, &first);
+    assert_replayed(&create(&other, &ada, "k", &note("T")).await, &first);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_one_of_ten_concurrent_requests_is_executed() {
     let (context, _) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let environments: Vec<_> = (0..4).map(|_| books(&context)).collect();
+    let environments: Vec<_> = (0..4).map(|_| probe(&context)).collect();
     for key in ["a", "b", "c"] {
         let mut requests = JoinSet::new();
         for n in 0..10 {
             let (client, token) = (environments[n % 4].from_new_network(), ada.access.clone());
             requests.spawn(async move {
-                let request = client.post("/books").bearer(&token).header("idempotency-key", key);
-                request.json(&book(key)).send().await
+                let request = client.post("/probe/notes").bearer(&token).header("idempotency-key", key);
+                request.json(&note(key)).send().await
             });
         }
         let responses = requests.join_all().await;
@@ -211,7 +217,7 @@ async fn exactly_one_of_ten_concurrent_requests_is_executed() {
             .filter(|response| response.status == 201 && response.header("idempotency-replayed").is_none());
         assert_eq!(executed.count(), 1);
     }
-    assert_eq!(count(&context, "books").await, 3);
+    assert_eq!(count(&context, "notes").await, 3);
 }
 
 #[tokio::test]
@@ -219,7 +225,7 @@ async fn a_record_has_the_attributes_of_powertools_and_contains_no_secret() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let key = "a-key-that-must-not-be-stored";
-    let first = create(&books(&context), &ada, key, &book("T")).await;
+    let first = create(&probe(&context), &ada, key, &note("T")).await;
     let record = the_record(&records).await;
     let names: BTreeSet<_> = record.keys().map(String::as_str).collect();
     let expected = ["data", "expiration", "id", "in_progress_expiration", "owner", "status", "validation"];
@@ -241,21 +247,21 @@ async fn a_record_has_the_attributes_of_powertools_and_contains_no_secret() {
 async fn a_permanent_refusal_is_stored_and_a_transient_one_is_not() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let books = books(&context);
-    let first = create(&books, &ada, "k", &json!({"title": "T"})).await;
+    let probe = probe(&context);
+    let first = create(&probe, &ada, "k", &json!({"text": "T"})).await;
     assert_problem(&first, 422);
-    assert_replayed(&create(&books, &ada, "k", &json!({"title": "T"})).await, &first);
+    assert_replayed(&create(&probe, &ada, "k", &json!({"text": "T"})).await, &first);
     assert_eq!(first.header("cache-control"), Some("no-store"));
-    assert_reused(&create(&books, &ada, "k", &book("T")).await);
+    assert_reused(&create(&probe, &ada, "k", &note("T")).await);
     records.delete_all().await.unwrap();
 
     // The body is right here, so the refusal must not be stored under the key.
-    let request = books.post("/books").bearer(&ada.access).header("idempotency-key", "l");
-    assert_problem(&request.body(&book("T").to_string()).send().await, 415);
+    let request = probe.post("/probe/notes").bearer(&ada.access).header("idempotency-key", "l");
+    assert_problem(&request.body(&note("T").to_string()).send().await, 415);
     assert_eq!(records.all().await.unwrap().len(), 0);
-    let created = create(&books, &ada, "l", &book("T")).await;
+    let created = create(&probe, &ada, "l", &note("T")).await;
     assert_eq!((created.status, created.header("idempotency-replayed")), (201, None));
-    let again = create(&books, &ada, "l", &book("T")).await;
+    let again = create(&probe, &ada, "l", &note("T")).await;
     assert_eq!(without_request_id(&again), without_request_id(&created));
 }
 
@@ -263,16 +269,16 @@ async fn a_permanent_refusal_is_stored_and_a_transient_one_is_not() {
 async fn a_key_can_be_used_again_after_its_record_expires() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let books = books(&context);
-    let first = create(&books, &ada, "k", &book("T")).await;
+    let probe = probe(&context);
+    let first = create(&probe, &ada, "k", &note("T")).await;
     // DynamoDB deletes expired records within days, not at once.
     records.set_number("expiration", 1).await.unwrap();
-    assert_replayed(&create(&books, &ada, "k", &book("T")).await, &first);
+    assert_replayed(&create(&probe, &ada, "k", &note("T")).await, &first);
     records.set_number("expiration", 1).await.unwrap();
     let expire = "update idempotent_writes set expires_at = now() - interval '1 second'";
     context.database().await.batch_execute(expire).await.unwrap();
-    let second = create(&books, &ada, "k", &book("other")).await;
+    let second = create(&probe, &ada, "k", &note("other")).await;
     assert_eq!((second.status, second.header("idempotency-replayed")), (201, None));
-    assert_replayed(&create(&books, &ada, "k", &book("other")).await, &second);
-    assert_eq!((count(&context, "books").await, count(&context, "idempotent_writes").await), (2, 1));
+    assert_replayed(&create(&probe, &ada, "k", &note("other")).await, &second);
+    assert_eq!((count(&context, "notes").await, count(&context, "idempotent_writes").await), (2, 1));
 }

@@ -3,11 +3,11 @@
 use serde_json::json;
 use stack::environment::ExecutionEnvironment;
 use testkit::records::Records;
+use testkit::users::sign_up;
 use testkit::{Client, TestContext};
 
 use crate::support::moto::Moto;
 use crate::support::responses::assert_problem;
-use crate::support::users::sign_up;
 
 #[tokio::test]
 async fn a_write_leaves_one_record_that_is_replayed() {
@@ -18,10 +18,10 @@ async fn a_write_leaves_one_record_that_is_replayed() {
     let records = Records::of(&context);
     records.create_table().await.unwrap();
     let ada = sign_up(&context, "ada").await;
-    let books = Client::of(ExecutionEnvironment::start("books", context.variables()).await.unwrap());
+    let probe = Client::of(ExecutionEnvironment::start("probe", context.variables()).await.unwrap());
     let create = async |title: &str| {
-        let request = books.post("/books").bearer(&ada.access).header("idempotency-key", "k");
-        request.json(&json!({"title": title, "author": "A"})).send().await
+        let request = probe.post("/probe/notes").bearer(&ada.access).header("idempotency-key", "k");
+        request.json(&json!({"text": title})).send().await
     };
     let first = create("T").await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (201, None), "{}", first.text());

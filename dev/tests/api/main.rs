@@ -7,14 +7,13 @@
 // The future of a request is a nest of all layers.
 #![recursion_limit = "256"]
 
-mod account;
 mod architecture;
+mod auth;
 mod bad_input;
 mod bf_demo;
 mod books;
 mod cache;
 mod cache_races;
-mod conditional_requests;
 mod connections;
 mod cors;
 mod deployments;
@@ -24,9 +23,7 @@ mod execution_environments;
 mod idempotency;
 mod idempotency_on_moto;
 mod lifecycle;
-mod lists;
 mod lockout;
-mod log;
 mod maintenance;
 mod metrics;
 mod mutated_events;
@@ -40,12 +37,8 @@ mod redis_scripts;
 mod replay;
 mod rl_demo;
 mod roles;
-mod rotation;
 mod round_trips;
 mod routes;
-mod secret;
-mod sessions;
-mod sign_in;
 mod smoke_test;
 mod stacks;
 mod store_failures;
@@ -53,6 +46,5 @@ mod support;
 mod system;
 mod template;
 mod tls;
-mod tokens;
 mod transactions;
 mod unreadable_events;

@@ -8,12 +8,13 @@ use serde_json::json;
 use shared::stores::postgres::ConnectionSettings;
 use stack::environment::ExecutionEnvironment;
 use testkit::TestContext;
+use testkit::users::sign_up;
 
+use crate::support::clients::probe;
 use crate::support::locks::until_a_lock_is_awaited;
 use crate::support::migrations::empty_database;
 use crate::support::responses::assert_problem;
 use crate::support::tasks::run;
-use crate::support::users::{auth, set_role, sign_up};
 
 /// The names of the migrations, in order.
 fn names() -> Vec<String> {
@@ -159,17 +160,17 @@ async fn one_of_parallel_migrators_migrates_and_the_others_have_nothing_to_do() 
 async fn a_new_role_applies_from_the_next_request_on() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "Ada").await;
-    let auth = auth(&context);
-    let visit = async || auth.get("/auth/admin-only").bearer(&ada.access).send().await;
-    assert_problem(&visit().await, 403);
+    let probe = probe(&context);
+    let delete = async || probe.delete("/probe/notes/1").bearer(&ada.access).send().await;
+    assert_problem(&delete().await, 403);
     let report = run(&context, json!({"task": "set_role", "username": "ADA", "role": "admin"})).await;
     assert_eq!(
         report,
         Ok(json!({"task": "set_role", "user_id": ada.id, "username": "Ada", "role": "admin"}))
     );
-    assert_eq!(visit().await.status, 200);
-    set_role(&context, &ada.name, "user").await;
-    assert_problem(&visit().await, 403);
+    assert_problem(&delete().await, 404);
+    run(&context, json!({"task": "set_role", "username": "Ada", "role": "user"})).await.unwrap();
+    assert_problem(&delete().await, 403);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use probe::Probe;
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::test_runner::TestRunner;
@@ -11,12 +12,10 @@ use shared::config::Env;
 use shared::protection::quotas;
 use stack::environment::ExecutionEnvironment;
 use testkit::functions::{FUNCTIONS, Registered};
-use testkit::probe::Probe;
+use testkit::gateway_events::{http_api_event, rest_api_event};
 use testkit::replay::cases;
 use testkit::{Client, Failure, TestContext, response_flaw};
 use tokio::runtime::Runtime;
-
-use testkit::gateway_events::{http_api_event, rest_api_event};
 
 use crate::support::fake_aws::FakeAws;
 

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use probe::Probe;
 use serde_json::{Value, json};
 use testkit::functions::describe_all;
 use testkit::gateway_events::{function_url_event, http_api_event, rest_api_event};
-use testkit::probe::Probe;
 use testkit::{Client, Response, TestContext};
 
+use crate::support::clients::client;
 use crate::support::redis_keys::keys;
 use crate::support::responses::assert_problem;
-use crate::support::users::client;
 
 /// The digests of `new` and `old`, by `sha256sum`.
 const DIGESTS: &str = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437, \

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use probe::Probe;
 use proptest::prelude::{Just, ProptestConfig, prop_oneof};
 use proptest::test_runner::TestRunner;
 use shared::protection::limiter::{Limiter, RateLimitKey};
 use shared::protection::quota::{Quota, SECOND};
 use shared::stores::redis::Redis;
-use testkit::probe::Probe;
 use testkit::{Client, TestContext};
 
 use crate::support::redis_keys::{connection, delete_keys, keys};
@@ -196,7 +196,7 @@ async fn every_route_except_health_reports_its_quota_and_reads_its_variable() {
     let context = TestContext::new().await;
     for function in testkit::functions::describe_all(|| context.env()).unwrap() {
         for (path, item) in &function.openapi.paths.paths {
-            let client = crate::support::users::client(&context, function.name);
+            let client = crate::support::clients::client(&context, function.name);
             let methods = serde_json::to_value(item).unwrap();
             for method in methods.as_object().unwrap().keys() {
                 let response =

@@ -7,19 +7,21 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use probe::{Probe, RIGHT_PASSWORD};
 use redis::aio::MultiplexedConnection;
 use serde_json::json;
+use shared::lambda::function::Function as _;
 use shared::protection::limiter::{Limiter, RateLimitKey};
 use shared::protection::lockout::{Admission, Lockout, Rule};
 use shared::protection::quotas;
 use shared::stores::redis::Redis;
-use testkit::probe::Probe;
+use testkit::users::{TestUser, sign_up};
 use testkit::{Client, TestContext};
 
+use crate::support::clients::probe;
 use crate::support::redis_keys::connection;
 use crate::support::redis_monitor::{RedisMonitor, ScriptRun};
 use crate::support::responses::assert_problem;
-use crate::support::users::{PASSWORD, TestUser, auth, books, log_in, sign_up};
 
 /// The files of all scripts, by their texts and by the digests that Redis knows them by.
 async fn scripts(redis: &mut MultiplexedConnection) -> BTreeMap<String, String> {
@@ -49,17 +51,16 @@ async fn keys_of(command: &[String], redis: &mut MultiplexedConnection) -> Vec<S
     ask.query_async(redis).await.unwrap_or_default()
 }
 
-/// Reads a list twice, creates a book and is refused by the limiter.
+/// Reads a list twice, creates a note and is refused by the limiter.
 async fn use_cache_and_limiter(context: &TestContext, user: &TestUser) {
-    let books = books(context);
-    let book = json!({"title": "T", "author": "A"});
+    let probe = probe(context);
+    let note = json!({"text": "T"});
     for _ in 0..2 {
-        assert_eq!(books.get("/books").send().await.status, 200);
-        assert_eq!(books.post("/books").bearer(&user.access).json(&book).send().await.status, 201);
-        assert_eq!(books.get("/books").send().await.status, 200);
-        assert_eq!(books.get("/books").send().await.status, 200);
+        assert_eq!(probe.get("/probe/notes").send().await.status, 200);
+        assert_eq!(probe.post("/probe/notes").bearer(&user.access).json(&note).send().await.status, 201);
+        assert_eq!(probe.get("/probe/notes").send().await.status, 200);
+        assert_eq!(probe.get("/probe/notes").send().await.status, 200);
     }
-    let probe = Client::start::<Probe>(context.env()).unwrap();
     for _ in 0..20 {
         assert_eq!(probe.post("/probe/knock").send().await.status, 200);
     }
@@ -67,22 +68,24 @@ async fn use_cache_and_limiter(context: &TestContext, user: &TestUser) {
     for _ in 0..2 {
         assert_problem(&probe.post("/probe/knock").send().await, 429);
     }
-    let redis = Redis::from_env(&context.env_of("books")).unwrap();
-    let limiter = Limiter::from_env(&context.env_of("books"), redis).unwrap();
+    let redis = Redis::from_env(&context.env_of(Probe::NAME)).unwrap();
+    let limiter = Limiter::from_env(&context.env_of(Probe::NAME), redis).unwrap();
     limiter.window(quotas::DEFAULT, RateLimitKey::Client("192.0.2.1")).await.unwrap();
     let system = Client::start::<system::App>(context.env()).unwrap();
     assert_eq!(system.get("/health/ready").send().await.status, 200);
 }
 
 /// Lets guesses fail until they are locked out, succeed, and be abandoned.
-async fn use_lockout(context: &TestContext, user: &TestUser) {
-    let auth = auth(context);
-    for _ in 0..2 {
-        assert_problem(&log_in(&auth, &user.name, "wrong").await, 400);
-        assert_eq!(log_in(&auth, &user.name, PASSWORD).await.status, 200);
+async fn use_lockout(context: &TestContext) {
+    let probe = probe(context);
+    let guess = async |password: &str| {
+        probe.post("/probe/guess").json(&json!({"name": "ada", "password": password})).send().await.status
+    };
+    for password in ["wrong", RIGHT_PASSWORD] {
+        assert_eq!(guess(password).await, 200);
     }
     // A request abandons a guess only if its password could not be hashed, which no test can bring about.
-    let lockout = Lockout::new(&Redis::from_env(&context.env_of("auth")).unwrap());
+    let lockout = Lockout::new(&Redis::from_env(&context.env_of(Probe::NAME)).unwrap());
     let rule = Rule::new("test", 5, Duration::from_mins(2), Duration::from_mins(1));
     let Admission::Allowed(attempt) = lockout.begin(vec![lockout.counter(rule, &["eve"])]).await.unwrap()
     else {
@@ -90,11 +93,9 @@ async fn use_lockout(context: &TestContext, user: &TestUser) {
     };
     attempt.abandoned().await.unwrap();
     lockout.state(&lockout.counter(rule, &["eve"])).await.unwrap();
-    let probe = Client::start::<Probe>(context.env()).unwrap();
-    let guess = json!({"name": "ada", "password": "wrong"});
     let mut last = 0;
     for _ in 0..7 {
-        last = probe.post("/probe/guess").json(&guess).send().await.status;
+        last = guess("wrong").await;
     }
     assert_eq!(last, 429, "locked out");
 }
@@ -107,7 +108,7 @@ async fn every_script_declares_the_keys_that_it_touches_and_asks_for_no_time() {
     let ada = sign_up(&context, "ada").await;
     let monitor = RedisMonitor::start(&context).await;
     use_cache_and_limiter(&context, &ada).await;
-    use_lockout(&context, &ada).await;
+    use_lockout(&context).await;
     let runs = monitor.script_runs().await;
 
     let mut wrong = BTreeSet::new();

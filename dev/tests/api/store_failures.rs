@@ -4,10 +4,10 @@ use secrets::SecretsClient;
 use shared::stores::postgres::{Error, Postgres};
 use shared::stores::redis::Redis;
 use stack::environment::ExecutionEnvironment;
+use testkit::users::sign_up;
 use testkit::{Client, TestContext};
 
 use crate::support::responses::assert_problem;
-use crate::support::users::sign_up;
 
 /// Nothing listens there.
 const CLOSED: &str = "127.0.0.1:1";
@@ -50,9 +50,9 @@ async fn a_refused_connection_is_described() {
     assert!(reason.starts_with("error connecting to server: Connection refused"), "{reason}");
 
     let context = context.with("DATABASE_URL", &url.replace(password, "wrong-password"));
-    let books = ExecutionEnvironment::start("books", context.variables()).await.unwrap();
-    assert_problem(&Client::of(books.clone()).get("/books").send().await, 503);
-    let log = books.log();
+    let probe = ExecutionEnvironment::start("probe", context.variables()).await.unwrap();
+    assert_problem(&Client::of(probe.clone()).get("/probe/notes").send().await, 503);
+    let log = probe.log();
     let reason = "password authentication failed for user \\\"bookshelf\\\" (SQLSTATE 28P01)";
     assert!(log.contains(reason), "{log}");
     assert!(!log.contains("db error") && !log.contains("wrong-password"), "{log}");

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 use shared::lambda::function::Function as _;
-use terminator::{Authority, TLS_REQUEST, Terminator, TlsMode};
+use testkit::users::sign_up;
 use testkit::{Client, TestContext};
 use tokio::time::timeout;
 
+use crate::support::clients::probe;
 use crate::support::responses::assert_problem;
 use crate::support::tasks::run;
-use crate::support::users::{books, sign_up};
+use terminator::{Authority, TLS_REQUEST, Terminator, TlsMode};
 
 /// The year until which a valid certificate is valid.
 const VALID_UNTIL: i32 = 2090;
@@ -68,15 +69,15 @@ async fn every_store_works_over_tls_and_nothing_is_sent_outside_it() {
     let (context, redis) = behind_terminator(context, "REDIS_URL", mode()).await;
     assert_eq!(readiness(&context).await.status, 200);
     let ada = sign_up(&context, "ada").await;
-    let books = books(&context);
-    let book = json!({"title": "T", "author": "A"});
-    assert_eq!(books.post("/books").bearer(&ada.access).json(&book).send().await.status, 201);
+    let probe = probe(&context);
+    let note = json!({"text": "T"});
+    assert_eq!(probe.post("/probe/notes").bearer(&ada.access).json(&note).send().await.status, 201);
     for _ in 0..2 {
-        assert_eq!(books.get("/books").send().await.json()["total"], 1);
+        assert_eq!(probe.get("/probe/notes").send().await.json()["total"], 1);
     }
-    assert_eq!(books.get("/books/1").send().await.status, 200);
+    assert_eq!(probe.get("/probe/notes/1").send().await.status, 200);
     assert!(postgres.plaintext().chunks(8).all(|sent| sent == TLS_REQUEST), "{:?}", postgres.plaintext());
-    assert!(postgres.decrypted().concat().contains("insert into books"));
+    assert!(postgres.decrypted().concat().contains("insert into notes"));
     assert!(redis.plaintext().is_empty() && redis.decrypted().concat().contains("EVALSHA"));
     let synonym = context.variable("DATABASE_URL").replace("=require", "=verify-full");
     assert_eq!(readiness(&context.with("DATABASE_URL", &synonym)).await.status, 200);

@@ -2,11 +2,11 @@
 //! function errors raise alarms and roll a deployment back.
 
 use serde_json::{Value, json};
+use testkit::gateway_events::{function_url_event, http_api_event, rest_api_event};
 use testkit::{Client, TestContext};
 
+use crate::support::clients::probe;
 use crate::support::responses::assert_problem;
-use crate::support::users::{auth, books};
-use testkit::gateway_events::{function_url_event, http_api_event, rest_api_event};
 
 /// A request in each format of event. `headers` is where a format has its headers, `method` where it has its method.
 struct Format {
@@ -45,8 +45,8 @@ async fn assert_bad_request(client: &Client, event: &str) {
 #[tokio::test]
 async fn a_header_that_http_forbids_is_a_bad_request() {
     let context = context().await;
-    let books = books(&context);
-    for Format { event, headers, .. } in formats("GET", "/books") {
+    let probe = probe(&context);
+    for Format { event, headers, .. } in formats("GET", "/probe/notes") {
         for (name, value) in [
             ("", "v"),
             ("a b", "v"),
@@ -61,7 +61,7 @@ async fn a_header_that_http_forbids_is_a_bad_request() {
         ] {
             let mut event = event.clone();
             event[headers][name] = if headers == "headers" { json!(value) } else { json!(["sound", value]) };
-            assert_bad_request(&books, &event.to_string()).await;
+            assert_bad_request(&probe, &event.to_string()).await;
         }
     }
 }
@@ -69,15 +69,13 @@ async fn a_header_that_http_forbids_is_a_bad_request() {
 #[tokio::test]
 async fn a_method_that_http_forbids_is_a_bad_request() {
     let context = context().await;
-    let (books, auth) = (books(&context), auth(&context));
-    for (client, path) in [(&books, "/books"), (&auth, "/auth/login")] {
-        for format in formats("POST", path) {
-            for method in ["GE T", "G\u{0}", "POST\n", "é", " ", "a/b"] {
-                let mut event = format.event.clone();
-                *event.pointer_mut(format.method).unwrap() = method.into();
-                let response = client.send_event(&event.to_string()).await.unwrap();
-                assert_eq!((response.status, &response.json()["status"]), (400, &json!(400)), "{event}");
-            }
+    let probe = probe(&context);
+    for format in formats("POST", "/probe/notes") {
+        for method in ["GE T", "G\u{0}", "POST\n", "é", " ", "a/b"] {
+            let mut event = format.event.clone();
+            *event.pointer_mut(format.method).unwrap() = method.into();
+            let response = probe.send_event(&event.to_string()).await.unwrap();
+            assert_eq!((response.status, &response.json()["status"]), (400, &json!(400)), "{event}");
         }
     }
 }
@@ -85,8 +83,8 @@ async fn a_method_that_http_forbids_is_a_bad_request() {
 #[tokio::test]
 async fn an_unpaired_surrogate_anywhere_is_a_bad_request() {
     let context = context().await;
-    let books = books(&context);
-    for Format { event, headers, method } in formats("GET", "/books") {
+    let probe = probe(&context);
+    for Format { event, headers, method } in formats("GET", "/probe/notes") {
         let places = [
             format!("/{headers}/x"),
             method.to_owned(),
@@ -100,11 +98,11 @@ async fn an_unpaired_surrogate_anywhere_is_a_bad_request() {
         events.push(with(&event, &format!("/requestContext/{MARK}"), "v"));
         for event in events {
             for surrogate in ["\\ud800", "\\udfff", "\\ude00\\ud83d", "\\ud800\\u0061"] {
-                assert_bad_request(&books, &event.to_string().replace(MARK, surrogate)).await;
+                assert_bad_request(&probe, &event.to_string().replace(MARK, surrogate)).await;
             }
         }
         let crab = with(&event, "/unknown", MARK).to_string().replace(MARK, "\\ud83e\\udd80 \\\\ud800");
-        assert_eq!(books.send_event(&crab).await.unwrap().status, 200, "a pair is a character: {crab}");
+        assert_eq!(probe.send_event(&crab).await.unwrap().status, 200, "a pair is a character: {crab}");
     }
 }
 
@@ -119,8 +117,8 @@ fn with(event: &Value, place: &str, value: &str) -> Value {
 #[tokio::test]
 async fn a_member_of_another_type_is_a_bad_request_or_has_no_effect() {
     let context = context().await;
-    let books = books(&context);
-    for Format { event, .. } in formats("GET", "/books") {
+    let probe = probe(&context);
+    for Format { event, .. } in formats("GET", "/probe/notes") {
         let needed = ["headers", "body", "isBase64Encoded", "rawPath", "rawQueryString", "cookies", "path"];
         let names = [&needed[..], &["stageVariables", "pathParameters", "version", "routeKey"]].concat();
         for name in names.into_iter().chain(["multiValueHeaders", "queryStringParameters", "requestContext"])
@@ -128,7 +126,7 @@ async fn a_member_of_another_type_is_a_bad_request_or_has_no_effect() {
             for value in [json!({"a": {}}), json!([1]), json!(1), json!("text"), json!({"": ""})] {
                 let mut event = event.clone();
                 event[name] = value;
-                let response = books.send_event(&event.to_string()).await;
+                let response = probe.send_event(&event.to_string()).await;
                 let status = response.unwrap_or_else(|failure| panic!("{failure:?}: {event}")).status;
                 assert!(matches!(status, 200 | 400 | 404 | 405 | 422), "{status}: {event}");
             }
@@ -137,7 +135,7 @@ async fn a_member_of_another_type_is_a_bad_request_or_has_no_effect() {
             ["/requestContext/timeEpoch", "/requestContext/requestTimeEpoch", "/requestContext/stage"]
         {
             let event = with(&event, pointer, "text");
-            assert_eq!(books.send_event(&event.to_string()).await.unwrap().status, 200, "{event}");
+            assert_eq!(probe.send_event(&event.to_string()).await.unwrap().status, 200, "{event}");
         }
     }
 }

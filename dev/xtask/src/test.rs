@@ -45,9 +45,9 @@ async fn build_and_run(options: &Options) -> Result<()> {
     report.conclude()
 }
 
-/// Builds the functions, which tests start, and the test programs, the one that takes longest last.
+/// Builds the functions, which tests start, [the one of the tests](workspace::FIXTURE) and the test programs, the one that takes longest last.
 async fn build(packages: &[String]) -> Result<Vec<Executable>> {
-    workspace::build_functions(&[]).await?;
+    workspace::build_functions(&["--package", workspace::FIXTURE]).await?;
     let chosen: Vec<_> = match packages {
         [] => vec!["--workspace"],
         packages => packages.iter().flat_map(|package| ["--package", package]).collect(),

@@ -31,7 +31,7 @@ use shared::stores::redis::Redis;
 use utoipa_axum::router::UtoipaMethodRouterExt as _;
 use utoipa_axum::routes;
 
-use store::Store;
+use store::{LIST, Store};
 
 /// The function's state.
 #[derive(Clone, FromRef)]
@@ -51,7 +51,7 @@ impl Function for App {
         let postgres = Postgres::from_env(env)?;
         let redis = Redis::from_env(env)?;
         Ok(Self {
-            store: Store::new(postgres.clone(), Cache::from_env(env, redis.clone(), "books")?),
+            store: Store::new(postgres.clone(), Cache::from_env(env, redis.clone(), LIST)?),
             authenticator: Authenticator::new(Verifier::from_env(env)?, postgres.clone()),
             idempotency: Idempotency::from_env(env)?,
             limiter: Limiter::from_env(env, redis.clone())?,

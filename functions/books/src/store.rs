@@ -7,15 +7,13 @@
 //! | `pages` | reads pages of lists, through the cache |
 //! | `select` | builds the statement of a page |
 //! | `row` | reads rows into books |
-//! | `pending_invalidation` | repeats an invalidation of the cache that failed |
 
 mod books;
 mod handle;
 mod pages;
-mod pending_invalidation;
 mod row;
 mod select;
 
 pub(crate) use books::Conditional;
-pub(crate) use handle::Store;
+pub(crate) use handle::{LIST, Store};
 pub(crate) use pages::PageError;

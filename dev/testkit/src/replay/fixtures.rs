@@ -1,4 +1,5 @@
-//! Prepares the state of a case by requests to the functions, as their callers would.
+//! Prepares the state of a case: users and other rows in the database, then requests to the functions, as their callers
+//! would send them.
 //!
 //! Creating a database and signing up users is slow, so both are reused. A context serves one case after another and
 //! is cleared in between. The users with whom a case begins are signed up once for all cases that begin with the
@@ -12,16 +13,11 @@ use stack::{Context as _, Error, Result};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::case;
-use super::step::{Book, Send, Sql, Step, User};
+use super::step::{Row, Send, Sql, Step, User};
 use super::transport::start_in_process;
 use super::values::Values;
-use crate::{Client, DatabaseSnapshot, Invoke as _, Response, TestContext};
-
-/// The password of every user.
-const PASSWORD: &str = "correct horse battery staple";
-
-/// The address that the set-up sends requests from. It differs from that of the events, whose quotas must be unused.
-const NETWORK: &str = "198.51.100.1";
+use crate::users::{self, TestUser};
+use crate::{Client, DatabaseSnapshot, Response, TestContext};
 
 /// Users who are signed up: the rows of the database, and the values that the steps yielded.
 struct UserFixture {
@@ -109,7 +105,8 @@ impl FixturePool {
     }
 }
 
-/// The preparation of one context.
+/// The preparation of one context. Its requests come from the network of the [users], which differs from that of the
+/// events, whose quotas must be unused.
 struct SetUp<'a> {
     context: &'a TestContext,
     /// The functions that were started, each as one execution environment.
@@ -126,8 +123,8 @@ impl<'a> SetUp<'a> {
     async fn run(mut self, steps: &[Step]) -> Result<Values> {
         for step in steps {
             match step {
-                Step::User(user) => self.sign_up(user).await?,
-                Step::Book(book) => self.create(book).await?,
+                Step::User(user) => self.sign_up(user).await,
+                Step::Row(row) => self.insert(row).await?,
                 Step::Send(send) => self.send(send).await?,
                 Step::Sql(Sql { sql }) => self.execute(sql).await?,
             }
@@ -135,40 +132,22 @@ impl<'a> SetUp<'a> {
         Ok(self.values)
     }
 
-    async fn sign_up(&mut self, User { user, role }: &User) -> Result<()> {
-        let auth = self.function("auth")?;
-        let account = json!({"username": user, "password": PASSWORD});
-        let profile = expect(201, auth.post("/auth/register").json(&account).send().await)?;
-        if let Some(role) = role {
-            let task = json!({"task": "set_role", "username": user, "role": role});
-            start_in_process("maintenance", self.context)?
-                .invoke(&task.to_string())
-                .await
-                .context("set a role")?;
-        }
-        let form = [("grant_type", "password"), ("username", user), ("password", PASSWORD)];
-        let tokens = expect(200, auth.post("/auth/login").form(&form).send().await)?;
-        let (mut values, tokens) = (profile.json(), tokens.json());
-        values["access_token"] = tokens["access_token"].clone();
-        values["refresh_token"] = tokens["refresh_token"].clone();
-        self.values.add(user, values);
-        Ok(())
+    async fn sign_up(&mut self, User { user, role }: &User) {
+        let TestUser { name, id, access, refresh } = users::sign_up_as(self.context, user, role).await;
+        self.values.add(&name, json!({"id": id, "access_token": access, "refresh_token": refresh}));
     }
 
     async fn execute(&self, sql: &str) -> Result<()> {
         self.context.database().await.batch_execute(sql).await.context("run the sql")
     }
 
-    async fn create(&mut self, Book { book, by }: &Book) -> Result<()> {
-        let books = self.function("books")?;
-        let not_signed_in = || Error::new(format!("{by} is not signed in"));
-        let token = self
-            .values
-            .get(&format!("{by}.access_token"))
-            .and_then(Value::as_str)
-            .ok_or_else(not_signed_in)?;
-        expect(201, books.post("/books").bearer(token).json(book).send().await)?;
-        Ok(())
+    async fn insert(&self, Row { row, into }: &Row) -> Result<()> {
+        let columns = row.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "insert into {into} ({columns}) select {columns} from jsonb_populate_record(null::{into}, $1::text::jsonb)"
+        );
+        let row = Value::from(row.clone()).to_string();
+        self.context.database().await.execute(&sql, &[&row]).await.context("insert a row").map(drop)
     }
 
     async fn send(&mut self, Send { send, status, times, name }: &Send) -> Result<()> {
@@ -188,7 +167,7 @@ impl<'a> SetUp<'a> {
         if let Some(client) = self.functions.get(name) {
             return Ok(client.clone());
         }
-        let client = Client::of(start_in_process(name, self.context)?).from_ip(NETWORK);
+        let client = Client::of(start_in_process(name, self.context)?).from_ip(users::NETWORK);
         self.functions.insert(name.to_owned(), client.clone());
         Ok(client)
     }

@@ -1,34 +1,34 @@
 //! The steps that prepare the state of a case, as its file lists them under `given`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One step. Its first member says which kind it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Step {
     User(User),
-    Book(Book),
+    Row(Row),
     Send(Send),
     Sql(Sql),
 }
 
-/// A user who is registered and signed in. The user `ada` yields the values `{{ada.id}}`, `{{ada.access_token}}` and
+/// A user who is signed in. The user `ada` yields the values `{{ada.id}}`, `{{ada.access_token}}` and
 /// `{{ada.refresh_token}}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct User {
     pub(super) user: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) role: Option<String>,
+    #[serde(default = "no_role", skip_serializing_if = "is_no_role")]
+    pub(super) role: String,
 }
 
-/// A book, which the user of an earlier step creates.
+/// A row of the table `into`, whose columns are the members of `row`; others have their defaults.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Book {
-    pub(super) book: Value,
-    pub(super) by: String,
+pub(super) struct Row {
+    pub(super) row: Map<String, Value>,
+    pub(super) into: String,
 }
 
 /// The event of another case (`<function>/<case>`), sent `times` times and answered with `status` each time. With `as`
@@ -49,6 +49,14 @@ pub(super) struct Send {
 #[serde(deny_unknown_fields)]
 pub(super) struct Sql {
     pub(super) sql: String,
+}
+
+fn no_role() -> String {
+    "user".to_owned()
+}
+
+fn is_no_role(role: &str) -> bool {
+    role == "user"
 }
 
 fn once() -> u32 {

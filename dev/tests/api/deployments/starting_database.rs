@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use testkit::TestContext;
+use testkit::users::sign_up;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
 use super::{handle, start};
 use crate::support::postgres_messages::{fatal, through};
-use crate::support::users::sign_up;
 
 /// Returns the address of a server in front of `database`. It refuses connections for a second, closes the next two,
 /// tells the two after them that the database is starting, and forwards all later ones.

@@ -6,10 +6,11 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use testkit::TestContext;
+use testkit::users::sign_up;
 use tokio::task::spawn_blocking;
 
-use super::{assert_in_progress, assert_replayed, book, context, count, create, the_record};
-use crate::support::users::{books, sign_up};
+use super::{assert_in_progress, assert_replayed, context, count, create, note, the_record};
+use crate::support::clients::probe;
 
 /// Lets Powertools do one step with the record `id`, and returns its output.
 async fn powertools(context: &TestContext, step: &str, id: &str) -> Value {
@@ -29,8 +30,8 @@ async fn powertools(context: &TestContext, step: &str, id: &str) -> Value {
 async fn powertools_and_this_api_read_each_others_records() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
-    let books = books(&context);
-    let first = create(&books, &ada, "k", &book("T")).await;
+    let probe = probe(&context);
+    let first = create(&probe, &ada, "k", &note("T")).await;
     let record = the_record(&records).await;
     let id = record["id"].as_str();
 
@@ -49,10 +50,10 @@ async fn powertools_and_this_api_read_each_others_records() {
     records.set_number("in_progress_expiration", 1).await.unwrap();
     assert_eq!(powertools(&context, "claim", id).await, json!({"claimed": true}), "the claim has expired");
 
-    assert_in_progress(&create(&books, &ada, "k", &book("T")).await);
+    assert_in_progress(&create(&probe, &ada, "k", &note("T")).await);
     assert_eq!(powertools(&context, "complete", id).await, json!({"completed": true}));
-    let response = create(&books, &ada, "k", &book("T")).await;
+    let response = create(&probe, &ada, "k", &note("T")).await;
     assert_eq!((response.status, response.json()), (201, json!({"by": "powertools"})));
-    assert_replayed(&create(&books, &ada, "k", &book("T")).await, &response);
-    assert_eq!(count(&context, "books").await, 1);
+    assert_replayed(&create(&probe, &ada, "k", &note("T")).await, &response);
+    assert_eq!(count(&context, "notes").await, 1);
 }

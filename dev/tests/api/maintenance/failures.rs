@@ -1,13 +1,13 @@
 //! A task that fails says why: in its result, in the log, and to `CloudFormation`.
 
 use serde_json::{Value, json};
+use testkit::users::sign_up;
 use testkit::{TestContext, with_database};
 use uuid::Uuid;
 
 use super::{MIGRATE, process};
 use crate::deployments::handle;
 use crate::support::migrations::empty_database;
-use crate::support::users::sign_up;
 
 const PURGE: &str = r#"{"task":"purge"}"#;
 const SET_ROLE: &str = r#"{"task":"set_role","username":"ada","role":"admin"}"#;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use maintenance::PURGEABLE;
 use serde_json::json;
 use testkit::TestContext;
+use testkit::users::sign_up;
 use tokio_postgres::Client;
 
 use super::process;
-use crate::support::responses::text;
+use crate::support::clients::probe;
 use crate::support::tasks::run;
-use crate::support::users::{PASSWORD, auth, log_in, refresh, session_of, sign_up};
 
 #[tokio::test]
 async fn a_scheduled_event_runs_a_purge() {
@@ -41,13 +41,11 @@ async fn a_scheduled_event_runs_a_purge() {
 async fn a_purge_deletes_expired_rows_and_no_others() {
     let context = TestContext::new().await;
     let ada = sign_up(&context, "ada").await;
-    let auth = auth(&context);
-    let other = log_in(&auth.from_new_network(), "ada", PASSWORD).await;
     let database = context.database().await;
-    let session = session_of(&context, &text(&other, "access_token"));
-    let ended_long_ago =
-        "update sessions set ended_at = now() - interval '91 days', end_reason = 'logout' where id = $1";
-    database.execute(ended_long_ago, &[&session]).await.unwrap();
+    let ended_long_ago = "
+        insert into sessions (id, user_id, expires_at, ended_at, end_reason, ip)
+        select gen_random_uuid(), $1, now(), now() - interval '91 days', 'logout', '::'";
+    database.execute(ended_long_ago, &[&ada.id]).await.unwrap();
     // It still shows from which network its user signed in.
     let ended_recently = "
         insert into sessions (id, user_id, expires_at, ended_at, end_reason, ip)
@@ -72,8 +70,12 @@ async fn a_purge_deletes_expired_rows_and_no_others() {
     };
     assert_eq!(report, Ok(counts(1, 1, 2500, 1500)));
     assert_eq!(run(&context, json!({"task": "purge"})).await, Ok(counts(0, 0, 0, 0)));
-    assert_eq!(auth.get("/auth/me").bearer(&ada.access).send().await.status, 200);
-    assert_eq!(refresh(&auth, &ada.refresh).await.status, 200);
+    let note = json!({"text": "T"});
+    let written = probe(&context).post("/probe/notes").bearer(&ada.access).json(&note).send().await;
+    assert_eq!(written.status, 201, "the live session was left: {}", written.text());
+    let unused = "select count(*) from refresh_tokens where digest = sha256($1)";
+    let unused = database.query_one(unused, &[&ada.refresh.as_bytes()]).await.unwrap();
+    assert_eq!(unused.get::<_, i64>(0), 1, "and its refresh token");
     for table in ["login_guesses", "idempotent_writes"] {
         let left = database.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap();
         assert_eq!(left.get::<_, i64>(0), 1, "{table}");

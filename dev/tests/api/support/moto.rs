@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use stack::servers::Server;
-use testkit::TestContext;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -96,12 +95,6 @@ impl Moto {
         assert!(response.status().is_success(), "{target}: {}", String::from_utf8_lossy(response.body()));
         serde_json::from_slice(response.body()).unwrap()
     }
-}
-
-/// `context` with the signing key and the pepper in the secret `arn` instead of the variables.
-pub(crate) fn with_secret(context: TestContext, moto: &Moto, arn: &str) -> TestContext {
-    let context = context.with("JWT_PRIVATE_KEY", "").with("PASSWORD_PEPPER", "").with("SECRET_ARN", arn);
-    context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url())
 }
 
 /// Forwards a connection to `server` and records what the client sends.

@@ -73,7 +73,7 @@ impl Store {
             }
         };
         // Also for a book that was inserted earlier: that request may have ended before this line.
-        self.invalidate_pages().await;
+        self.cache.invalidate_or_record(&self.postgres).await;
         Ok(stored)
     }
 
@@ -114,7 +114,7 @@ impl Store {
         let rows = self.postgres.write(SQL, &parameters).await?;
         let row = &rows[0];
         if row.get::<_, Option<i64>>(0).is_some() {
-            self.invalidate_pages().await;
+            self.cache.invalidate_or_record(&self.postgres).await;
             return Ok(Conditional::Done(stored_book(row)));
         }
         Ok(Conditional::not_done(row.get(6), expected))
@@ -136,7 +136,7 @@ impl Store {
         let parameters: [Parameter<'_>; 2] = [(&id, Type::INT8), (&numbers(expected), Type::INT8_ARRAY)];
         let rows = self.postgres.write(SQL, &parameters).await?;
         if rows[0].get(0) {
-            self.invalidate_pages().await;
+            self.cache.invalidate_or_record(&self.postgres).await;
             return Ok(Conditional::Done(()));
         }
         Ok(Conditional::not_done(rows[0].get(1), expected))

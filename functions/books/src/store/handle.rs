@@ -11,6 +11,9 @@ use tokio::sync::OnceCell;
 
 use crate::cursor::Key;
 
+/// The name of the lists in the cache.
+pub(crate) const LIST: &str = "books";
+
 /// Stores books in Postgres, and pages of them in the cache.
 #[derive(Clone)]
 pub(crate) struct Store {

@@ -3,14 +3,13 @@
 //! A page that is not cached costs one statement, which counts the books of the list and reads those of the page. It
 //! also reads whether an invalidation of the cache failed earlier; then this reader repeats it.
 
-use shared::cache::{CachedPage, Lookup, MissedPage};
+use shared::cache::{CachedPage, Lookup, MissedPage, PendingInvalidation};
 use shared::stores::postgres::{self, Parameter};
 use shared::validation::Text;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::handle::Store;
-use super::pending_invalidation::PendingInvalidation;
 use super::row::book_at;
 use super::select;
 use crate::book::{Book, Year};
@@ -59,7 +58,7 @@ impl Store {
         let position = Position::of(query, key).ok_or(PageError::InvalidCursor)?;
         let rows = self.select(query, &position).await?;
         if let Some(pending) = rows.first().and_then(PendingInvalidation::from_row) {
-            self.repeat_invalidation(pending).await;
+            self.cache.repeat_invalidation(&self.postgres, pending).await;
         }
         let total = rows.first().map_or(0, |row| row.get(0));
         // Past the last page there is one row, with the total and no book.

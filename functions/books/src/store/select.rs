@@ -3,7 +3,9 @@
 //! Every value that a client sent is a parameter: `$1` to `$4` the filter, `$5` the most books to read, `$6` how many
 //! to skip, and from `$7` on the sort values of the cursor.
 
-use super::pending_invalidation::PENDING;
+use shared::cache::PendingInvalidation;
+
+use super::handle::LIST;
 use crate::cursor::Value;
 use crate::order::{Column, Direction, Order};
 
@@ -30,6 +32,7 @@ pub(super) fn page_statement(order: &Order, after: Option<&[Value]>) -> String {
             branches.collect::<Vec<_>>().join(" union all ")
         }
     };
+    let pending = PendingInvalidation::sql(LIST);
     format!(
         r#"with matching as not materialized (
             select id, title, author, year
@@ -46,7 +49,7 @@ pub(super) fn page_statement(order: &Order, after: Option<&[Value]>) -> String {
         select case
             when $1 is null and $2 is null and $3 is null and $4 is null then (select total from book_count)
             else (select count(*) from matching)
-        end, page.*, ({PENDING}) as pending
+        end, page.*, {pending} as pending
         from (select) as always
         left join page on true
         order by {order_by}"#

@@ -2,9 +2,12 @@
 
 use serde_json::json;
 use testkit::TestContext;
+use testkit::gateway_events::http_api_event;
+use testkit::users::{PASSWORD, sign_up};
 
+use super::{auth, log_in, refresh, register};
 use crate::support::responses::{assert_invalid, assert_problem, text, without_request_id};
-use crate::support::users::{PASSWORD, auth, log_in, refresh, register, set_role, sign_up};
+use crate::support::tasks::run;
 
 #[tokio::test]
 async fn a_token_response_has_exactly_the_members_of_oauth() {
@@ -250,7 +253,8 @@ async fn the_role_is_read_from_the_database_and_not_from_the_token() {
     let auth = auth(&context);
     let visit = async || auth.get("/auth/admin-only").bearer(&ada.access).send().await;
     assert_problem(&visit().await, 403);
-    set_role(&context, "ada", "admin").await;
+    let task = serde_json::json!({"task": "set_role", "username": "ada", "role": "admin"});
+    run(&context, task).await.unwrap();
     assert_eq!(visit().await.status, 200);
 }
 
@@ -286,4 +290,18 @@ async fn the_public_keys_are_published() {
     let key = &response.json()["keys"][0];
     assert_eq!((&key["kty"], &key["crv"], &key["use"]), (&json!("OKP"), &json!("Ed25519"), &json!("sig")));
     assert!(key["d"].is_null(), "the private half stays private");
+}
+
+#[tokio::test]
+async fn an_invalid_event_for_a_token_endpoint_gets_an_oauth_error() {
+    let context = TestContext::new().await;
+    let auth = crate::auth::auth(&context);
+    let mut broken = http_api_event("POST", "/auth/login", "");
+    broken["isBase64Encoded"] = true.into();
+    broken["body"] = "***".into();
+    for event in [broken, http_api_event("POST", "/auth/login", &"\"".repeat(6000))] {
+        let response = auth.send_event(&event.to_string()).await.unwrap();
+        assert_eq!(assert_problem(&response, 400)["error"], "invalid_request");
+        assert_eq!(response.header("cache-control"), Some("no-store"));
+    }
 }

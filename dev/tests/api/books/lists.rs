@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use testkit::users::{sign_up, sign_up_as};
 use testkit::{Client, MOST_HEADER_BYTES, Response, TestContext, header_bytes};
 
-use crate::books::{create, list};
+use super::books;
+use super::items::{create, list};
 use crate::support::responses::{assert_invalid, assert_problem};
-use crate::support::users::{books, sign_up, sign_up_admin};
 
 fn ids(page: &Response) -> Vec<i64> {
     page.json()["items"].as_array().unwrap().iter().map(|book| book["id"].as_i64().unwrap()).collect()
@@ -124,7 +125,7 @@ async fn paging_through_ten_thousand_books_in_any_order_returns_each_once() {
 #[tokio::test]
 async fn paging_by_cursor_is_not_disturbed_by_concurrent_writes() {
     let context = TestContext::new().await;
-    let root = sign_up_admin(&context, "root").await;
+    let root = sign_up_as(&context, "root", "admin").await;
     fill(&context, sample_books(300)).await;
     let books = books(&context);
     for sort_by in ["title", "year:desc", "author:desc,year"] {
@@ -198,7 +199,7 @@ async fn a_cursor_is_valid_only_for_its_own_list() {
     assert_invalid(&list(&books, &format!("page=1&cursor={cursor}")).await, &["page"]);
     // Another environment accepts the cursor, since the key that protects it is in the database.
     let query = format!("sort_by=title&author=author+1&cursor={cursor}&page_size=3");
-    assert_eq!(list(&crate::support::users::books(&context), &query).await.status, 200);
+    assert_eq!(list(&super::books(&context), &query).await.status, 200);
 }
 
 /// The targets of the `Link` header of a page, by relation.

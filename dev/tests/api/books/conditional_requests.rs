@@ -1,11 +1,12 @@
 //! Entity tags and preconditions on books.
 
 use serde_json::{Value, json};
+use testkit::users::{TestUser, sign_up, sign_up_as};
 use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
+use super::books;
 use crate::support::responses::{assert_invalid, assert_problem};
-use crate::support::users::{TestUser, books, sign_up, sign_up_admin};
 
 async fn create(books: &Client, user: &TestUser) -> (String, String) {
     let book = json!({"title": "T", "author": "A"});
@@ -65,7 +66,7 @@ async fn an_unchanged_resource_is_not_sent_again() {
 #[tokio::test]
 async fn a_write_with_another_entity_tag_is_refused_and_changes_nothing() {
     let context = TestContext::new().await;
-    let (root, books) = (sign_up_admin(&context, "root").await, books(&context));
+    let (root, books) = (sign_up_as(&context, "root", "admin").await, books(&context));
     let (path, tag) = create(&books, &root).await;
     let weak = format!("W/{tag}");
     for condition in ["\"other\"", "\"\"", &weak, "\"1.99999999999999999999\"", "\"1.01\""] {
@@ -109,7 +110,7 @@ async fn exactly_one_of_parallel_updates_with_one_entity_tag_succeeds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_updates_and_deletes_never_fail_and_delete_once() {
     let context = TestContext::new().await.with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
-    let (root, books) = (sign_up_admin(&context, "root").await, books(&context));
+    let (root, books) = (sign_up_as(&context, "root", "admin").await, books(&context));
     for round in 0..200 {
         let (path, _) = create(&books, &root).await;
         let request = |method: &'static str| {

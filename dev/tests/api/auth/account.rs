@@ -2,11 +2,12 @@
 
 use serde_json::json;
 use shared::identity::tokens::generate;
+use testkit::users::{PASSWORD, TestUser, sign_up};
 use testkit::{Client, Response, TestContext};
 
+use super::{auth, log_in, refresh, session_of};
 use crate::support::locks::until_a_lock_is_awaited;
 use crate::support::responses::{assert_invalid, assert_problem, text};
-use crate::support::users::{PASSWORD, TestUser, auth, log_in, refresh, session_of, sign_up};
 
 const NEW_PASSWORD: &str = "tr0ubador on a horse";
 
@@ -157,7 +158,7 @@ async fn after_a_password_change_no_session_of_the_old_password_is_valid() {
     let context =
         TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60").with("RATE_LIMIT_PASSWORD", "1000/60");
     let ada = sign_up(&context, "ada").await;
-    let (auth, other) = (auth(&context), crate::support::users::auth(&context));
+    let (auth, other) = (auth(&context), crate::auth::auth(&context));
     let mut passwords = [PASSWORD, NEW_PASSWORD];
     for round in 0..10 {
         let [current, next] = passwords;

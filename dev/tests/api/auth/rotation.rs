@@ -1,10 +1,11 @@
 //! Rotation of refresh tokens: parallel refreshes, reuse of old tokens, and sign-outs during a refresh.
 
+use testkit::users::{PASSWORD, sign_up};
 use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
+use super::{auth, log_in, refresh, register, session_of};
 use crate::support::responses::{assert_problem, text};
-use crate::support::users::{PASSWORD, auth, log_in, refresh, register, session_of, sign_up};
 
 /// Refreshes with `token`, again after a 503: the stores are busy with other tests.
 async fn refresh_with_retry(auth: &Client, token: &str) -> Response {

@@ -1,9 +1,10 @@
 //! Authorization headers with missing, malformed, misused or foreign tokens.
 
 use testkit::TestContext;
+use testkit::users::sign_up;
 
+use super::auth;
 use crate::support::responses::assert_problem;
-use crate::support::users::{auth, sign_up};
 
 #[tokio::test]
 async fn the_challenge_says_invalid_token_only_when_a_token_was_sent() {
@@ -35,7 +36,7 @@ async fn a_refresh_token_grants_no_access_and_an_access_token_can_not_refresh() 
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
     assert_problem(&auth.get("/auth/me").bearer(&ada.refresh).send().await, 401);
-    assert_problem(&crate::support::users::refresh(&auth, &ada.access).await, 400);
+    assert_problem(&crate::auth::refresh(&auth, &ada.access).await, 400);
 }
 
 #[tokio::test]

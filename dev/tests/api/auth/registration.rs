@@ -1,11 +1,12 @@
 //! Registrations with an idempotency key: the client is known by its network alone, and the body contains a password.
 
 use serde_json::json;
-use testkit::{Client, Response};
+use testkit::users::PASSWORD;
+use testkit::{Client, Response, TestContext};
 
-use super::{assert_replayed, assert_reused, context, count, the_record};
+use super::{auth, log_in};
+use crate::idempotency::{assert_replayed, assert_reused, context, count, the_record};
 use crate::support::responses::assert_problem;
-use crate::support::users::{PASSWORD, auth, log_in};
 
 /// Another pepper: 32 bytes, each of them 7.
 const OTHER_PEPPER: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -61,10 +62,24 @@ async fn the_record_of_a_registration_reveals_nothing_of_its_password() {
     // The digest depends on the pepper: without it, key, body and code are not enough to compute it.
     let stored = database.query_one("select validation from idempotent_writes", &[]).await.unwrap();
     assert_eq!(stored.get::<_, &str>(0), record["validation"]);
-    let elsewhere = super::context().await;
+    let elsewhere = crate::idempotency::context().await;
     let context = elsewhere.0.with("PASSWORD_PEPPER", OTHER_PEPPER);
     assert_eq!(register(&auth(&context).from_ip("192.0.2.1"), "k", "ada").await.status, 201);
     let other = the_record(&elsewhere.1).await;
     assert_eq!(other["id"], record["id"]);
     assert_ne!(other["validation"], record["validation"]);
+}
+
+#[tokio::test]
+async fn two_stacks_without_their_table_do_not_share_keys() {
+    let context = TestContext::new().await;
+    let [one, two] = ["one", "two"].map(|name| context.clone().with("STACK_NAME", name));
+    let register = async |stack: &TestContext, password: &str| {
+        let auth = auth(stack).from_ip("192.0.2.1");
+        let request = auth.post("/auth/register").header("idempotency-key", "k");
+        request.json(&json!({"username": "bob", "password": password})).send().await
+    };
+    assert_eq!(register(&one, PASSWORD).await.status, 201);
+    // The name is taken in their common database. A shared key would say that it belongs to another body.
+    assert_problem(&register(&two, "another long password").await, 409);
 }

@@ -4,11 +4,18 @@ use serde_json::json;
 use shared::identity::tokens::generate;
 use stack::environment::ExecutionEnvironment;
 use testkit::functions::FUNCTIONS;
+use testkit::users::PASSWORD;
 use testkit::{Client, TestContext};
 
-use crate::support::moto::{Moto, with_secret};
+use super::{auth, log_in, register};
+use crate::support::moto::Moto;
 use crate::support::responses::text;
-use crate::support::users::{PASSWORD, auth, log_in, register};
+
+/// `context` with the signing key and the pepper in the secret `arn` instead of the variables.
+fn with_secret(context: TestContext, moto: &Moto, arn: &str) -> TestContext {
+    let context = context.with("JWT_PRIVATE_KEY", "").with("PASSWORD_PEPPER", "").with("SECRET_ARN", arn);
+    context.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url())
+}
 
 #[tokio::test]
 async fn auth_reads_its_secret_with_one_call_and_signs_users_in() {
@@ -29,6 +36,21 @@ async fn auth_reads_its_secret_with_one_call_and_signs_users_in() {
     assert_eq!(log_in(&outside, "ada", PASSWORD).await.status, 200, "and the same pepper");
     assert_eq!(moto.calls(), ["GetSecretValue"]);
     assert!(!environment.log().contains(text(&tokens, "access_token").rsplit('.').next().unwrap()));
+}
+
+#[tokio::test]
+async fn auth_reads_the_secret_that_a_deployment_wrote() {
+    let moto = Moto::start().await;
+    let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url());
+    let arn = moto.create("bookshelf", None).await;
+    let maintenance = crate::deployments::start(&context).await;
+    let properties = json!({"Task": "keys", "SecretArn": arn});
+    let written = crate::deployments::handle(&maintenance, "Create", properties).await;
+    let context = context.with("JWT_PUBLIC_KEYS", written["Data"]["PublicKeys"].as_str().unwrap());
+    let auth = ExecutionEnvironment::start("auth", with_secret(context, &moto, &arn).variables()).await;
+    let auth = Client::of(auth.unwrap());
+    assert_eq!(register(&auth, "ada").await.status, 201);
+    assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 200);
 }
 
 /// Starts `auth`, which must exit with one line, and returns that line.

@@ -1,11 +1,12 @@
 //! Many sessions of one user, and a session that is in the wrong hands.
 
 use serde_json::json;
+use testkit::users::{PASSWORD, sign_up};
 use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
+use super::{auth, log_in, refresh, session_of};
 use crate::support::responses::{assert_invalid, assert_problem, text};
-use crate::support::users::{PASSWORD, auth, log_in, refresh, session_of, sign_up};
 
 const NEW_PASSWORD: &str = "tr0ubador on a horse";
 
@@ -65,7 +66,7 @@ async fn a_user_has_a_hundred_live_sessions_at_most_and_sees_them_all() {
     assert_eq!(list(&auth, &ada.access).await.json()["total"], 100);
     let mut sign_ins = JoinSet::new();
     for _ in 0..5 {
-        let environment = crate::support::users::auth(&context);
+        let environment = crate::auth::auth(&context);
         sign_ins.spawn(async move { log_in(&environment, "ada", PASSWORD).await.status });
     }
     assert_eq!(sign_ins.join_all().await, [200; 5]);

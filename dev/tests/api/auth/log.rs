@@ -10,10 +10,12 @@ use std::sync::Mutex;
 use serde_json::Value;
 use shared::telemetry::JsonFormat;
 use testkit::TestContext;
+use testkit::users::PASSWORD;
 use tokio::task::JoinSet;
 
+use super::{auth, log_in, refresh, register, session_of};
 use crate::support::responses::{text, without_request_id};
-use crate::support::users::{PASSWORD, auth, log_in, refresh, register, session_of, set_role};
+use crate::support::tasks::run;
 
 /// The security events of all threads, for tests that run on several threads. Each looks for its own username.
 static SECURITY: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -88,7 +90,8 @@ async fn each_security_event_is_logged_once_without_secrets() {
     for _ in 0..6 {
         log_in(&auth, "x\n{\"event\":\"fake\"}", "wrong-guess").await;
     }
-    set_role(&context, "ada", "admin").await;
+    let task = serde_json::json!({"task": "set_role", "username": "ada", "role": "admin"});
+    run(&context, task).await.unwrap();
 
     let mut expected = vec!["register success", "login success", "refresh success", "refresh reuse"];
     expected.extend(["refresh refused", "login success", "logout success"]);

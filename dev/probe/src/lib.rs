@@ -1,0 +1,85 @@
+//! A function for tests of what all functions share: limits, locks, the cache, idempotent writes, connections, events.
+//! It is never deployed, so it stays when a function that is deployed goes.
+//!
+//! | module | purpose |
+//! |---|---|
+//! | `limits` | routes that need no database: they count against a quota or a lock, and repeat what they are told |
+//! | `notes` | a resource with everything that a resource may have: a cached list, idempotent writes, roles |
+//! | `store` | the SQL of notes |
+//!
+//! It counts by quotas of the API. Its table and its role in the database are in [`SCHEMA`], since no migration may
+//! contain them.
+
+mod limits;
+mod notes;
+mod store;
+
+use axum::extract::FromRef;
+use idempotency::{Idempotency, Scope, idempotent};
+use utoipa_axum::router::UtoipaMethodRouterExt as _;
+use utoipa_axum::routes;
+
+use shared::cache::Cache;
+use shared::config::{self, Env};
+use shared::http::{Authenticator, Routes};
+use shared::identity::tokens::Verifier;
+use shared::lambda::function::Function;
+use shared::protection::limiter::Limiter;
+use shared::protection::lockout::Lockout;
+use shared::protection::quotas;
+use shared::stores;
+use shared::stores::postgres::Postgres;
+use shared::stores::redis::Redis;
+
+pub use limits::RIGHT_PASSWORD;
+use store::Store;
+
+/// Creates the table of notes and the role of this function, in a database that is migrated.
+pub const SCHEMA: &str = include_str!("schema.sql");
+
+/// The function's state.
+#[derive(Clone, FromRef)]
+pub struct Probe {
+    store: Store,
+    postgres: Postgres,
+    redis: Redis,
+    authenticator: Authenticator,
+    idempotency: Idempotency,
+    lockout: Lockout,
+    limiter: Limiter,
+}
+
+impl Function for Probe {
+    const NAME: &'static str = "probe";
+
+    fn from_env(env: &Env) -> Result<Self, config::Error> {
+        let (postgres, redis) = (Postgres::from_env(env)?, Redis::from_env(env)?);
+        Ok(Self {
+            store: Store::new(postgres.clone(), Cache::from_env(env, redis.clone(), store::LIST)?),
+            authenticator: Authenticator::new(Verifier::from_env(env)?, postgres.clone()),
+            idempotency: Idempotency::from_env(env)?,
+            lockout: Lockout::new(&redis),
+            limiter: Limiter::from_env(env, redis.clone())?,
+            postgres,
+            redis,
+        })
+    }
+
+    async fn connect(&self) {
+        stores::connect(&self.postgres, &self.redis).await;
+    }
+
+    fn routes(&self) -> Routes<Self> {
+        let scope = Scope::User(self.authenticator.clone());
+        let creation = routes!(notes::create_note).layer(idempotent(&self.idempotency, scope));
+        let note = routes!(notes::get_note, notes::update_note, notes::delete_note);
+        Routes::new(&self.limiter)
+            .limited(quotas::DEFAULT, routes!(limits::ping))
+            .limited(quotas::LOGIN, routes!(limits::knock))
+            .limited(quotas::DEFAULT, routes!(limits::echo_query, limits::echo_form))
+            .limited(quotas::DEFAULT, routes!(limits::guess))
+            .limited(quotas::DEFAULT, routes!(notes::list_notes))
+            .limited_signed_in(quotas::DEFAULT, &self.authenticator, creation)
+            .limited_signed_in(quotas::DEFAULT, &self.authenticator, note)
+    }
+}

@@ -1,0 +1,7 @@
+//! The binary of the function `probe`. See the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::serve::<probe::Probe>()
+}
