@@ -65,21 +65,25 @@ accept() {
     --report "$reports/$1.md" "${@:2}"
 }
 
+# part of auth
 # The key that signed the tokens of a run, as its report tells.
 signer() { grep -o 'signed with key [^ |;,]*' "$reports/$1.md"; }
+# end of part
 
 # --- The steps ---
 
 create() {
-  say "1. Create the stack $stack, which takes about half an hour"
+  say "Create the stack $stack, which takes about half an hour"
   sam build --template-file template.yaml --build-dir "$work/build"
   set_setting DeletionProtection false
   deploy
   accept create
 }
 
+# part of auth and books
+# The books that the run makes after the restoration are deleted too, so the administrator is in the snapshot.
 make_administrator() {
-  say "2. Make an administrator, who deletes the books of the runs to come"
+  say "Make an administrator, who deletes the books of the runs to come"
   ACCEPTANCE_ADMIN_USERNAME=acceptance-admin
   ACCEPTANCE_ADMIN_PASSWORD=$(openssl rand -hex 16)
   export ACCEPTANCE_ADMIN_USERNAME ACCEPTANCE_ADMIN_PASSWORD
@@ -91,20 +95,21 @@ make_administrator() {
       --payload fileb:///dev/stdin "$work/answer.json"
   jq -e '.role == "admin"' "$work/answer.json" >/dev/null || fail "set_role: $(cat "$work/answer.json")"
 }
+# end of part
 
 change_settings() {
-  say "3. Change a parameter, CorsOrigins, and a setting of the template, LogLevel"
+  say "Change a parameter, CorsOrigins, and a setting of the template, LogLevel"
   set_setting LogLevel debug
   deploy "CorsOrigins=$ORIGIN"
   local level
-  level=$(aws lambda get-function-configuration --function-name "$(physical BooksFunction)" --qualifier live \
+  level=$(aws lambda get-function-configuration --function-name "$(physical SystemFunction)" --qualifier live \
     --query Environment.Variables.LOG_LEVEL --output text)
   [[ $level == debug ]] || fail "LogLevel did not arrive in the functions: LOG_LEVEL is $level"
   accept change --origin "$ORIGIN"
 }
 
 rotate_key() {
-  say "4. Rotate the signing key, without the waits of docs/SIGN-IN.md: nobody else uses this stack"
+  say "Rotate the signing key, without the waits of docs/SIGN-IN.md: nobody else uses this stack"
   local secret new
   secret=$(output SigningSecretArn)
   openssl genpkey -algorithm ed25519 -out "$work/new.pem"
@@ -121,7 +126,9 @@ rotate_key() {
     --move-to-version-id "$new" --remove-from-version-id "$(with_label "$secret" AWSCURRENT)"
   deploy "CorsOrigins=$ORIGIN"
   accept rotate --origin "$ORIGIN"
+  # part of auth
   [[ $(signer rotate) != "$(signer change)" ]] || fail "the old key still signs"
+  # end of part
   echo "The old key is void from the next deployment on:"
   aws secretsmanager update-secret-version-stage --secret-id "$secret" --version-stage AWSPREVIOUS \
     --remove-from-version-id "$(with_label "$secret" AWSPREVIOUS)"
@@ -134,7 +141,7 @@ with_label() {
 }
 
 restore() {
-  say "5. Restore the database from a snapshot, which takes about half an hour"
+  say "Restore the database from a snapshot, which takes about half an hour"
   local before arn
   before=$(physical Database)
   arn=$(aws rds create-db-cluster-snapshot --db-cluster-identifier "$before" --output text \
@@ -143,15 +150,17 @@ restore() {
   set_setting DatabaseSnapshot "$arn"
   deploy "CorsOrigins=$ORIGIN"
   [[ $(physical Database) != "$before" ]] || fail "the database is still $before"
-  # The administrator is one of the snapshot: without its data this fails.
   accept restore --origin "$ORIGIN"
 }
 
 delete_all() {
-  say "6. Delete the stack, its secret, its log and the snapshots of its databases, which takes up to an hour"
+  say "Delete the stack, its secret, its log and the snapshots of its databases, which takes up to an hour"
   local secret log cluster snapshot
   secret=$(physical SigningSecret || true)
+  log=''
+  # part of auth
   log=$(physical AuthLog || true)
+  # end of part
   echo "Stays after the stack and is deleted then: ${secret:-no secret}, ${log:-no log}, snapshots of $stack-database-*"
   sam delete --stack-name "$stack" --region "$AWS_REGION" --no-prompts
   if [[ $secret ]]; then
@@ -222,7 +231,9 @@ if [[ ! $delete ]]; then
   ask
   began=1
   create
+  # part of auth and books
   make_administrator
+  # end of part
   change_settings
   rotate_key
   restore

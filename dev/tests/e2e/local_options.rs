@@ -1,4 +1,4 @@
-//! What a person can ask of a local API beside the whole of it: a function less, sample books.
+//! What a person can ask of a local API beside the whole of it: a function less, and data to begin with.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};

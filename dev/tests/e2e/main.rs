@@ -46,9 +46,17 @@ async fn start_api() -> LocalApi {
 fn options(stack: &str, persistence: Persistence) -> Options {
     // Tests share two cores with each other and with compilers; a stall of theirs is not an outage.
     let variables = [("REDIS_PATIENCE_MS".to_owned(), "1000".to_owned())].into();
-    let stack = stack.to_owned();
-    let (without, sample_books) = (Vec::new(), None);
-    Options { port: None, log: LogStyle::Hidden, stack, persistence, variables, without, sample_books }
+    Options {
+        port: None,
+        log: LogStyle::Hidden,
+        stack: stack.to_owned(),
+        persistence,
+        variables,
+        without: Vec::new(),
+        // part of books
+        sample_books: None,
+        // end of part
+    }
 }
 
 async fn get(api: &LocalApi, path: &str) -> Response {
