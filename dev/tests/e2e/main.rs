@@ -21,6 +21,9 @@ mod persistence;
 // part of rl-demo, bf-demo
 mod playground;
 // end of part
+// part of books
+mod sample_books;
+// end of part
 mod scripts;
 mod template;
 mod tour;

@@ -79,16 +79,16 @@ async function main(url: string): Promise<void> {
   const api = createClient<paths>({ baseUrl: url });
   const health = await api.GET("/health");
   check(health.data?.status === "ok", health);
-
   // part of auth
+
   const session = await signIn(url);
   api.use(session);
   session.tokens = { ...session.tokens, access_token: "expired" };
   const me = await api.GET("/auth/me");
   check(me.data !== undefined && session.refreshes > 0, me);
   // end of part
-
   // part of auth and books
+
   const author = `Author ${crypto.randomUUID()}`;
   const created: number[] = [];
   for (let volume = 0; volume < 7; volume += 1) {
