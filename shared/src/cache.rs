@@ -13,7 +13,7 @@
 
 mod cached_page;
 mod entries;
-mod pending_invalidation;
+pub mod pending_invalidation;
 mod single_flight;
 
 use std::future::Future;
@@ -23,7 +23,6 @@ use tokio::time::{sleep, timeout};
 
 pub use self::cached_page::CachedPage;
 use self::entries::{Entries, Miss};
-pub use self::pending_invalidation::PendingInvalidation;
 use self::single_flight::{Participant, SingleFlight};
 use crate::config::{self, Env};
 use crate::stores::redis::{Redis, Unavailable};

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use shared::config::Env;
+use shared::identity::tokens::generate;
 use shared::lambda::EventHandler;
 use testkit::functions::find;
 use probe::Probe;
@@ -15,7 +16,15 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Functions that answer without stores. The URLs of the stores lead to a port that refuses connections.
 static FUNCTIONS: LazyLock<Vec<Arc<dyn Invoke>>> = LazyLock::new(|| {
-    let refusing = [("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"), ("REDIS_URL", "redis://127.0.0.1:1/")];
+    let keys = generate().public_jwks;
+    let refusing = [
+        ("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"),
+        ("REDIS_URL", "redis://127.0.0.1:1/"),
+        ("JWT_ISSUER", "issuer"),
+        ("JWT_AUDIENCE", "audience"),
+        ("JWT_PUBLIC_KEYS", &keys),
+        ("IDEMPOTENCY_TABLE", "none"),
+    ];
     let system = find("system").expect("the function is in the list");
     let system = system.start(&Env::of(refusing)).expect("it starts with these variables");
     let probe = EventHandler::from_env::<Probe>(&Env::of(refusing)).expect("it starts with these variables");

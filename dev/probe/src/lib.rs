@@ -4,13 +4,15 @@
 //! | module | purpose |
 //! |---|---|
 //! | `limits` | routes that need no database: they count against a quota or a lock, and repeat what they are told |
-//! | `notes` | a resource with everything that a resource may have: a cached list, idempotent writes, roles |
+//! | `note` | notes, and what a client sends to write or to find them |
+//! | `notes` | the routes of notes: a resource with a cached list, idempotent writes and roles |
 //! | `store` | the SQL of notes |
 //!
 //! It counts by quotas of the API. Its table and its role in the database are in [`SCHEMA`], since no migration may
 //! contain them.
 
 mod limits;
+mod note;
 mod notes;
 mod store;
 

@@ -1,62 +1,18 @@
-//! Notes: everybody may read, a signed-in user may write, an administrator may delete.
+//! The routes of notes: everybody may read, a signed-in user may write, an administrator may delete.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
 use shared::cache::Lookup;
 use shared::http::{
     Admin, Admission, Caller, EntityTag, Error, IfNoneMatch, Json, JsonResponse, NumericId, Query, Result,
 };
 use shared::stores::idempotent_write::IdempotencyToken;
-use shared::validation::{Fields, FromField, FromFields, Raw, Text};
 
+use crate::note::{NewNote, Note, PageNumber};
 use crate::store::Store;
-
-/// 1 to 200 code points on one line.
-pub(crate) type NoteText = Text<1, 200>;
-
-/// A note.
-#[derive(Serialize)]
-pub(crate) struct Note {
-    pub(crate) id: i64,
-    pub(crate) text: String,
-}
-
-/// A page of notes, which holds ten.
-#[derive(Serialize)]
-pub(crate) struct Page {
-    pub(crate) items: Vec<Note>,
-    pub(crate) total: i64,
-}
-
-pub(crate) struct NewNote {
-    pub(crate) text: NoteText,
-}
-
-impl FromFields for NewNote {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { text: fields.required("text")? })
-    }
-}
-
-/// The page that is asked for: the first one is 1.
-pub(crate) struct PageNumber(pub(crate) i64);
-
-impl FromField for PageNumber {
-    fn from_field(raw: Raw) -> Result<Self, String> {
-        let number = Some(raw.integer()?).filter(|number| *number >= 1);
-        number.map(Self).ok_or_else(|| "must be at least 1".to_owned())
-    }
-}
-
-impl FromFields for PageNumber {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(fields.optional("page")?.unwrap_or(Self(1)))
-    }
-}
 
 /// Lists notes, through the cache.
 #[utoipa::path(get, path = "/probe/notes", responses((status = 200)))]

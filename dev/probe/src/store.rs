@@ -1,12 +1,13 @@
 //! The SQL of notes.
 
-use shared::cache::{Cache, CachedPage, Lookup, MissedPage, PendingInvalidation};
+use shared::cache::pending_invalidation::PendingInvalidation;
+use shared::cache::{Cache, CachedPage, Lookup, MissedPage};
 use shared::stores::idempotent_write::{self, IdempotencyToken, WriteOutcome};
 use shared::stores::postgres::{Error, Parameter, Postgres};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::notes::{NewNote, Note, NoteText, Page, PageNumber};
+use crate::note::{NewNote, Note, NoteText, Page, PageNumber};
 
 /// The name of the lists in the cache.
 pub(crate) const LIST: &str = "notes";

@@ -1,10 +1,11 @@
 //! The test kit calls functions through the same adapter as in production, on real servers.
 //!
 //! A [`TestContext`] gives a test its own database and its own prefix of Redis keys, on the servers of a running stack.
+//! [`users`] signs users in there.
 //! A [`Client`] turns a method, a path and a body into the event that API Gateway would send, and reads the response.
 //! It hands the event to anything that implements [`Invoke`]: a function in this process, or one in a process of its
 //! own ([`stack::environment::ExecutionEnvironment`]). A [`proxy::Proxy`] between a function and a store injects
-//! faults. [`users`] signs users in. [`gateway_events`] builds events. [`replay`] hands recorded events to the functions and compares the
+//! faults. [`gateway_events`] builds events. [`replay`] hands recorded events to the functions and compares the
 //! responses. [`functions`] is the only list of the functions that are deployed; [`probe`] is one for tests alone.
 
 #![allow(clippy::print_stdout, reason = "the replay writes its results to the terminal")]

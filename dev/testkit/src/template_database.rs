@@ -1,8 +1,8 @@
-//! The template database: migrated, with the table of the [`probe`], and empty. The database of each test is a copy of it, which is much faster than
-//! running the migrations again.
+//! The template database: migrated, with the table of the [`probe`], and empty. The database of each test is a copy of
+//! it, which is much faster than running the migrations again.
 //!
-//! The name contains a hash of the migrations and of that table, so a change of them leads to a new template. It is created under an
-//! advisory lock, because the tests of several processes start at once.
+//! The name contains a hash of the migrations and of that table, so a change of them leads to a new template. It is
+//! created under an advisory lock, because the tests of several processes start at once.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;

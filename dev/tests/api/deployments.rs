@@ -219,8 +219,9 @@ async fn a_key_rotation_publishes_the_next_key_before_it_signs_and_tokens_of_bot
     };
     let before = deploy().await;
     let context = with(context, &before);
-    let stored =
-        async || moto.call("GetSecretValue", &json!({"SecretId": arn})).await["SecretString"].clone();
+    let stored = async || {
+        moto.call("GetSecretValue", &json!({"SecretId": arn, "VersionStage": "AWSCURRENT"})).await["SecretString"].clone()
+    };
     let ada = sign_up(&with_values(context.clone(), &stored().await), "ada").await;
 
     // As the runbook says: an operator, who alone may read the secret, adds a value that is not current yet.

@@ -37,8 +37,8 @@ pub(crate) async fn the_record(records: &Records) -> Record {
     all.remove(0)
 }
 
-fn note(title: &str) -> Value {
-    json!({"text": title, "author": "A", "year": 1969, "description": null})
+fn note(text: &str) -> Value {
+    json!({"text": text})
 }
 
 /// Creates a note, from another network each time.
@@ -93,7 +93,6 @@ async fn a_retry_gets_the_first_response_and_another_body_is_refused() {
     assert_eq!(first.status, 201, "{}", first.text());
     assert_eq!(first.header("idempotency-replayed"), None);
     assert_eq!(first.header("location"), Some("/probe/notes/1"));
-    assert!(first.header("etag").is_some());
     for (client, key) in [(&one, "k"), (&other, "k"), (&other, "\"k\"")] {
         assert_replayed(&create(client, &ada, key, &note("T")).await, &first);
     }
@@ -164,7 +163,7 @@ async fn a_request_without_a_key_makes_no_call_to_dynamodb() {
     assert_eq!(request.send().await.status, 201);
     assert_eq!(probe.get("/probe/notes").header("idempotency-key", "k").send().await.status, 200);
     let request = probe.put("/probe/notes/1").bearer(&ada.access).header("idempotency-key", "k");
-    assert_eq!(request.json(&json!({"year": 1})).send().await.status, 200);
+    assert_eq!(request.json(&json!({"text": "U"})).send().await.status, 200);
     assert_problem(&probe.post("/probe/notes").header("idempotency-key", "k").send().await, 401);
     assert_eq!(proxy.opened(), 0);
     assert_eq!(create(&probe, &ada, "k", &note("T")).await.status, 201);
@@ -248,9 +247,10 @@ async fn a_permanent_refusal_is_stored_and_a_transient_one_is_not() {
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let probe = probe(&context);
-    let first = create(&probe, &ada, "k", &json!({"text": "T"})).await;
+    let no_note = json!({"title": "T"});
+    let first = create(&probe, &ada, "k", &no_note).await;
     assert_problem(&first, 422);
-    assert_replayed(&create(&probe, &ada, "k", &json!({"text": "T"})).await, &first);
+    assert_replayed(&create(&probe, &ada, "k", &no_note).await, &first);
     assert_eq!(first.header("cache-control"), Some("no-store"));
     assert_reused(&create(&probe, &ada, "k", &note("T")).await);
     records.delete_all().await.unwrap();

@@ -64,11 +64,11 @@ fn date(token: &str) -> &str {
 async fn every_store_works_over_tls_and_nothing_is_sent_outside_it() {
     let authority = Authority::new();
     let context = TestContext::new().await.with("TLS_ROOTS", &authority.pem());
+    let ada = sign_up(&context, "ada").await;
     let mode = || TlsMode::Forwarding(authority.server("localhost", VALID_UNTIL));
     let (context, postgres) = behind_terminator(context, "DATABASE_URL", mode()).await;
     let (context, redis) = behind_terminator(context, "REDIS_URL", mode()).await;
     assert_eq!(readiness(&context).await.status, 200);
-    let ada = sign_up(&context, "ada").await;
     let probe = probe(&context);
     let note = json!({"text": "T"});
     assert_eq!(probe.post("/probe/notes").bearer(&ada.access).json(&note).send().await.status, 201);

@@ -45,7 +45,8 @@ async fn build_and_run(options: &Options) -> Result<()> {
     report.conclude()
 }
 
-/// Builds the functions, which tests start, [the one of the tests](workspace::FIXTURE) and the test programs, the one that takes longest last.
+/// Builds the functions, which tests start, [that of the tests](workspace::FIXTURE) among them, and the test programs,
+/// the one that takes longest last.
 async fn build(packages: &[String]) -> Result<Vec<Executable>> {
     workspace::build_functions(&["--package", workspace::FIXTURE]).await?;
     let chosen: Vec<_> = match packages {

@@ -3,7 +3,8 @@
 //! A page that is not cached costs one statement, which counts the books of the list and reads those of the page. It
 //! also reads whether an invalidation of the cache failed earlier; then this reader repeats it.
 
-use shared::cache::{CachedPage, Lookup, MissedPage, PendingInvalidation};
+use shared::cache::pending_invalidation::PendingInvalidation;
+use shared::cache::{CachedPage, Lookup, MissedPage};
 use shared::stores::postgres::{self, Parameter};
 use shared::validation::Text;
 use tokio_postgres::Row;

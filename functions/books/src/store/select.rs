@@ -3,7 +3,7 @@
 //! Every value that a client sent is a parameter: `$1` to `$4` the filter, `$5` the most books to read, `$6` how many
 //! to skip, and from `$7` on the sort values of the cursor.
 
-use shared::cache::PendingInvalidation;
+use shared::cache::pending_invalidation::PendingInvalidation;
 
 use super::handle::LIST;
 use crate::cursor::Value;
