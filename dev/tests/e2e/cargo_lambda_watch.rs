@@ -1,5 +1,3 @@
-// part of rl-demo
-
 //! `cargo lambda watch` as its own documentation has it: it builds the function that is asked, and starts it with the
 //! variables of its environment.
 
@@ -33,7 +31,7 @@ async fn cargo_lambda_watch_serves_a_function_with_the_variables_of_a_stack() {
         .dir(workspace::root().unwrap())
         .log(&log);
     let mut watch = Process::spawn(&watch).await.unwrap();
-    let url = format!("http://127.0.0.1:{port}/rl-demo/ping");
+    let url = format!("http://127.0.0.1:{port}/openapi.json");
     let answered = timeout(COMPILATION, async {
         loop {
             match send("GET", &url, "").await {

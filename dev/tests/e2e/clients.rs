@@ -1,3 +1,5 @@
+// part of auth
+
 //! The API used by other programs: OAuth clients in two languages, and tokens forged with `PyJWT`.
 //!
 //! The Rust client is the crate `oauth2`. The Python programs are in `clients/`, with their packages pinned.

@@ -46,9 +46,9 @@ async fn the_description_breaks_no_rule_of_two_linters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn generated_clients_and_a_browser_at_the_docs_sign_in_and_use_books() {
+async fn generated_clients_and_a_browser_at_the_docs_use_the_api() {
     let api = crate::start_api().await;
-    // The browser first: its books must be on the first page.
+    // The browser first: what it creates must be on the first page.
     let browser = browse(&api).await;
     let arguments = [api.url(), DESCRIPTION.to_owned()];
     let python = scripts::run("description", "generated.py", &arguments).await;

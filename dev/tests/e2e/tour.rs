@@ -11,7 +11,7 @@ struct Step {
 /// Runs the tour against `url` instead of the README's own address. `Err` shows the first step with another output.
 pub(crate) fn run(url: &str) -> Result<(), String> {
     let steps = steps(include_str!("../../../README.md"));
-    assert!(steps.len() > 10, "the README has a tour");
+    assert!(steps.len() > 3, "the README has a tour");
     let port = url.rsplit(':').next().unwrap();
     // A record separator after the output of each command.
     let commands: Vec<_> = steps.iter().map(|step| format!("{}\nprintf '\\036'\n", step.command)).collect();

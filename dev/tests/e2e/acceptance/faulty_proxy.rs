@@ -23,6 +23,13 @@ pub(crate) struct FaultyProxy {
     server: JoinHandle<()>,
 }
 
+/// The paths of lists.
+const LISTS: &[&str] = &[
+    // part of books
+    "/books",
+    // end of part
+];
+
 /// The lists that were seen, by path and query.
 type Lists = Arc<Mutex<HashMap<String, Response<Vec<u8>>>>>;
 
@@ -61,7 +68,7 @@ async fn pass(api: &str, lists: &Lists, request: Request<Incoming>) -> Response<
     let (mut parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().unwrap().as_str().to_owned();
     let is_list = parts.method == Method::GET
-        && parts.uri.path() == "/books"
+        && LISTS.contains(&parts.uri.path())
         && !parts.headers.contains_key(IF_NONE_MATCH);
     let seen = lists.lock().unwrap().get(&target).filter(|_| is_list).cloned();
     let response = if let Some(response) = seen {

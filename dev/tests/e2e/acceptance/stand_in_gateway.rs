@@ -94,7 +94,7 @@ fn answer(request: &Request<Incoming>, admitted: &AtomicUsize) -> Response<Full<
     let (status, body) = match (request.method(), request.uri().path()) {
         (&Method::OPTIONS, _) if admitted.fetch_add(1, Ordering::Relaxed) < BURST => (204, ""),
         (&Method::OPTIONS, _) => (429, r#"{"message":"Too Many Requests"}"#),
-        (_, "/health" | "/books") => (200, "{}"),
+        (_, "/health" | "/health/ready") => (200, "{}"),
         _ => (404, r#"{"message":"Not Found"}"#),
     };
     let response = Response::builder().status(status).header("apigw-requestid", REQUEST_ID);

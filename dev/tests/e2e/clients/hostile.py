@@ -1,7 +1,7 @@
 """Hundreds of hostile tokens against the API: `hostile.py URL ENV_FILE`.
 
-Each is sent where an access token is asked for (once to the function that signs them and once to one that can only
-verify them) and, forged from a refresh token, to the refresh endpoint.
+Each is sent where an access token is asked for (to the function that signs them, and to one that can only verify them
+if there is one) and, forged from a refresh token, to the refresh endpoint.
 """
 
 import http.server
@@ -86,7 +86,7 @@ def grants_nothing_more(api: Api, token: str | bytes, user: dict[str, object]) -
 
 
 def check_access_token(api: Api, case: Case, user: dict[str, object], counter: CaseCounter) -> None:
-    """Sends an access token to a function with the private key and to one without."""
+    """Sends an access token to a function with the private key, and to one without if there is one."""
     name, token, expected = case
     if not fits_a_header(token):
         return
@@ -95,8 +95,10 @@ def check_access_token(api: Api, case: Case, user: dict[str, object], counter: C
         return
     response = api.with_token("GET", "/auth/me", token)
     counter.check(f"/auth/me: {name}", is_refusal(response), response)
+    # part of books
     response = api.with_token("PUT", "/books/987654321", token, "{}")
     counter.check(f"/books: {name}", is_refusal(response), response)
+    # end of part
 
 
 def fits_a_header(token: str | bytes) -> bool:
@@ -129,8 +131,10 @@ def check_forge(api: Api, forge: Forge, user: dict[str, object], counter: CaseCo
     for name, token in (("PyJWT", forge.by_pyjwt()), ("hand", forge.by_hand()), ("PyJWT for an admin", promoted)):
         response = api.with_token("GET", "/auth/me", token)
         counter.check(f"a good token by {name}: me", response.status == 200 and response.json() == user, response)
+        # part of books
         response = api.with_token("PUT", "/books/987654321", token, "{}")
         counter.check(f"a good token by {name}: books", response.status == 404, response)
+        # end of part
         response = api.with_token("GET", "/auth/admin-only", token)
         counter.check(f"a good token by {name}: admin", response.status == 403, response)
 

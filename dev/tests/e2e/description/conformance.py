@@ -16,17 +16,16 @@ from typing import Any
 import schemathesis
 from schemathesis.cli import schemathesis as command_line
 
-PASSWORD = "correct horse battery staple"
-
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "25")
-
-# The users whom Schemathesis signs in beside the administrator. Neither may reach what belongs to the other.
-PEERS = ["grace", "alan"]
 
 # A request that satisfies its schema may still be refused, for what it presents: an invalid token, a common password,
 # an outdated entity tag, a cursor of another list, an idempotency key of another request. The check
 # `refusals_of_valid_data` allows those reasons alone.
 CONFIGURATION = """
+[reports.html]
+path = "{report}"
+
+# part of auth
 [auth.wfc]
 path = "{folder}/users.json"
 peers = {peers}
@@ -36,6 +35,12 @@ include-path = "/auth/refresh"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400"]
 
 [[operations]]
+include-path = ["/auth/register", "/auth/password"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "409", "422"]
+# end of part
+
+# part of books
+[[operations]]
 include-name = "GET /books"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "422"]
 
@@ -44,29 +49,27 @@ include-name = "POST /books"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "409", "422"]
 
 [[operations]]
-include-path = ["/auth/register", "/auth/password"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "409", "422"]
-
-[[operations]]
 include-name = ["PUT /books/{{id}}", "DELETE /books/{{id}}"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "412"]
-
-[reports.html]
-path = "{report}"
+# end of part
 """
 
 
 # Reasons to refuse a field that no schema can express.
 RULES = {
+    # part of books
     "cursor": ["is not a cursor of this list"],
     "page": ["must not be sent with a cursor, which says where the page begins"],
     "sort_by": ["must not name a column twice"],
     "year_from": ["must not be after year_to"],
     "year_to": ["must not be before year_from"],
+    # end of part
+    # part of auth
     "username": ["must not begin or end with a space", "must not hold control or invisible characters"],
     "password": ["is too easy to guess"],
     "new_password": ["is too easy to guess"],
     "current_password": ["is not your password"],
+    # end of part
 }
 
 
@@ -100,6 +103,12 @@ def before_load_schema(_: Any, raw_schema: dict[str, Any]) -> None:
             parameter["example"] = EXAMPLES_OF_HEADERS[parameter["name"]]
 
 
+# part of auth
+# The users whom Schemathesis signs in beside the administrator. Neither may reach what belongs to the other.
+PEERS = ["grace", "alan"]
+PASSWORD = "correct horse battery staple"
+
+
 def register(url: str, name: str) -> None:
     body = json.dumps({"username": name, "password": PASSWORD}).encode()
     request = urllib.request.Request(f"{url}/auth/register", body, {"Content-Type": "application/json"})
@@ -120,18 +129,27 @@ def user(name: str, password: str) -> dict[str, Any]:
     return {"name": name, "loginEndpointAuth": login}
 
 
-def main(url: str, env_file: str, report: str) -> None:
+def users(url: str, env_file: str) -> list[dict[str, Any]]:
+    """The administrator, and the peers, who are registered."""
     variables = dict(word.split("=", 1) for word in shlex.split(Path(env_file).read_text()))
-    users = [user(variables["ADMIN_USERNAME"], variables["ADMIN_PASSWORD"])]
     for name in PEERS:
         register(url, name)
-        users.append(user(name, PASSWORD))
+    administrator = user(variables["ADMIN_USERNAME"], variables["ADMIN_PASSWORD"])
+    return [administrator, *(user(name, PASSWORD) for name in PEERS)]
+
+
+# end of part
+def main(url: str, env_file: str, report: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
+        values = {"folder": folder, "report": report}
+        # part of auth
+        (Path(folder) / "users.json").write_text(json.dumps({"auth": users(url, env_file)}))
+        values["peers"] = json.dumps(PEERS)
+        # end of part
         # Schemathesis stores its findings in the working directory; each run begins without any.
         os.chdir(folder)
-        (Path(folder) / "users.json").write_text(json.dumps({"auth": users}))
         configuration = Path(folder) / "schemathesis.toml"
-        configuration.write_text(CONFIGURATION.format(folder=folder, peers=json.dumps(PEERS), report=report))
+        configuration.write_text(CONFIGURATION.format(**values))
         run = ["run", f"{url}/openapi.json", "--url", url, "--checks", "all"]
         options = ["--max-examples", EXAMPLES, "--continue-on-failure"]
         command_line(["--config-file", str(configuration), *run, *options])

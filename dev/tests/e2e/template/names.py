@@ -11,8 +11,10 @@ NAMES = {
     "AccessString",
     "DBProxyName",
     "FunctionName",
+    # part of auth, books
     "JWT_AUDIENCE",
     "JWT_ISSUER",
+    # end of part
     "LogGroupName",
     "STACK_NAME",
     "ServerlessCacheName",

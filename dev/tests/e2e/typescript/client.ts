@@ -1,23 +1,26 @@
-// Pages through books, and refreshes its tokens whenever the access token is refused. All requests, bodies and answers
-// have the types that were generated from the description.
+// Uses the API. All requests, bodies and answers have the types that were generated from the description.
 
 import createClient from "openapi-fetch";
 
-import type { components, paths } from "./schema.js";
-
-type Tokens = components["schemas"]["TokenResponse"];
+// part of auth
+import type { components } from "./schema.js";
+// end of part
+import type { paths } from "./schema.js";
 
 declare const process: { argv: string[] };
-
-const PASSWORD = "correct horse battery staple";
-
-const form = { headers: { "Content-Type": "application/x-www-form-urlencoded" } };
 
 function check(holds: boolean, what: unknown): asserts holds {
   if (!holds) {
     throw new Error(JSON.stringify(what));
   }
 }
+
+// part of auth
+type Tokens = components["schemas"]["TokenResponse"];
+
+const PASSWORD = "correct horse battery staple";
+
+const form = { headers: { "Content-Type": "application/x-www-form-urlencoded" } };
 
 type Sent = { id: string; request: Request };
 
@@ -71,10 +74,21 @@ async function signIn(url: string): Promise<Session> {
   return new Session(url, data);
 }
 
+// end of part
 async function main(url: string): Promise<void> {
-  const session = await signIn(url);
   const api = createClient<paths>({ baseUrl: url });
+  const health = await api.GET("/health");
+  check(health.data?.status === "ok", health);
+  // part of auth
+
+  const session = await signIn(url);
   api.use(session);
+  session.tokens = { ...session.tokens, access_token: "expired" };
+  const me = await api.GET("/auth/me");
+  check(me.data !== undefined && session.refreshes > 0, me);
+  // end of part
+  // part of auth and books
+
   const author = `Author ${crypto.randomUUID()}`;
   const created: number[] = [];
   for (let volume = 0; volume < 7; volume += 1) {
@@ -86,7 +100,7 @@ async function main(url: string): Promise<void> {
     check(data !== undefined, error);
     created.push(data.id);
   }
-  check(session.refreshes === 1, session.refreshes);
+  check(session.refreshes === 2, session.refreshes);
 
   const seen: number[] = [];
   let cursor: string | null | undefined;
@@ -103,7 +117,8 @@ async function main(url: string): Promise<void> {
   check(wrong.error !== undefined && "errors" in wrong.error, wrong);
   const fields = wrong.error.errors?.map((error) => error.field).join();
   check(fields === "year_from,year_to", wrong);
-  console.log(`paged through ${seen.length} books, ${session.refreshes} refresh`);
+  console.log(`paged through ${seen.length} books, ${session.refreshes} refreshes`);
+  // end of part
 }
 
 await main(process.argv[2] ?? "");
