@@ -39,8 +39,8 @@ use store::Store;
 /// Creates the table of notes and the role of this function, in a database that is migrated.
 pub const SCHEMA: &str = include_str!("schema.sql");
 
-/// Variables with which this function starts, and others too. Its stores refuse every connection, and no token is signed
-/// with its keys.
+/// Variables with which this function starts, and others too. Its stores refuse every connection, and no token is
+/// signed with its keys.
 #[must_use]
 pub fn env_without_stores() -> Env {
     Env::of([
