@@ -20,3 +20,18 @@ fn is_page(body: &Value) -> bool {
         && body["page_size"] == 1
         && body["total"].is_u64()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_page_holds_no_more_books_than_were_asked_for() {
+        let page =
+            |items| json!({"items": items, "page": 1, "page_size": 1, "total": 2, "next_cursor": null});
+        assert!(is_page(&page(vec![])) && is_page(&page(vec![json!({})])));
+        assert!(!is_page(&page(vec![json!({}), json!({})])) && !is_page(&json!({"items": []})));
+    }
+}
