@@ -143,7 +143,7 @@ fn route_keys() -> BTreeSet<String> {
             keys.insert(format!("{} {}", route["Method"].as_str().unwrap(), route["Path"].as_str().unwrap()));
         }
     }
-    assert!(keys.len() > 10, "{keys:?}");
+    assert!(!keys.is_empty(), "the template has routes");
     keys
 }
 

@@ -147,15 +147,17 @@ async fn a_function_reads_only_the_variables_that_it_needs() {
 
 /// Variables that the stack sets for others than the functions: for the AWS SDK, for users of the local API, and for
 /// whoever issues tokens.
-const FOR_OTHERS: [&str; 8] = [
+const FOR_OTHERS: &[&str] = &[
     "JWT_PRIVATE_KEY",
     "PASSWORD_PEPPER",
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
+    // part of auth
     "ADMIN_PASSWORD",
     "ADMIN_USERNAME",
+    // end of part
 ];
 
 #[test]
@@ -171,7 +173,7 @@ fn the_local_stack_sets_every_variable_that_functions_need_and_no_unused_one() {
     let is_unused = |name: &&String| !read.contains(*name) && !FOR_OTHERS.contains(&name.as_str());
     let unread: Vec<_> = set.keys().filter(is_unused).collect();
     assert_eq!(unread, [""; 0], "set by the stack, and read by no function");
-    let not_set: Vec<_> = FOR_OTHERS.into_iter().filter(|name| !set.contains_key(*name)).collect();
+    let not_set: Vec<_> = FOR_OTHERS.iter().filter(|name| !set.contains_key(**name)).collect();
     assert_eq!(not_set, [""; 0], "not set by the stack any more");
 }
 
@@ -250,7 +252,9 @@ fn every_pattern_is_one_that_all_engines_understand() {
     );
     let document: Value = serde_json::from_str(text).unwrap();
     let patterns = patterns(&document);
-    assert!(patterns.len() > 10, "{patterns:?}");
+    // part of auth, books
+    assert!(!patterns.is_empty(), "the description has patterns");
+    // end of part
     for (pattern, schema) in patterns {
         let compiled = regex::Regex::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
         // Of escapes, JSON Schema (core §6.4) recommends none but those of characters. The regex crate knows more.
