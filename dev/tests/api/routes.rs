@@ -173,7 +173,7 @@ fn the_local_stack_sets_every_variable_that_functions_need_and_no_unused_one() {
     let is_unused = |name: &&String| !read.contains(*name) && !FOR_OTHERS.contains(&name.as_str());
     let unread: Vec<_> = set.keys().filter(is_unused).collect();
     assert_eq!(unread, [""; 0], "set by the stack, and read by no function");
-    let not_set: Vec<_> = FOR_OTHERS.iter().filter(|name| !set.contains_key(**name)).collect();
+    let not_set: Vec<_> = FOR_OTHERS.iter().copied().filter(|name| !set.contains_key(*name)).collect();
     assert_eq!(not_set, [""; 0], "not set by the stack any more");
 }
 
