@@ -5,7 +5,7 @@ use acceptance::request::Request;
 use acceptance::verdict::{Checked, NotPassed, ensure};
 use stack::settings;
 
-use super::Writer;
+use super::writer::Writer;
 use crate::checks::auth::Account;
 
 /// Deletes the books if there is an administrator to do so, and tells which stay.
