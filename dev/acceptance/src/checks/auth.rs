@@ -1,6 +1,6 @@
 //! Accounts and their sessions.
 
-mod account;
+pub(crate) mod account;
 mod jwt;
 mod lockout;
 mod people;
@@ -11,7 +11,6 @@ mod sign_in;
 use acceptance::report::Report;
 use acceptance::run::Run;
 
-pub(crate) use account::Account;
 pub(crate) use people::People;
 
 pub(crate) async fn check(run: &Run, people: &mut People, report: &mut Report) {

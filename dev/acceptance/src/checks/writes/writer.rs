@@ -3,7 +3,7 @@
 use acceptance::run::Run;
 use acceptance::verdict::NotPassed;
 
-use crate::checks::auth::Account;
+use crate::checks::auth::account::Account;
 
 /// An account that writes books, and the books.
 pub(crate) struct Writer<'a> {
