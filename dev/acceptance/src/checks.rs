@@ -11,8 +11,6 @@ mod health;
 mod rl_demo;
 mod writes;
 
-use std::time::Duration;
-
 use acceptance::report::Report;
 use acceptance::run::Run;
 
@@ -64,9 +62,4 @@ async fn gateway(run: &Run, report: &mut Report) {
     report.check("aws: the gateway answers for unknown paths", aws::unknown_path(run)).await;
     report.check("aws: the gateway's throttle", aws::throttle(run)).await;
     report.check("aws: a line in the access log", aws::access_log(run)).await;
-}
-
-/// Milliseconds with one decimal.
-fn millis(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64() * 1e3)
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -119,6 +120,12 @@ impl Report {
         }
         text
     }
+}
+
+/// Milliseconds with one decimal, as a report tells a time.
+#[must_use]
+pub fn millis(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod blocks;
 mod build;
 mod check;
+mod format;
 mod generators;
 mod keys;
 mod launch_files;

@@ -10,6 +10,7 @@ mod template;
 use stack::workspace::{cargo, execute};
 use stack::{Error, Result, signals};
 
+use crate::format;
 use crate::launch_files;
 use crate::names::Names;
 use crate::sources::Sources;
@@ -116,7 +117,9 @@ pub(crate) async fn run(command: &Command) -> Result<()> {
             if sources.read("Cargo.lock")?.contains(&format!("\nname = \"{}\"\n", name.kebab)) {
                 return Err(Error::new(format!("there is a crate called {} already", name.kebab)));
             }
+            format::spread_lists().await?;
             add_function(&sources, &name, *store)?;
+            format::all().await?;
             // Writes the crate into Cargo.lock, and leaves what was there.
             let lock = cargo(["update", "--workspace", "--offline", "--quiet"])?;
             signals::unless_interrupted(execute(&lock)).await?;

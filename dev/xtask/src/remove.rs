@@ -10,6 +10,7 @@ pub(crate) mod template;
 use stack::workspace::{self, cargo, execute};
 use stack::{Error, Result, signals};
 
+use crate::format;
 use crate::launch_files;
 use crate::names::Names;
 use crate::sources::Sources;
@@ -43,14 +44,15 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         check(function)?;
     }
     let sources = Sources::committed()?;
+    format::spread_lists().await?;
     for function in &names {
         remove(&sources, function)?;
     }
     launch_files::update(&sources)?;
-    // Shorter lists may fit into one line, and what only a removed function needed goes from Cargo.lock.
-    for command in [&["fmt", "--all"][..], &["update", "--workspace", "--offline", "--quiet"]] {
-        signals::unless_interrupted(execute(&cargo(command)?)).await?;
-    }
+    format::all().await?;
+    // What only a removed function needed goes from Cargo.lock.
+    let lock = cargo(["update", "--workspace", "--offline", "--quiet"])?;
+    signals::unless_interrupted(execute(&lock)).await?;
     report(&sources, &names)
 }
 

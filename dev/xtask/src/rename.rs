@@ -3,9 +3,9 @@
 //! The name is one word in three spellings: in stacks, roles, users, keys and problem types; in titles and metrics; in
 //! variables of the environment. Roles are made by migrations, so a project that has been deployed keeps its name.
 
-use stack::workspace::{cargo, execute};
-use stack::{Error, Result, signals};
+use stack::{Error, Result};
 
+use crate::format;
 use crate::sources::Sources;
 
 /// What can be chosen.
@@ -44,7 +44,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             wide.extend(lines.map(|(number, _)| format!("{renamed_path}:{number}")));
         }
     }
-    signals::unless_interrupted(execute(&cargo(["fmt", "--all"])?)).await?;
+    format::all().await?;
     println!(
         "Renamed to {name}. Your local data has roles of the old name: begin with `cargo xtask up --fresh`."
     );

@@ -14,6 +14,8 @@ pub(crate) fn without_lines(text: &str, removed: &[bool]) -> String {
             kept.push(line);
         }
     }
+    // Nothing follows what was removed.
+    kept.truncate(kept.len() - surplus);
     kept.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
@@ -31,5 +33,6 @@ mod tests {
         assert_eq!(without_lines_that("a\n\nx\n\nb\n\n\nc\n", |line| line == "x"), "a\n\nb\n\n\nc\n");
         assert_eq!(without_lines_that("a\n\n\nx\n\n\nb\n", |line| line == "x"), "a\n\n\nb\n");
         assert_eq!(without_lines_that("a\nx\nb\n", |line| line == "x"), "a\nb\n");
+        assert_eq!(without_lines_that("a\n\nx\n", |line| line == "x"), "a\n");
     }
 }

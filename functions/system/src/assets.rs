@@ -112,6 +112,9 @@ fn path_ends_with_slash(context: &RequestContext) -> bool {
     path.is_some_and(|path| path.ends_with('/'))
 }
 
+/// The names of one coding (RFC 9110 §8.4.1.3).
+const GZIP: [&str; 2] = ["gzip", "x-gzip"];
+
 /// Whether the client accepts gzip, by name or by `*` (RFC 9110 §12.5.3).
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let values =
@@ -123,8 +126,7 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
         let weight = weight.trim_start_matches("q=").trim_end_matches(['0', '.']);
         let accepted = !weight.is_empty() || !coding.contains(';');
         match name.trim() {
-            // Two names of one coding (RFC 9110 §8.4.1.3).
-            name if ["gzip", "x-gzip"].iter().any(|gzip| name.eq_ignore_ascii_case(gzip)) => return accepted,
+            name if GZIP.iter().any(|gzip| name.eq_ignore_ascii_case(gzip)) => return accepted,
             "*" => wildcard = accepted,
             _ => {}
         }

@@ -1,37 +1,17 @@
 //! Accounts and their sessions.
 
-mod account;
+pub(crate) mod account;
 mod jwt;
 mod lockout;
+mod people;
 mod quota;
 mod sessions;
 mod sign_in;
 
 use acceptance::report::Report;
 use acceptance::run::Run;
-use uuid::Uuid;
 
-pub(crate) use account::Account;
-
-/// The accounts of a run.
-pub(crate) struct People {
-    /// The account that does everything.
-    pub(crate) account: Account,
-    /// The account that is locked.
-    pub(crate) victim: Account,
-}
-
-impl People {
-    /// The accounts that `run` will register, with passwords that no report may hold.
-    pub(crate) fn of(run: &Run, report: &mut Report) -> Self {
-        let password = format!("acceptance {}", Uuid::new_v4());
-        report.hide(&password);
-        Self {
-            account: Account::new(run.name.clone(), &password),
-            victim: Account::new(format!("{}-locked", run.name), &password),
-        }
-    }
-}
+pub(crate) use people::People;
 
 pub(crate) async fn check(run: &Run, people: &mut People, report: &mut Report) {
     report.check("sign-in: an account is registered", sign_in::register(run, people)).await;

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use acceptance::report::millis;
 use acceptance::request::Request;
 use acceptance::response::Response;
 use acceptance::run::Run;
@@ -12,8 +13,6 @@ use hyper::Version;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::sleep;
-
-use super::millis;
 
 /// The gateway writes its request id here.
 const REQUEST_ID: &str = "apigw-requestid";

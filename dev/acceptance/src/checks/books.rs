@@ -1,12 +1,10 @@
 //! What books answer to a caller that has no account.
 
-use acceptance::report::Report;
+use acceptance::report::{Report, millis};
 use acceptance::request::Request;
 use acceptance::run::Run;
 use acceptance::verdict::{Checked, PASSED, ensure};
 use serde_json::json;
-
-use super::millis;
 
 /// How many lists are timed.
 const TIMED: usize = 20;

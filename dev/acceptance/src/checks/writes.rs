@@ -6,39 +6,12 @@ mod fresh_lists;
 mod idempotency;
 mod items;
 mod refusals;
+mod writer;
 
 use acceptance::report::Report;
-use acceptance::run::Run;
-use acceptance::verdict::NotPassed;
-
-use super::auth::Account;
 
 pub(crate) use cleanup::clean_up;
-
-/// Who writes, and what was written.
-pub(crate) struct Writer<'a> {
-    run: &'a Run,
-    account: &'a Account,
-    /// The ids of the books that the writer knows of.
-    books: Vec<i64>,
-}
-
-impl<'a> Writer<'a> {
-    /// A writer that has written nothing yet.
-    pub(crate) fn of(run: &'a Run, account: &'a Account) -> Self {
-        Self { run, account, books: Vec::new() }
-    }
-
-    /// The book that most checks use.
-    fn book(&self) -> Result<i64, NotPassed> {
-        self.books.first().copied().ok_or_else(|| NotPassed::without("book"))
-    }
-
-    /// The target of a list that holds the writer's books alone.
-    fn own_list(&self) -> String {
-        format!("/books?author={}&page_size=100", self.run.name)
-    }
-}
+pub(crate) use writer::Writer;
 
 pub(crate) async fn check(writer: &mut Writer<'_>, report: &mut Report) {
     report.check("books: a book is created", items::create(writer)).await;

@@ -1,6 +1,6 @@
 //! Parts of files that go with functions. A comment `part of rl-demo, bf-demo` begins one, `end of part` ends it; it
 //! goes when the last function that it names goes. `part of auth and books` needs both, and goes with the first of
-//! them. A part without an end is the rest of its file.
+//! them. A part without an end is the rest of its file. There are no parts within parts.
 
 use crate::text::without_lines;
 

@@ -5,7 +5,7 @@ use acceptance::run::Run;
 use acceptance::verdict::{Checked, NotPassed, PASSED};
 use serde_json::Value;
 
-use super::People;
+use super::people::People;
 
 /// Wrong guesses at one name from one network that lock it.
 const GUESSES: usize = 5;

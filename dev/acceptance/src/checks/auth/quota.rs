@@ -6,7 +6,7 @@ use acceptance::run::Run;
 use acceptance::verdict::{Checked, NotPassed, ensure};
 use serde_json::json;
 
-use super::People;
+use super::people::People;
 
 /// The largest quota that is used up; an override may be larger.
 const LARGEST: u64 = 30;

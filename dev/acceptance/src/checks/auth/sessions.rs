@@ -7,8 +7,8 @@ use acceptance::run::Run;
 use acceptance::verdict::{Checked, NotPassed, PASSED, ensure};
 use tokio::time::{Instant, sleep};
 
-use super::People;
 use super::account::Session;
+use super::people::People;
 
 /// Two refreshes within this time are within the grace as it is by default, 10 s.
 const WITHIN_GRACE: Duration = Duration::from_secs(5);

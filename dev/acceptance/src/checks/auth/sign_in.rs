@@ -5,9 +5,9 @@ use acceptance::run::Run;
 use acceptance::verdict::{Checked, NotPassed, PASSED, ensure};
 use serde_json::Value;
 
-use super::People;
 use super::account::{Account, Session};
 use super::jwt;
+use super::people::People;
 
 pub(crate) async fn register(run: &Run, people: &People) -> Checked {
     let response = people.account.register(&run.client).await?;

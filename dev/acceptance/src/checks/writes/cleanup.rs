@@ -5,8 +5,8 @@ use acceptance::request::Request;
 use acceptance::verdict::{Checked, NotPassed, ensure};
 use stack::settings;
 
-use super::Writer;
-use crate::checks::auth::Account;
+use super::writer::Writer;
+use crate::checks::auth::account::Account;
 
 /// Deletes the books if there is an administrator to do so, and tells which stay.
 pub(crate) async fn clean_up(writer: &mut Writer<'_>, report: &mut Report) {

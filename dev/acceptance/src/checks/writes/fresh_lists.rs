@@ -4,7 +4,7 @@ use acceptance::request::Request;
 use acceptance::verdict::{Checked, PASSED, ensure};
 use serde_json::json;
 
-use super::Writer;
+use super::writer::Writer;
 
 /// How many writes are each followed by a list.
 const WRITES: usize = 5;

@@ -6,8 +6,8 @@ use acceptance::run::Run;
 use acceptance::verdict::{Checked, NotPassed, PASSED, ensure};
 use serde_json::json;
 
-use super::Writer;
 use super::items::ids;
+use super::writer::Writer;
 
 /// Tells that a response was stored before.
 const REPLAYED: &str = "idempotency-replayed";

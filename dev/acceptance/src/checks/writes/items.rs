@@ -6,7 +6,7 @@ use acceptance::run::Run;
 use acceptance::verdict::{Checked, NotPassed, PASSED, ensure};
 use serde_json::{Value, json};
 
-use super::Writer;
+use super::writer::Writer;
 
 pub(crate) async fn create(writer: &mut Writer<'_>) -> Checked {
     for number in ["first", "second"] {

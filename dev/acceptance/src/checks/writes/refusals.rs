@@ -4,7 +4,7 @@ use acceptance::request::Request;
 use acceptance::verdict::{Checked, PASSED};
 use serde_json::json;
 
-use super::Writer;
+use super::writer::Writer;
 
 pub(crate) async fn forbidden(writer: &Writer<'_>) -> Checked {
     let request = Request::delete(format!("/books/{}", writer.book()?)).bearer(writer.account.access()?);
