@@ -65,11 +65,6 @@ accept() {
     --report "$reports/$1.md" "${@:2}"
 }
 
-# part of auth
-# The key that signed the tokens of a run, as its report tells.
-signer() { grep -o 'signed with key [^ |;,]*' "$reports/$1.md"; }
-# end of part
-
 # --- The steps ---
 
 create() {
@@ -81,7 +76,6 @@ create() {
 }
 
 # part of auth and books
-# The books that the run makes after the restoration are deleted too, so the administrator is in the snapshot.
 make_administrator() {
   say "Make an administrator, who deletes the books of the runs to come"
   ACCEPTANCE_ADMIN_USERNAME=acceptance-admin
@@ -127,6 +121,8 @@ rotate_key() {
   deploy "CorsOrigins=$ORIGIN"
   accept rotate --origin "$ORIGIN"
   # part of auth
+  # The key that signed the tokens of a run, as its report tells.
+  signer() { grep -o 'signed with key [^ |;,]*' "$reports/$1.md"; }
   [[ $(signer rotate) != "$(signer change)" ]] || fail "the old key still signs"
   # end of part
   echo "The old key is void from the next deployment on:"
@@ -150,25 +146,29 @@ restore() {
   set_setting DatabaseSnapshot "$arn"
   deploy "CorsOrigins=$ORIGIN"
   [[ $(physical Database) != "$before" ]] || fail "the database is still $before"
+  # An administrator of the run is one of the snapshot: without its data this fails.
   accept restore --origin "$ORIGIN"
 }
 
 delete_all() {
-  say "Delete the stack, its secret, its log and the snapshots of its databases, which takes up to an hour"
-  local secret log cluster snapshot
+  say "Delete the stack, its secret, its logs and the snapshots of its databases, which takes up to an hour"
+  local secret cluster snapshot
   secret=$(physical SigningSecret || true)
-  log=''
+  echo "Stays after the stack and is deleted then: ${secret:-no secret}, snapshots of $stack-database-*"
   # part of auth
+  local log
   log=$(physical AuthLog || true)
+  echo "Also: ${log:-no log}"
   # end of part
-  echo "Stays after the stack and is deleted then: ${secret:-no secret}, ${log:-no log}, snapshots of $stack-database-*"
   sam delete --stack-name "$stack" --region "$AWS_REGION" --no-prompts
   if [[ $secret ]]; then
     aws secretsmanager delete-secret --secret-id "$secret" --force-delete-without-recovery
   fi
+  # part of auth
   if [[ $log ]]; then
     aws logs delete-log-group --log-group-name "$log"
   fi
+  # end of part
   aws rds describe-db-cluster-snapshots --snapshot-type manual --output text \
     --query 'DBClusterSnapshots[].[DBClusterIdentifier,DBClusterSnapshotIdentifier]' >"$work/snapshots"
   while read -r cluster snapshot; do

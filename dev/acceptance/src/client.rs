@@ -18,9 +18,9 @@ use crate::response::Response;
 use crate::verdict::NotPassed;
 
 /// The most requests of a run.
-pub(crate) const MOST_REQUESTS: usize = 500;
+pub const MOST_REQUESTS: usize = 500;
 /// The longest run.
-pub(crate) const LONGEST_RUN: Duration = Duration::from_mins(15);
+pub const LONGEST_RUN: Duration = Duration::from_mins(15);
 /// The longest wait for one response. The gateway gives up after 30 s.
 const PATIENCE: Duration = Duration::from_secs(35);
 /// How often a request is sent before its last answer counts.
@@ -33,30 +33,33 @@ const UNTOLD_WAIT: Duration = Duration::from_secs(1);
 type Https = HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A caller of the API at one URL.
-pub(crate) struct Client {
+pub struct Client {
     http: Https,
     url: Url,
     began: Instant,
-    pub(crate) counts: Counts,
+    /// What happened so far.
+    pub counts: Counts,
 }
 
 /// What happened so far.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// Requests that were sent.
-    pub(crate) sent: AtomicUsize,
+    pub sent: AtomicUsize,
     /// Answers 503 with `Retry-After`, which were sent again.
-    pub(crate) unavailable: AtomicUsize,
+    pub unavailable: AtomicUsize,
     /// Answers of 500 and above without a way on.
-    pub(crate) broken: AtomicUsize,
+    pub broken: AtomicUsize,
     /// Seconds that were waited for quotas and stores.
-    pub(crate) waited: AtomicU64,
+    pub waited: AtomicU64,
 }
 
 impl Client {
+    /// A client of the API at `url` that has sent nothing yet.
+    ///
     /// # Errors
     /// When the machine has no certificates of public authorities.
-    pub(crate) fn new(url: &Url) -> Result<Self> {
+    pub fn new(url: &Url) -> Result<Self> {
         let tls = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(default_provider())
             .context("find the machine's root certificates")?;
@@ -70,7 +73,7 @@ impl Client {
     }
 
     /// Sends a request, and again as often as the answer is 429 or 503, after the time that it tells.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Response, NotPassed> {
+    pub async fn send(&self, request: &Request) -> Result<Response, NotPassed> {
         let mut attempt = 1;
         loop {
             let response = self.send_once(request).await?;
@@ -86,7 +89,7 @@ impl Client {
     }
 
     /// Sends a request and returns whatever the answer is.
-    pub(crate) async fn send_once(&self, request: &Request) -> Result<Response, NotPassed> {
+    pub async fn send_once(&self, request: &Request) -> Result<Response, NotPassed> {
         let line = format!("{} {}", request.method, request.target);
         if self.counts.sent.fetch_add(1, Relaxed) >= MOST_REQUESTS || self.began.elapsed() > LONGEST_RUN {
             return Err(NotPassed::Failed(format!(
@@ -129,13 +132,14 @@ impl Client {
     }
 
     /// The target to which a `Location` leads, which begins with the API's stage if its URL has one.
-    pub(crate) fn target_of(&self, location: &str) -> String {
+    #[must_use]
+    pub fn target_of(&self, location: &str) -> String {
         let stage = self.url.path().trim_end_matches('/');
         location.strip_prefix(stage).unwrap_or(location).to_owned()
     }
 
     /// Waits as long as the API asks, but not for ever.
-    pub(crate) async fn wait(&self, wait: Duration) {
+    pub async fn wait(&self, wait: Duration) {
         let wait = wait.min(LONGEST_WAIT);
         self.counts.waited.fetch_add(wait.as_secs(), Relaxed);
         println!("             … waits {} s for a quota or a store", wait.as_secs());
@@ -143,7 +147,8 @@ impl Client {
     }
 
     /// How long the run has taken.
-    pub(crate) fn elapsed(&self) -> Duration {
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 }

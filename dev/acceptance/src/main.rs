@@ -1,33 +1,21 @@
 //! `cargo xtask acceptance URL`: looks at an API from outside and reports whether it does what it promises.
 //!
 //! A run sends some two hundred requests from one network, as a person with accounts of their own would, and changes
-//! nothing that belongs to others. `checks` are listed in their order, `run` is what they share, `client` sends the
-//! requests and waits where the API asks for it, and `report` writes down what each check found. What only AWS can show
-//! is checked with `--aws`.
+//! nothing that belongs to others. `checks` are listed in their order; the library has what they are written with. What
+//! only AWS can show is checked with `--aws`.
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this program's purpose")]
 
-mod account;
 mod checks;
-mod client;
-mod jwt;
-mod options;
-mod rate_limit;
-mod report;
-mod request;
-mod response;
-mod run;
-mod verdict;
 
 use std::fs;
 use std::process::ExitCode;
 
+use acceptance::options::Options;
+use acceptance::report::Report;
+use acceptance::run::Run;
 use clap::Parser as _;
 use stack::{Context as _, Error, Result, signals, workspace};
-
-use crate::options::Options;
-use crate::report::Report;
-use crate::run::Run;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -59,8 +47,8 @@ async fn accept(options: &Options) -> Result<()> {
 }
 
 async fn checked(options: &Options) -> Result<Report> {
-    let mut run = Run::new(options)?;
-    let mut report = Report::new(options.url.as_str(), run.secrets());
-    checks::all(&mut run, &mut report).await;
+    let run = Run::new(options)?;
+    let mut report = Report::new(options.url.as_str());
+    checks::all(&run, &mut report).await;
     Ok(report)
 }

@@ -8,34 +8,36 @@ use url::{Host, Url};
 
 /// Check a running API from outside, and report what it does otherwise than promised.
 ///
-/// The run registers accounts and creates books, all with names that begin with `acceptance-`. With the variables
-/// `ACCEPTANCE_ADMIN_USERNAME` and `ACCEPTANCE_ADMIN_PASSWORD` it deletes its books at the end. Accounts stay.
+/// All that the run makes has a name that begins with `acceptance-`. With the variables `ACCEPTANCE_ADMIN_USERNAME` and
+/// `ACCEPTANCE_ADMIN_PASSWORD` it deletes at the end what can be deleted; the report tells what stays.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo xtask acceptance", bin_name = "cargo xtask acceptance")]
-pub(crate) struct Options {
+pub struct Options {
     /// Where the API is: the output `ApiUrl` of a deployment, or <http://127.0.0.1:9000>.
-    pub(crate) url: Url,
+    pub url: Url,
     /// An origin among `CorsOrigins`, whose preflight and requests must then carry CORS headers.
     #[arg(long)]
-    pub(crate) origin: Option<String>,
+    pub origin: Option<String>,
     /// Also check what only a deployment shows: TLS, HTTP/2, and what the gateway answers by itself.
     #[arg(long)]
-    pub(crate) aws: bool,
+    pub aws: bool,
     /// With `--aws`: the run's first request is the first one since a deployment, so tell how long it took.
     #[arg(long)]
-    pub(crate) cold_start: bool,
+    pub cold_start: bool,
     /// With `--aws`: the gateway's log group, read with the program `aws`, which must be signed in.
     #[arg(long, value_name = "LOG_GROUP")]
-    pub(crate) access_log: Option<String>,
+    pub access_log: Option<String>,
     /// Where the report is written [default: `target/acceptance/report.md`].
     #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
+    pub report: Option<PathBuf>,
 }
 
 impl Options {
+    /// Checks what the types do not.
+    ///
     /// # Errors
     /// When passwords would travel in the clear, or the URL is not one of an API.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         let is_plain =
             self.url.query().is_none() && self.url.fragment().is_none() && self.url.username().is_empty();
         match self.url.scheme() {

@@ -7,20 +7,20 @@ use crate::verdict::NotPassed;
 
 /// A quota as a response tells it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct RateLimit {
+pub struct RateLimit {
     /// Requests in a window.
-    pub(crate) quota: u64,
+    pub quota: u64,
     /// The window, in seconds.
-    pub(crate) window: u64,
+    pub window: u64,
     /// Requests that are left.
-    pub(crate) remaining: u64,
+    pub remaining: u64,
     /// Seconds until one more may pass.
-    pub(crate) reset: u64,
+    pub reset: u64,
 }
 
 impl RateLimit {
     /// What the response tells of the quota `name`.
-    pub(crate) fn of(response: &Response, name: &str) -> Result<Self, NotPassed> {
+    pub fn of(response: &Response, name: &str) -> Result<Self, NotPassed> {
         let number = |header: &str, key: &str| {
             let value = response.need_header(header)?;
             let missing = || {
@@ -37,6 +37,15 @@ impl RateLimit {
             remaining: number("ratelimit", "r")?,
             reset: number("ratelimit", "t")?,
         })
+    }
+
+    /// Fails unless this is a 429 for the quota `name` that tells when to come back.
+    pub fn expect_used_up(response: &Response, name: &str) -> Result<(), NotPassed> {
+        let limit = Self::of(response.expect_problem(429)?, name)?;
+        let wait = response.retry_after().unwrap_or_default().as_secs();
+        let is_sound = limit.remaining == 0 && (1..=limit.window).contains(&wait);
+        response.ensure(is_sound, "nothing left, and a Retry-After within the window")?;
+        Ok(())
     }
 }
 

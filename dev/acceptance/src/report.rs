@@ -10,7 +10,7 @@ use crate::client::Counts;
 use crate::verdict::{Checked, NotPassed};
 
 /// What all checks came to.
-pub(crate) struct Report {
+pub struct Report {
     url: String,
     /// Texts that are never written down: the passwords.
     secrets: Vec<String>,
@@ -30,12 +30,19 @@ const FAILED: &str = "FAILED";
 const NOT_RUN: &str = "not run";
 
 impl Report {
-    pub(crate) fn new(url: &str, secrets: Vec<String>) -> Self {
-        Self { url: url.to_owned(), secrets, lines: Vec::new(), remarks: Vec::new() }
+    /// An empty report about the API at `url`.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self { url: url.to_owned(), secrets: Vec::new(), lines: Vec::new(), remarks: Vec::new() }
+    }
+
+    /// Never writes this password down.
+    pub fn hide(&mut self, secret: &str) {
+        self.secrets.push(secret.to_owned());
     }
 
     /// Runs a check and writes down what it comes to.
-    pub(crate) async fn check(&mut self, name: &'static str, check: impl Future<Output = Checked>) {
+    pub async fn check(&mut self, name: &'static str, check: impl Future<Output = Checked>) {
         let (result, detail) = match check.await {
             Ok(note) => (PASSED, note),
             Err(NotPassed::Failed(why)) => (FAILED, why),
@@ -48,13 +55,13 @@ impl Report {
     }
 
     /// Tells something after the checks.
-    pub(crate) fn remark(&mut self, text: impl Into<String>) {
+    pub fn remark(&mut self, text: impl Into<String>) {
         let text: String = text.into();
         self.remarks.push(self.masked(&text));
     }
 
     /// Tells what the run took.
-    pub(crate) fn tell_effort(&mut self, counts: &Counts, seconds: u64) {
+    pub fn tell_effort(&mut self, counts: &Counts, seconds: u64) {
         self.remark(format!(
             "{} requests in {seconds} s, {} s of them waits for quotas and stores.",
             counts.sent.load(Relaxed),
@@ -63,16 +70,20 @@ impl Report {
     }
 
     /// How many checks failed.
-    pub(crate) fn failed(&self) -> usize {
+    #[must_use]
+    pub fn failed(&self) -> usize {
         self.count(FAILED)
     }
 
     /// One line for the terminal.
-    pub(crate) fn summary(&self) -> String {
+    #[must_use]
+    pub fn summary(&self) -> String {
         format!("{} passed, {} failed, {} not run", self.count(PASSED), self.failed(), self.count(NOT_RUN))
     }
 
-    pub(crate) fn markdown(&self) -> String {
+    /// The report as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
         let mut text = format!(
             "# Acceptance of {}\n\n{}: {}.\n\n",
             self.url,
@@ -116,7 +127,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_report_counts_its_lines_and_holds_no_secret() {
-        let mut report = Report::new("http://127.0.0.1:1", vec!["my secret".into()]);
+        let mut report = Report::new("http://127.0.0.1:1");
+        report.hide("my secret");
         report.check("one", async { Ok(String::new()) }).await;
         report.check("two", async { Err(NotPassed::NotRun("no | reason".into())) }).await;
         let leak = r#"got my secret and {"access_token":"eyJhbGciOi.eyJzd.ab_-","x":1}"#;

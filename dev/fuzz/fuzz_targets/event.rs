@@ -6,28 +6,18 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use shared::config::Env;
-use shared::identity::tokens::generate;
 use shared::lambda::EventHandler;
 use testkit::functions::find;
 use probe::Probe;
 use testkit::{Invoke, response_flaw};
 use tokio::runtime::{Builder, Runtime};
 
-/// Functions that answer without stores. The URLs of the stores lead to a port that refuses connections.
+/// Functions whose stores refuse every connection.
 static FUNCTIONS: LazyLock<Vec<Arc<dyn Invoke>>> = LazyLock::new(|| {
-    let keys = generate().public_jwks;
-    let refusing = [
-        ("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"),
-        ("REDIS_URL", "redis://127.0.0.1:1/"),
-        ("JWT_ISSUER", "issuer"),
-        ("JWT_AUDIENCE", "audience"),
-        ("JWT_PUBLIC_KEYS", &keys),
-        ("IDEMPOTENCY_TABLE", "none"),
-    ];
+    let env = probe::env_without_stores;
     let system = find("system").expect("the function is in the list");
-    let system = system.start(&Env::of(refusing)).expect("it starts with these variables");
-    let probe = EventHandler::from_env::<Probe>(&Env::of(refusing)).expect("it starts with these variables");
+    let system = system.start(&env()).expect("it starts with these variables");
+    let probe = EventHandler::from_env::<Probe>(&env()).expect("it starts with these variables");
     vec![system, Arc::new(probe)]
 });
 

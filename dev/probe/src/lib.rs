@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 use shared::cache::Cache;
 use shared::config::{self, Env};
 use shared::http::{Authenticator, Routes};
-use shared::identity::tokens::Verifier;
+use shared::identity::tokens::{Verifier, generate};
 use shared::lambda::function::Function;
 use shared::protection::limiter::Limiter;
 use shared::protection::lockout::Lockout;
@@ -38,6 +38,23 @@ use store::Store;
 
 /// Creates the table of notes and the role of this function, in a database that is migrated.
 pub const SCHEMA: &str = include_str!("schema.sql");
+
+/// Variables with which this function starts, and others too. Its stores refuse every connection, and no token is
+/// signed with its keys.
+#[must_use]
+pub fn env_without_stores() -> Env {
+    Env::of([
+        ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing"),
+        ("REDIS_URL", "redis://127.0.0.1:1/"),
+        ("JWT_ISSUER", "issuer"),
+        ("JWT_AUDIENCE", "audience"),
+        ("JWT_PUBLIC_KEYS", &generate().public_jwks),
+        ("IDEMPOTENCY_TABLE", "nothing"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "nobody"),
+        ("AWS_SECRET_ACCESS_KEY", "nothing"),
+    ])
+}
 
 /// The function's state.
 #[derive(Clone, FromRef)]

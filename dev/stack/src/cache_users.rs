@@ -84,7 +84,7 @@ fn users_in(template: &str) -> Vec<CacheUser> {
         let values = lines.filter_map(|line| Some(line.split_once(start)?.1.split_once(end)?.0.to_owned()));
         values.collect()
     };
-    // Both in the order of the users. A name there ends with an id: `UserName: !Join ['-', [bookshelf-books, !Select`.
+    // Both in the order of the users. A name there ends with an id: `UserName: !Join ['-', [bookshelf-system, !Select`.
     let joined = value("UserName: !Join ['-', ", ('[', ','));
     let rights = value("AccessString: ", ('\'', '\''));
     let mut users: Vec<_> = joined
@@ -120,10 +120,10 @@ mod tests {
     use super::*;
 
     const TEMPLATE: &str = "
-      UserId: !Join ['-', [bookshelf-books, !Select [0]]]
-      UserName: !Join ['-', [bookshelf-books, !Select [0]]]
+      UserId: !Join ['-', [bookshelf-lists, !Select [0]]]
+      UserName: !Join ['-', [bookshelf-lists, !Select [0]]]
       AccessString: !Sub 'on ~${AWS::StackName}:limit:default:* ~${AWS::StackName}:cache:* -@all +@read -@dangerous'
-      UserName: !Join ['-', [bookshelf-auth, !Select [0]]]
+      UserName: !Join ['-', [bookshelf-locks, !Select [0]]]
       AccessString: !Sub 'on ~${AWS::StackName}:limit:default:* ~${AWS::StackName}:{lockout}:* -@all +@read -@dangerous'";
 
     #[test]
@@ -134,12 +134,12 @@ mod tests {
             found,
             [
                 (
-                    "bookshelf-books",
+                    "bookshelf-lists",
                     "on ~bookshelf:limit:default:* ~test_*:limit:default:* ~bookshelf:cache:* ~test_*:cache:* -@all +@read \
                      -@dangerous"
                 ),
                 (
-                    "bookshelf-auth",
+                    "bookshelf-locks",
                     "on ~bookshelf:limit:default:* ~test_*:limit:default:* ~bookshelf:{lockout}:* ~test_*:{lockout}:* -@all \
                      +@read -@dangerous"
                 ),
@@ -163,10 +163,10 @@ mod tests {
             restrict(function, &mut variables).unwrap();
             variables.into_iter().collect::<Vec<_>>()
         };
-        let own = "redis://bookshelf-books:secret@127.0.0.1:1/0".to_owned();
-        assert_eq!(restricted("books", stack.clone()), [("REDIS_URL".to_owned(), own)]);
+        let own = "redis://bookshelf-system:secret@127.0.0.1:1/0".to_owned();
+        assert_eq!(restricted("system", stack.clone()), [("REDIS_URL".to_owned(), own)]);
         assert_eq!(restricted("maintenance", stack), []);
         let foreign = BTreeMap::from([("REDIS_URL".to_owned(), "redis://bookshelf:x@cache:1".to_owned())]);
-        assert_eq!(restricted("books", foreign.clone()), foreign.into_iter().collect::<Vec<_>>());
+        assert_eq!(restricted("system", foreign.clone()), foreign.into_iter().collect::<Vec<_>>());
     }
 }

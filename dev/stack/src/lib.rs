@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`error`] | the error type: a sentence for the person at the terminal, and an exit code |
 //! | [`settings`] | reads the environment variables |
-//! | `random` | makes passwords and keys |
+//! | `random` | makes random values: tokens, keys |
 //! | [`env_file`] | writes and reads the `env` file of a stack |
 //! | [`http`] | sends HTTP requests |
 //! | [`signals`] | waits for Ctrl-C |
@@ -26,12 +26,14 @@
 //! | [`release`] | builds programs as they are deployed |
 //! | [`environment`] | runs a function's binary as Lambda does |
 //! | [`sample_books`] | fills an empty database with books |
-//! | [`seed`] | migrates the database and creates the administrator |
+//! | [`seed`] | migrates the database |
+//! | [`administrator`] | creates the administrator |
 //! | [`stack`] | brings up the servers and writes the `env` file |
 //! | [`local_api`] | serves the whole API, rebuilt on change |
 
 #![allow(clippy::print_stdout, reason = "talking to the person at the terminal is this crate's purpose")]
 
+pub mod administrator;
 pub mod cache_users;
 pub mod env_file;
 pub mod environment;

@@ -19,7 +19,7 @@ use crate::{
     error::Context,
     ports::PortLock,
     process_spec::ProcessSpec,
-    sample_books, settings,
+    settings,
     stack::{Persistence, Stack},
     tools::{Tool, Tools},
     workspace,
@@ -42,8 +42,10 @@ pub struct Options {
     pub variables: Vec<(String, String)>,
     /// Functions that somebody else starts, in a debugger for instance.
     pub without: Vec<String>,
+    // part of books
     /// How many sample books an empty database is given.
     pub sample_books: Option<u32>,
+    // end of part
 }
 
 /// The running API with its stack. Dropping it ends everything at once; `stop` does so gently.
@@ -74,9 +76,11 @@ impl LocalApi {
         tools.link(&cargo_lambda, "cargo-lambda")?;
         println!("Preparing the database …");
         stack.seed().await?;
+        // part of books
         if let Some(count) = options.sample_books {
-            println!("{}", sample_books::insert(stack.var("DATABASE_URL"), count).await?);
+            println!("{}", crate::sample_books::insert(stack.var("DATABASE_URL"), count).await?);
         }
+        // end of part
         println!("Starting the functions …");
         let log = Arc::new(LogView::new(options.log, &stack.dir().join("functions.log"))?);
         let prepare = |name: &String| {

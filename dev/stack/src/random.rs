@@ -1,4 +1,4 @@
-//! Passwords and keys for a stack that lives on one machine.
+//! Random values for a stack that lives on one machine.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -8,12 +8,6 @@ use crate::{Error, Result};
 /// 32 letters and digits: 128 bits in hexadecimal, safe in URLs, SQL and configuration files.
 pub(crate) fn token() -> Result<String> {
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes()?)))
-}
-
-/// 20 letters and digits that a person may have to type; none that look alike.
-pub(crate) fn password() -> Result<String> {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    Ok(bytes::<20>()?.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
 }
 
 /// 32 random bytes in base64.
@@ -26,7 +20,7 @@ pub(crate) fn below(end: u16) -> Result<u16> {
     Ok(u16::from_be_bytes(bytes()?) % end)
 }
 
-fn bytes<const N: usize>() -> Result<[u8; N]> {
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| Error::new("the system has no random numbers to give"))?;

@@ -1,3 +1,4 @@
+// part of books
 //! Sample books, for somebody who wants to see lists, filters and pages: the same ones each time.
 
 use tokio_postgres::NoTls;

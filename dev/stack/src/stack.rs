@@ -73,7 +73,8 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Migrates the database and, in a fresh one, creates the administrator. Needs the functions' binaries.
+    /// Brings the database, a fresh one or that of an earlier run, to the state that the API begins with. Needs the
+    /// functions' binaries.
     pub async fn seed(&mut self) -> Result<()> {
         let applied = seed::migrate(&self.env).await?;
         if !applied.is_empty() {
@@ -83,9 +84,11 @@ impl Stack {
             servers::create_table(self.var("AWS_ENDPOINT_URL_DYNAMODB"), self.var("IDEMPOTENCY_TABLE"))
                 .await?;
         }
+        // part of auth
         if !self.is_restored {
-            seed::create_admin(&self.env).await?;
+            crate::administrator::create(&self.env).await?;
         }
+        // end of part
         if self.server("postgres").is_some() {
             self.roles = roles(self.var("DATABASE_URL")).await?;
             // From here on the next stack can go on with what there is.
@@ -274,8 +277,10 @@ fn variables(servers: &[Server], saved: &BTreeMap<String, String>) -> Result<BTr
         // part of rl-demo, bf-demo
         ("PLAYGROUND", "true".into()),
         // end of part
+        // part of auth
         ("ADMIN_USERNAME", "admin".into()),
-        ("ADMIN_PASSWORD", random::password()?),
+        ("ADMIN_PASSWORD", crate::administrator::new_password()?),
+        // end of part
     ];
     let mut env = BTreeMap::new();
     env.extend(admin_url.map(|url| (ADMIN_VARIABLE.to_owned(), url.to_owned())));

@@ -23,7 +23,7 @@ use crate::support::responses::assert_problem;
 async fn a_binary_without_a_required_variable_exits_with_one_line_that_names_it() {
     let context = TestContext::new().await;
     for (function, name) in
-        [("probe", "DATABASE_URL"), ("auth", "JWT_PRIVATE_KEY"), ("maintenance", "DATABASE_URL")]
+        [("probe", "DATABASE_URL"), ("probe", "JWT_PUBLIC_KEYS"), ("maintenance", "DATABASE_URL")]
     {
         for value in ["", "\u{1}nonsense"].into_iter().take(if function == "maintenance" { 1 } else { 2 }) {
             let mut variables = context.variables().clone();

@@ -8,8 +8,6 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use shared::config::Env;
-use shared::identity::tokens::generate;
 use shared::protection::quotas;
 use stack::environment::ExecutionEnvironment;
 use testkit::functions::{FUNCTIONS, Registered};
@@ -96,18 +94,7 @@ fn text_of(event: &Value) -> String {
 
 #[test]
 fn no_mutated_event_panics_or_gets_a_status_outside_200_to_499() {
-    // Stores that refuse every connection at once, and keys that no token is signed with.
-    let keys = generate().public_jwks;
-    let env = || {
-        Env::of([
-            ("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x"),
-            ("REDIS_URL", "redis://127.0.0.1:1/"),
-            ("JWT_ISSUER", "issuer"),
-            ("JWT_AUDIENCE", "audience"),
-            ("JWT_PUBLIC_KEYS", &keys),
-            ("IDEMPOTENCY_TABLE", "none"),
-        ])
-    };
+    let env = probe::env_without_stores;
     let functions = [Client::start::<system::App>(env()).unwrap(), Client::start::<Probe>(env()).unwrap()];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let bases: Vec<Value> = ["/health", "/probe/ping", "/openapi.json"]

@@ -11,6 +11,7 @@ use tokio_postgres::error::SqlState;
 
 const MIGRATION: &str = include_str!("../../../migrations/V8__roles.sql");
 
+/// The functions for which the migration makes roles.
 const FUNCTIONS: [&str; 3] = ["auth", "books", "system"];
 
 /// Statements forbidden to every function. They name the schema, since a role without rights to it sees nothing in it.
@@ -33,6 +34,7 @@ const FORBIDDEN_TO_ALL: [&str; 16] = [
     "select * from public.refinery_schema_history",
 ];
 
+// part of books
 const FORBIDDEN_TO_BOOKS: [&str; 12] = [
     "select password_hash from public.users",
     "select * from public.users",
@@ -47,7 +49,9 @@ const FORBIDDEN_TO_BOOKS: [&str; 12] = [
     "delete from public.login_guesses",
     "update public.books set id = default",
 ];
+// end of part
 
+// part of auth
 const FORBIDDEN_TO_AUTH: [&str; 8] = [
     "select * from public.books",
     "insert into public.books (title, author) values ('T', 'A')",
@@ -58,6 +62,7 @@ const FORBIDDEN_TO_AUTH: [&str; 8] = [
     "delete from public.pending_invalidations",
     "update public.users set username = 'eve'",
 ];
+// end of part
 
 const FORBIDDEN_TO_SYSTEM: [&str; 7] = [
     "select * from public.books",

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use probe::Probe;
 use serde_json::Value;
 use shared::config::Env;
+use shared::lambda::function::Function as _;
 use stack::cache_users::ADMIN_VARIABLE;
 use testkit::functions::{Description, describe_all};
 use testkit::{TestContext, stack_variables};
@@ -98,7 +100,7 @@ fn the_openapi_description_has_the_headers_and_the_body_of_every_failure() {
     for (operation, status, response) in responses(&document) {
         let context = format!("{operation} {status}");
         let has = |name: &str| !response["headers"][name].is_null();
-        let of_auth = operation.contains(" /auth/");
+        let is_private = operation.contains(" /auth/");
         assert_eq!(
             has("RateLimit") && has("RateLimit-Policy"),
             operation != "get /health",
@@ -107,7 +109,7 @@ fn the_openapi_description_has_the_headers_and_the_body_of_every_failure() {
         let waits = ["409", "429", "503"].contains(&status);
         assert_eq!(has("Retry-After"), waits, "{context}: Retry-After");
         assert_eq!(has("WWW-Authenticate"), ["401", "403"].contains(&status), "{context}: WWW-Authenticate");
-        assert_eq!(has("Cache-Control"), of_auth || status >= "400", "{context}: Cache-Control");
+        assert_eq!(has("Cache-Control"), is_private || status >= "400", "{context}: Cache-Control");
         let problem = &response["content"]["application/problem+json"];
         assert_eq!(!problem.is_null(), status >= "400", "{context}: a problem");
         if status >= "400" {
@@ -133,21 +135,21 @@ async fn a_function_reads_only_the_variables_that_it_needs() {
         let reads = |name: &str| function.variables.contains(name);
         let uses_database = function.name == maintenance::NAME || has_role(function.name);
         assert_eq!(reads("DATABASE_URL"), uses_database, "{}", function.name);
-        assert_eq!(reads("JWT_PRIVATE_KEY"), function.name == "auth", "{}", function.name);
-        assert_eq!(reads("PASSWORD_PEPPER"), function.name == "auth", "{}", function.name);
-        assert_eq!(
-            reads("IDEMPOTENCY_TABLE"),
-            ["auth", "books"].contains(&function.name),
-            "{}",
-            function.name
-        );
-        assert_eq!(reads("SECRET_ARN"), function.name == "auth", "{}", function.name);
-        assert_eq!(reads("JWT_PUBLIC_KEYS"), ["auth", "books"].contains(&function.name), "{}", function.name);
+        for secret in ["JWT_PRIVATE_KEY", "PASSWORD_PEPPER", "SECRET_ARN"] {
+            assert_eq!(reads(secret), function.name == "auth", "{}: {secret}", function.name);
+        }
+        // Those who are signed in write, and may repeat a write.
+        for name in ["IDEMPOTENCY_TABLE", "JWT_PUBLIC_KEYS"] {
+            assert_eq!(reads(name), ["auth", "books"].contains(&function.name), "{}: {name}", function.name);
+        }
     }
 }
 
-/// Variables that the stack sets for others than the functions: for the AWS SDK, and for users of the local API.
-const FOR_OTHERS: [&str; 6] = [
+/// Variables that the stack sets for others than the functions: for the AWS SDK, for users of the local API, and for
+/// whoever issues tokens.
+const FOR_OTHERS: [&str; 8] = [
+    "JWT_PRIVATE_KEY",
+    "PASSWORD_PEPPER",
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_REGION",
@@ -162,7 +164,10 @@ fn the_local_stack_sets_every_variable_that_functions_need_and_no_unused_one() {
     // For those who look into Redis; not set for a server that is not the stack's.
     set.remove(ADMIN_VARIABLE);
     let descriptions = describe_all(|| Env::of(set.clone())).expect("the stack sets all that is needed");
-    let read: BTreeSet<_> = descriptions.into_iter().flat_map(|function| function.variables).collect();
+    let probe = Env::of(set.clone());
+    Probe::from_env(&probe).expect("the stack sets all that is needed");
+    let read: BTreeSet<_> =
+        descriptions.into_iter().flat_map(|function| function.variables).chain(probe.asked()).collect();
     let is_unused = |name: &&String| !read.contains(*name) && !FOR_OTHERS.contains(&name.as_str());
     let unread: Vec<_> = set.keys().filter(is_unused).collect();
     assert_eq!(unread, [""; 0], "set by the stack, and read by no function");
@@ -171,14 +176,16 @@ fn the_local_stack_sets_every_variable_that_functions_need_and_no_unused_one() {
 }
 
 /// Variables without which some function does not start.
-const NEEDED: [&str; 11] = [
+const NEEDED: &[&str] = &[
     "DATABASE_URL",
     "REDIS_URL",
-    "JWT_PRIVATE_KEY",
     "JWT_PUBLIC_KEYS",
     "JWT_ISSUER",
     "JWT_AUDIENCE",
+    // part of auth
+    "JWT_PRIVATE_KEY",
     "PASSWORD_PEPPER",
+    // end of part
     "IDEMPOTENCY_TABLE",
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
@@ -188,17 +195,14 @@ const NEEDED: [&str; 11] = [
 #[tokio::test]
 async fn a_function_without_a_required_variable_does_not_start_and_names_it() {
     let context = TestContext::new().await;
-    for name in NEEDED {
+    for &name in NEEDED {
         for value in ["", "\u{1}nonsense"] {
-            let env = || {
-                Env::of(
-                    NEEDED.map(|other| (other, if other == name { value } else { context.variable(other) })),
-                )
-            };
+            let value_of = |other: &str| if other == name { value } else { context.variable(other) };
+            let env = || Env::of(NEEDED.iter().map(|other| (*other, value_of(other))));
             let any_text_will_do =
                 ["JWT_ISSUER", "JWT_AUDIENCE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].contains(&name);
-            match describe_all(env) {
-                Ok(_) => assert!(any_text_will_do && !value.is_empty(), "{name}={value:?} was accepted"),
+            match describe_all(env).and_then(|_| Probe::from_env(&env()).map(drop)) {
+                Ok(()) => assert!(any_text_will_do && !value.is_empty(), "{name}={value:?} was accepted"),
                 Err(error) => {
                     let error = error.to_string();
                     assert!(error.starts_with(name) && !error.contains("nonsense"), "{error}");

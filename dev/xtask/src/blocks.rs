@@ -5,10 +5,17 @@ use std::ops::Range;
 use crate::names::Names;
 use crate::text::without_lines;
 
-/// The block of line `at`. What stands in a choice between itself and nothing is one block with the choice.
+/// The keys without which what they belong to has no meaning: that of an output, and those between an alarm and what
+/// it counts.
+const ESSENTIAL: [&str; 4] = ["Value:", "Dimensions:", "Metrics:", "Properties:"];
+
+/// The block of line `at`. What stands in a choice between itself and nothing is one block with the choice, and what
+/// has no meaning without the line is one block with it.
 pub(crate) fn block_at(lines: &[&str], mut at: usize) -> Range<usize> {
     while let Some(parent) = parent(lines, at)
-        && (lines[parent].trim() == "- !If" || !is_entry(lines[at]))
+        && (["- !If", "Dimensions:"].contains(&lines[parent].trim())
+            || !is_entry(lines[at])
+            || ESSENTIAL.iter().any(|key| lines[at].trim_start().starts_with(key)))
     {
         at = parent;
     }
@@ -50,11 +57,15 @@ pub(crate) fn is_widget(line: &str) -> bool {
     line.trim_start().starts_with("{\"type\"")
 }
 
+/// The metrics of a widget.
+pub(crate) fn metrics(widget: &str) -> impl Iterator<Item = &str> {
+    let starts = widget.match_indices("[\"").map(|(at, _)| &widget[at..]);
+    starts.filter_map(|rest| Some(&rest[..=rest.find(']')?]))
+}
+
 /// The metrics of a widget that are those of the function.
 pub(crate) fn metrics_naming<'a>(widget: &'a str, function: &Names) -> Vec<&'a str> {
-    let starts = widget.match_indices("[\"").map(|(at, _)| &widget[at..]);
-    let metrics = starts.filter_map(|rest| Some(&rest[..=rest.find(']')?]));
-    metrics.filter(|metric| function.are_in(metric)).collect()
+    metrics(widget).filter(|metric| function.are_in(metric)).collect()
 }
 
 /// The line that line `at` is indented below.

@@ -45,13 +45,11 @@ async fn try_on_a_copy() -> Result<()> {
     let copy = Copy::make().await?;
     copy.step(&["rename", NAME]).await?;
     copy.step(&["remove", "rl-demo", "bf-demo"]).await?;
-    copy.format().await?;
     copy.step(&["new", "migration", "nothing"]).await?;
     copy.step(&["new", "function", "greetings"]).await?;
     copy.step(&["new", "function", "movie-reviews", "--store"]).await?;
     copy.step(&["openapi"]).await?;
     copy.step(&["remove", "greetings"]).await?;
-    copy.format().await?;
     copy.step(&["openapi"]).await?;
     copy.cargo(&["fmt", "--all", "--check"]).await?;
     copy.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).await?;
@@ -93,12 +91,6 @@ impl Copy {
     async fn step(&self, command: &[&str]) -> Result<()> {
         self.cargo(&[&["xtask"], command].concat()).await?;
         self.commit(&command.join(" "))
-    }
-
-    /// What `remove` says comes next: shorter lists may fit into one line.
-    async fn format(&self) -> Result<()> {
-        self.cargo(&["fmt", "--all"]).await?;
-        self.commit("format")
     }
 
     fn commit(&self, subject: &str) -> Result<()> {

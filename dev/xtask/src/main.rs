@@ -111,7 +111,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Acceptance(Forwarded { args }) => program("acceptance", "acceptance", &args).await,
         Command::Openapi => program("testkit", "openapi", &[]).await,
         Command::New(command) => new::run(&command).await,
-        Command::Remove(options) => remove::run(&options),
+        Command::Remove(options) => remove::run(&options).await,
         Command::Rename(options) => rename::run(&options).await,
         Command::TestGenerators => generators::run().await,
         Command::Keys => keys::run(),

@@ -66,9 +66,12 @@ impl Names {
             || [&self.kebab, &self.camel, &self.key].into_iter().any(|name| occurs(line, name, is_word))
     }
 
-    /// Whether a text names the function anywhere.
-    pub(crate) fn are_mentioned_in(&self, text: &str) -> bool {
-        text.lines().any(|line| self.are_in(line) || line.contains(&self.snake))
+    /// Whether a line of any file names the function, as in the template or as a word of its own.
+    pub(crate) fn are_mentioned_in(&self, line: &str) -> bool {
+        let is_word = |before: &str, after: &str| {
+            !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
+        };
+        self.are_in(line) || [&self.kebab, &self.snake].into_iter().any(|name| occurs(line, name, is_word))
     }
 }
 

@@ -4,6 +4,7 @@
 //! `template.yaml` it gets what `system` has, without what the other function alone needs.
 
 mod lists;
+mod sql;
 mod template;
 
 use stack::workspace::{cargo, execute};
@@ -108,6 +109,9 @@ pub(crate) async fn run(command: &Command) -> Result<()> {
         }
         Command::Function { name, store } => {
             let name = Names::of(name)?;
+            if *store {
+                sql::check(&name)?;
+            }
             let sources = Sources::committed()?;
             if sources.read("Cargo.lock")?.contains(&format!("\nname = \"{}\"\n", name.kebab)) {
                 return Err(Error::new(format!("there is a crate called {} already", name.kebab)));

@@ -7,7 +7,8 @@ mod parts;
 mod quotas;
 pub(crate) mod template;
 
-use stack::{Error, Result, workspace};
+use stack::workspace::{self, cargo, execute};
+use stack::{Error, Result, signals};
 
 use crate::launch_files;
 use crate::names::Names;
@@ -35,11 +36,8 @@ const HISTORY: [&str; 2] = ["CHANGELOG.md", "docs/PERFORMANCE.md"];
 /// Folders that may name a function that is gone: the benchmark leaves it out, and this program has it in examples.
 const TOLERANT: [&str; 2] = ["dev/bench/", "dev/xtask/"];
 
-/// Where the tests of one function lie: in a module with its name.
-const TESTS: &str = "dev/tests/api/";
-
 /// Removes the functions, one after the other.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) async fn run(options: &Options) -> Result<()> {
     let names = options.functions.iter().map(|name| Names::of(name)).collect::<Result<Vec<_>>>()?;
     for function in &names {
         check(function)?;
@@ -49,6 +47,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         remove(&sources, function)?;
     }
     launch_files::update(&sources)?;
+    // Shorter lists may fit into one line, and what only a removed function needed goes from Cargo.lock.
+    for command in [&["fmt", "--all"][..], &["update", "--workspace", "--offline", "--quiet"]] {
+        signals::unless_interrupted(execute(&cargo(command)?)).await?;
+    }
     report(&sources, &names)
 }
 
@@ -68,9 +70,9 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
     let quotas = quotas::of_alone(sources, kebab)?;
     sources.delete(&format!("functions/{kebab}"))?;
     sources.delete(&format!("events/{kebab}"))?;
-    sources.delete(&format!("{TESTS}{snake}"))?;
     for path in sources.paths()?.iter().filter(|path| path.ends_with(&format!("/{snake}.rs"))) {
         sources.delete(path)?;
+        remove_rest_of_module(sources, path)?;
     }
     sources.edit("shared/src/protection/quotas.rs", |text| quotas::without(text, &quotas))?;
     for path in sources.paths()? {
@@ -83,7 +85,6 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
             Some("toml") => without_lines_that(&text, |line| is_manifest_line(line, kebab)),
             Some("rs") => without_lines_that(&text, |line| is_rust_line(line, function)),
             Some("md") => without_lines_that(&text, |line| is_row(line, function, &quotas)),
-            Some("lock") => without_package(&text, kebab),
             _ => text,
         };
         if text != ends_with_line_end(&before) {
@@ -97,14 +98,19 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
 }
 
 /// Deletes what belongs to a crate of which no manifest is left: its folder. To a module of which nothing is left: its
-/// folder, and recorded events that have its name.
+/// folder, its place in the module above, and recorded events that have its name.
 fn remove_rest_of_module(sources: &Sources, path: &str) -> Result<()> {
     if let Some(package) = path.strip_suffix("/Cargo.toml") {
         return sources.delete(package);
     }
     let Some(module) = path.strip_suffix(".rs") else { return Ok(()) };
     sources.delete(module)?;
-    let name = module.rsplit('/').next().unwrap_or_default();
+    let Some((folder, name)) = module.rsplit_once('/') else { return Ok(()) };
+    for above in [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs")] {
+        if sources.find(&above).is_some() {
+            sources.edit(&above, |text| without_lines_that(text, |line| is_of_module(line, name)))?;
+        }
+    }
     for event in sources.paths()?.iter().filter(|path| path.starts_with("events/") && path.contains(name)) {
         sources.delete(event)?;
     }
@@ -120,6 +126,8 @@ fn remove_resources(sources: &Sources, function: &Names) -> Result<()> {
         let row = format!("| `{parameter}=");
         sources.edit("docs/COST.md", |text| without_lines_that(text, |line| line.starts_with(&row)))?;
     }
+    let names_it = |line: &str| function.are_in(line);
+    sources.edit("dev/deployment/stack-policy.json", |text| without_lines_that(text, names_it))?;
     sources.write("template.yaml", &after)
 }
 
@@ -129,14 +137,25 @@ fn is_manifest_line(line: &str, name: &str) -> bool {
         || line.ends_with(&format!(" = \"{name}\"")) && line.starts_with('"')
 }
 
-/// A module of tests, an entry in the list of functions, and entries of other lists: `"rl-demo/ping",`.
+/// The declaration of a module, and its row in the table of the module above.
+fn is_of_module(line: &str, name: &str) -> bool {
+    line.trim().ends_with(&format!("mod {name};"))
+        || [format!("//! | [`{name}`] |"), format!("//! | `{name}` |")]
+            .iter()
+            .any(|row| line.starts_with(row))
+}
+
+/// A module of tests, an entry in the list of functions, and entries of other lists: `"rl-demo/ping",` and
+/// `("/rl-demo/", "rl-demo"),`.
 fn is_rust_line(line: &str, function: &Names) -> bool {
     let Names { kebab, snake, .. } = function;
     let line = line.trim();
     let is_entry = [format!("\"{kebab}/"), format!("\"{kebab}\""), format!("(\"{kebab}\"")];
     line.ends_with(&format!("mod {snake};"))
         || line.starts_with("Registered::") && line.contains(&format!("<{snake}::"))
+        || line.starts_with("Function {") && line.contains(&format!("name: \"{kebab}\""))
         || line.ends_with(',') && is_entry.iter().any(|start| line.starts_with(start))
+        || line.starts_with('(') && line.ends_with(&format!("\"{kebab}\"),"))
 }
 
 /// A row of a table in a document whose first cell names the function, one of its files or one of its quotas.
@@ -144,14 +163,6 @@ fn is_row(line: &str, function: &Names, quotas: &[String]) -> bool {
     let Some(cell) = line.strip_prefix("| ").and_then(|row| row.split(" | ").next()) else { return false };
     function.are_mentioned_in(cell)
         || quotas.iter().any(|quota| cell == format!("`{}`", quota.to_lowercase()))
-}
-
-/// A lock file without the package, and without it among what others depend on.
-fn without_package(text: &str, name: &str) -> String {
-    let of_package = format!("[[package]]\nname = \"{name}\"\n");
-    let packages = text.split_inclusive("\n\n").filter(|package| !package.starts_with(&of_package));
-    let text: String = packages.collect();
-    without_lines_that(&text, |line| line == format!(" \"{name}\","))
 }
 
 fn ends_with_line_end(text: &str) -> String {
@@ -179,19 +190,16 @@ fn without_argument(text: &str, parameter: &str) -> String {
 
 /// Says what is left to do: rewrite the description, and read the places that still mention a function.
 fn report(sources: &Sources, functions: &[Names]) -> Result<()> {
-    println!("Removed. Next: `cargo xtask openapi`, `cargo fmt --all`, `cargo xtask check`.");
+    println!("Removed. Next: `cargo xtask openapi`, then `cargo xtask check`.");
     let is_read = |path: &&String| {
         !HISTORY.contains(&path.as_str())
             && !TOLERANT.iter().any(|folder| path.starts_with(folder))
-            && *path != "openapi.json"
+            && !["Cargo.lock", "openapi.json"].contains(&path.as_str())
     };
     for path in sources.paths()?.iter().filter(is_read) {
         let Some(text) = sources.find(path) else { continue };
         for (number, line) in (1..).zip(text.lines()) {
-            if functions
-                .iter()
-                .any(|function| line.contains(&function.kebab) || line.contains(&function.snake))
-            {
+            if functions.iter().any(|function| function.are_mentioned_in(line)) {
                 println!("{path}:{number}: {}", line.trim());
             }
         }
@@ -213,10 +221,15 @@ mod tests {
         for line in [
             "mod a_demo;",
             "    Registered::http::<a_demo::App>(\"A\"),",
+            "    Function { name: \"a-demo\", x },",
             "  \"a-demo/ping\",",
             "(\"a-demo\", 1),",
+            "(\"/a-demo/\", \"a-demo\"),",
         ] {
             assert!(is_rust_line(line, &function), "{line}");
+        }
+        for line in ["pub(crate) mod a_demo;", "//! | [`a_demo`] | shows |", "//! | `a_demo` | shows |"] {
+            assert!(is_of_module(line, "a_demo") && !is_of_module(line, "demo"), "{line}");
         }
         assert!(!is_rust_line("let a = find(\"a-demo\");", &function));
         let quotas = ["PING".to_owned()];
@@ -233,14 +246,5 @@ mod tests {
         let expected = "a = [1, 2]\nparameter_overrides = [\"Environment=dev\", \"Revision=1\"]\n";
         assert_eq!(without_override(text, "Demos"), expected);
         assert_eq!(without_argument("  x Demos=true \"y\"\n", "Demos"), "  x \"y\"\n");
-    }
-
-    #[test]
-    fn a_package_goes_from_a_lock_file() {
-        let text = "v\n\n[[package]]\nname = \"a\"\nx\n\n[[package]]\nname = \"b\"\ndependencies = [\n \"a\",\n \"c\",\n]\n";
-        assert_eq!(
-            without_package(text, "a"),
-            "v\n\n[[package]]\nname = \"b\"\ndependencies = [\n \"c\",\n]\n"
-        );
     }
 }

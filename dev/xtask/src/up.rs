@@ -19,23 +19,27 @@ pub(crate) struct Options {
     /// Leave a function out, to start it yourself, in a debugger for instance; may be given several times.
     #[arg(long, value_name = "FUNCTION")]
     without: Vec<String>,
+    // part of books
     /// Begin with this many sample books, if the database has none: 1 to 1000000.
     #[arg(long, value_name = "BOOKS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     seed: Option<u32>,
+    // end of part
 }
 
 /// Runs the API until Ctrl-C.
-pub(crate) async fn run(Options { port, fresh, cors, without, seed }: Options) -> Result<()> {
-    let persistence = if fresh { Persistence::Reset } else { Persistence::Persistent };
+pub(crate) async fn run(options: Options) -> Result<()> {
+    let persistence = if options.fresh { Persistence::Reset } else { Persistence::Persistent };
     let options = local_api::Options {
-        port,
+        port: options.port,
         log: LogStyle::of_terminal(),
         stack: "stack".to_owned(),
         persistence,
         // An empty variable counts as not set.
-        variables: vec![("CORS_ORIGINS".to_owned(), cors.join(","))],
-        without,
-        sample_books: seed,
+        variables: vec![("CORS_ORIGINS".to_owned(), options.cors.join(","))],
+        without: options.without,
+        // part of books
+        sample_books: options.seed,
+        // end of part
     };
     let mut api = signals::unless_interrupted(LocalApi::start(options)).await?;
     print_banner(&api);
@@ -55,9 +59,13 @@ fn print_banner(api: &LocalApi) {
     // part of rl-demo, bf-demo
     println!("Playground:    {url}/playground shows the limiter and the lockout at work");
     // end of part
+    // part of auth
     println!("Administrator: {} / {}", stack.var("ADMIN_USERNAME"), stack.var("ADMIN_PASSWORD"));
+    // end of part
     println!("Variables:     set -a; . {}", stack.env_file().display());
+    // part of books
     println!("Try:           curl '{url}/books?page_size=3'");
+    // end of part
     println!(
         "Invoke:        PATH=target/tools/bin:$PATH cargo lambda invoke maintenance --invoke-address 127.0.0.1 \
          --invoke-port {port} --data-ascii '{{\"task\":\"migrate\"}}'"

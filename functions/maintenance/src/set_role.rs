@@ -11,9 +11,9 @@ use crate::connection::connect;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Create and update books.
+    /// Create and update.
     User,
-    /// Delete books as well.
+    /// Delete as well.
     Admin,
 }
 

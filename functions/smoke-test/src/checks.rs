@@ -1,78 +1,23 @@
-//! The checks of each function: together they use everything that its requests use.
+//! The functions that are checked, and what each is asked: together the checks of a function use everything that its
+//! requests use.
 
-use serde_json::Value;
+mod auth;
+mod books;
+mod system;
 
 use crate::check::Check;
 
-/// A list: a statement, the script of the cache, and that of the limiter.
-pub(crate) const BOOKS: &[Check] = &[Check {
-    method: "GET",
-    path: "/books",
-    query: "page_size=1",
-    form: None,
-    status: 200,
-    is_right: is_page,
-}];
+/// A function that can be checked.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    /// The variable that names its version.
+    pub(crate) variable: &'static str,
+    pub(crate) checks: &'static [Check],
+}
 
-/// The public keys, and a sign-in of nobody: a statement, the scripts of limiter and lockout, and a hash. It leaves one
-/// refusal in the security log, and counts against no account.
-pub(crate) const AUTH: &[Check] = &[
-    Check {
-        method: "GET",
-        path: "/.well-known/jwks.json",
-        query: "",
-        form: None,
-        status: 200,
-        is_right: has_keys,
-    },
-    Check {
-        method: "POST",
-        path: "/auth/login",
-        query: "",
-        form: Some(SIGN_IN),
-        status: 400,
-        is_right: |body| body["error"] == "invalid_grant",
-    },
+/// All of them.
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function { name: "books", variable: "BOOKS_VERSION", checks: books::CHECKS },
+    Function { name: "auth", variable: "AUTH_VERSION", checks: auth::CHECKS },
+    Function { name: "system", variable: "SYSTEM_VERSION", checks: system::CHECKS },
 ];
-
-/// Readiness: asks of each store what requests ask of it.
-pub(crate) const SYSTEM: &[Check] = &[Check {
-    method: "GET",
-    path: "/health/ready",
-    query: "",
-    form: None,
-    status: 200,
-    is_right: |body| body["postgres"] == "ok" && body["redis"] == "ok",
-}];
-
-/// A sign-in with a name that no account can have, because it is too long.
-const SIGN_IN: &str = "grant_type=password&password=there-is-none\
-    &username=the-smoke-test-of-a-deployment-which-is-longer-than-a-name-may-be";
-
-fn is_page(body: &Value) -> bool {
-    let fits = |items: &Vec<Value>| items.len() <= 1;
-    body["items"].as_array().is_some_and(fits)
-        && body["page"] == 1
-        && body["page_size"] == 1
-        && body["total"].is_u64()
-}
-
-fn has_keys(body: &Value) -> bool {
-    let is_key = |key: &Value| key["kty"].is_string() && key["kid"].is_string();
-    body["keys"].as_array().is_some_and(|keys| !keys.is_empty() && keys.iter().all(is_key))
-}
-
-#[cfg(test)]
-mod tests {
-    use shared::identity::usernames::Username;
-    use shared::validation::{FromField as _, Raw};
-
-    use super::*;
-
-    #[test]
-    fn no_account_has_the_name_that_signs_in() {
-        let name = SIGN_IN.split("username=").nth(1).unwrap();
-        assert!(Username::from_field(Raw::Text(name.to_owned())).is_err());
-        assert!(Username::from_field(Raw::Text(name[..50].to_owned())).is_ok(), "only its length is wrong");
-    }
-}

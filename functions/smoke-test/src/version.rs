@@ -3,7 +3,7 @@
 use shared::config::{self, Env};
 
 use crate::check::Check;
-use crate::checks::{AUTH, BOOKS, SYSTEM};
+use crate::checks::FUNCTIONS;
 
 /// A version of a function.
 pub(crate) struct Version {
@@ -14,18 +14,14 @@ pub(crate) struct Version {
     pub(crate) checks: &'static [Check],
 }
 
-/// Each function that can be checked, with the variable that names its version.
-const FUNCTIONS: [(&str, &str, &[Check]); 3] =
-    [("books", "BOOKS_VERSION", BOOKS), ("auth", "AUTH_VERSION", AUTH), ("system", "SYSTEM_VERSION", SYSTEM)];
-
 /// Reads which versions are named.
 pub(crate) fn from_env(env: &Env) -> Result<Vec<Version>, config::Error> {
-    let named = FUNCTIONS.iter().filter_map(|(function, variable, checks)| {
-        let arn = env.optional(variable)?;
+    let named = FUNCTIONS.iter().filter_map(|function| {
+        let arn = env.optional(function.variable)?;
         Some(if is_version(arn) {
-            Ok(Version { function, arn: arn.to_owned(), checks })
+            Ok(Version { function: function.name, arn: arn.to_owned(), checks: function.checks })
         } else {
-            Err(config::Error::invalid(variable, "is not the ARN of a version of a function"))
+            Err(config::Error::invalid(function.variable, "is not the ARN of a version of a function"))
         })
     });
     named.collect()
@@ -44,7 +40,7 @@ fn is_version(arn: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:bookshelf-books:7";
+    const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:bookshelf-system:7";
 
     #[test]
     fn only_a_version_is_accepted() {
@@ -52,14 +48,15 @@ mod tests {
         for qualifier in ["live", "LATEST", "", "7:7"] {
             assert!(!is_version(&ARN.replace(":7", &format!(":{qualifier}"))), "{qualifier}");
         }
-        assert!(!is_version(&ARN[..ARN.len() - 2]) && !is_version("bookshelf-books"));
+        assert!(!is_version(&ARN[..ARN.len() - 2]) && !is_version("bookshelf-system"));
     }
 
     #[test]
     fn each_version_is_optional_and_a_wrong_one_is_named() {
         assert!(from_env(&Env::default()).unwrap().is_empty());
-        let versions = from_env(&Env::of([("AUTH_VERSION", ARN), ("BOOKS_VERSION", "")])).unwrap();
-        assert_eq!(versions.iter().map(|version| version.function).collect::<Vec<_>>(), ["auth"]);
+        assert!(from_env(&Env::of([("SYSTEM_VERSION", "")])).unwrap().is_empty());
+        let versions = from_env(&Env::of([("SYSTEM_VERSION", ARN)])).unwrap();
+        assert_eq!(versions.iter().map(|version| version.function).collect::<Vec<_>>(), ["system"]);
         let error = from_env(&Env::of([("SYSTEM_VERSION", "live")])).err().unwrap().to_string();
         assert_eq!(error, "SYSTEM_VERSION is not the ARN of a version of a function");
     }

@@ -5,9 +5,7 @@
 
 mod assets;
 mod docs;
-// part of rl-demo, bf-demo
 mod playground;
-// end of part
 
 use axum::extract::{FromRef, State};
 use axum::http::header::CONTENT_TYPE;

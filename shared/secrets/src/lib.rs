@@ -1,8 +1,9 @@
 //! The secret of a deployment in AWS Secrets Manager.
 //!
 //! It is a JSON object with two environment variables as its members: the key that signs tokens ([`PRIVATE_KEY`]) and
-//! the pepper of the password hashes ([`PEPPER`]). `auth` reads it once at its start, when `SECRET_ARN` names it, and
-//! adds the two to its environment ([`resolve`]); the start fails if the secret can't be read or lacks one of them.
+//! the pepper of the password hashes ([`PEPPER`]). The function that signs tokens reads it once at its start, when
+//! `SECRET_ARN` names it, and adds the two to its environment ([`resolve`]); the start fails if the secret can't be
+//! read or lacks one of them.
 //! `maintenance` creates the secret's first value and never reads it.
 
 mod client;

@@ -1,8 +1,8 @@
 //! Generates the Ed25519 key pairs that sign tokens, and describes their public halves as JSON Web Keys.
 //!
-//! `auth` signs tokens with a private key, given to it as PKCS#8 PEM in `JWT_PRIVATE_KEY`. Every function that accepts
-//! tokens verifies them with the public keys, given as a JWK set in `JWT_PUBLIC_KEYS`. [`generate`] makes both values,
-//! for a new deployment (`maintenance`), for the local stack and for tests.
+//! One function signs tokens with a private key, given to it as PKCS#8 PEM in `JWT_PRIVATE_KEY`. Every function that
+//! accepts tokens verifies them with the public keys, given as a JWK set in `JWT_PUBLIC_KEYS`. [`generate`] makes both
+//! values, for a new deployment (`maintenance`), for the local stack and for tests.
 //!
 //! This crate has few dependencies on purpose: the local stack needs keys and must not compile all of `shared` for
 //! them.

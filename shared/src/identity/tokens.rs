@@ -1,6 +1,6 @@
 //! Access and refresh tokens: JWTs (RFC 7519, RFC 9068) signed with Ed25519 (RFC 8037).
 //!
-//! Only `auth` has the private key and so an [`Issuer`]; every function that accepts tokens has a [`Verifier`] with the
+//! One function has the private key and so an [`Issuer`]; every one that accepts tokens has a [`Verifier`] with the
 //! public keys. A token names its key by `kid`, and the key decides the algorithm, never the token. The header `typ`
 //! tells access tokens from refresh tokens, so that neither is accepted as the other. Whatever is wrong with a token,
 //! the verifier says only [`Invalid`].
@@ -37,7 +37,7 @@ const MAX_TOKEN_LENGTH: usize = 8 * 1024;
 pub enum Kind {
     /// Presented to every function, valid for [`ACCESS_TOKEN_LIFETIME`].
     Access,
-    /// Presented to `auth` alone, once.
+    /// Presented to the function that issued it alone, once.
     Refresh,
 }
 

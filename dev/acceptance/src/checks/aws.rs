@@ -3,17 +3,17 @@
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use acceptance::request::Request;
+use acceptance::response::Response;
+use acceptance::run::Run;
+use acceptance::verdict::{Checked, NotPassed, PASSED, ensure};
 use futures_util::future::join_all;
 use hyper::Version;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use super::cache::millis;
-use crate::request::Request;
-use crate::response::Response;
-use crate::run::Run;
-use crate::verdict::{Checked, NotPassed, PASSED, ensure};
+use super::millis;
 
 /// The gateway writes its request id here.
 const REQUEST_ID: &str = "apigw-requestid";
@@ -32,7 +32,7 @@ pub(crate) async fn cold_start(run: &Run) -> Checked {
             "--cold-start says that this is the first request since a deployment".into(),
         ));
     }
-    let request = Request::get("/books?page_size=1");
+    let request = Request::get("/health/ready");
     let first = run.client.send_once(&request).await?;
     need_gateway(&first)?;
     let second = run.client.send_once(&request).await?;
@@ -95,7 +95,7 @@ pub(crate) async fn access_log(run: &Run) -> Checked {
     asked_for(run)?;
     let since =
         (SystemTime::now() - CLOCKS_DIFFER).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let response = run.client.send(&Request::get("/books?title_contains=acceptance-query")).await?;
+    let response = run.client.send(&Request::get("/health?acceptance-query")).await?;
     let id = need_gateway(&response)?;
     let Some(group) = &run.options.access_log else {
         return Err(NotPassed::NotRun("--access-log names the gateway's log group".into()));
@@ -105,7 +105,7 @@ pub(crate) async fn access_log(run: &Run) -> Checked {
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
             let is_right = entry["status"].as_str() == Some(&response.status.to_string())
                 && entry["method"] == "GET"
-                && entry["route"].as_str().is_some_and(|route| route.ends_with(" /books"));
+                && entry["route"].as_str().is_some_and(|route| route.ends_with(" /health"));
             ensure(is_right && !line.contains("acceptance-query"), || {
                 format!("expected JSON with method, route and status, and no query, got {line}")
             })?;

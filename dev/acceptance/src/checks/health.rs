@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use acceptance::request::Request;
+use acceptance::run::Run;
+use acceptance::verdict::{Checked, PASSED};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
-
-use crate::request::Request;
-use crate::run::Run;
-use crate::verdict::{Checked, PASSED};
 
 /// A paused database wakes in 15 s, or in half a minute after a day.
 const WAKING: Duration = Duration::from_secs(90);

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn plain(line: &str) -> Option<String> {
-        let mut text = readable("books", line)?;
+        let mut text = readable("reviews", line)?;
         for code in [RED, GREEN, YELLOW, MAGENTA, DIM, PLAIN] {
             text = text.replace(code, "");
         }
@@ -153,15 +153,15 @@ mod tests {
     #[test]
     fn a_request_is_told_in_a_line_for_people() {
         let line = r#"{"timestamp":"2026-11-26T12:34:56.789Z","level":"INFO","message":"answered","method":"GET",
-            "route":"/books/{id}","path":"/books/7","status":200,"micros":1234,"target":"t","span":{}}"#;
-        assert_eq!(plain(line).unwrap(), "12:34:56 books        GET    /books/7  200  1.2 ms");
+            "route":"/reviews/{id}","path":"/reviews/7","status":200,"micros":1234,"target":"t","span":{}}"#;
+        assert_eq!(plain(line).unwrap(), "12:34:56 reviews      GET    /reviews/7  200  1.2 ms");
     }
 
     #[test]
     fn events_keep_their_fields_and_metrics_are_left_out() {
         let line = r#"{"timestamp":"2026-11-26T12:34:56.789Z","level":"INFO","message":"login","outcome":"refused",
             "target":"security","span":{"request_id":"r"}}"#;
-        assert_eq!(plain(line).unwrap(), "12:34:56 books        login outcome=refused");
+        assert_eq!(plain(line).unwrap(), "12:34:56 reviews      login outcome=refused");
         assert_eq!(plain(r#"{"_aws":{}}"#), None);
         assert_eq!(plain(r#"{"level":"DEBUG","message":"m"}"#), None);
     }
@@ -170,7 +170,7 @@ mod tests {
     fn a_line_that_is_no_json_is_shown_as_it_is() {
         assert_eq!(
             plain("can not start: REDIS_URL is not set").unwrap(),
-            "books        can not start: REDIS_URL is not set"
+            "reviews      can not start: REDIS_URL is not set"
         );
     }
 }

@@ -83,6 +83,7 @@ fn only_the_function_that_hashes_passwords_has_a_whole_processor() {
         let whole = function.number("MemorySize") >= WHOLE_PROCESSOR;
         assert_eq!(whole, function.binary == "auth", "{}", function.binary);
     }
+    // part of auth
     let auth = template.function("auth");
     assert!(!auth.variables().contains("BCRYPT_COST"), "the arithmetic here is for the default, 12");
     // Milliseconds a hash takes on a whole processor at cost 12, rounded up.
@@ -91,6 +92,7 @@ fn only_the_function_that_hashes_passwords_has_a_whole_processor() {
         2 * hash * 10 <= auth.number("Timeout") * 1000,
         "a change of password, ten times slower than measured"
     );
+    // end of part
 }
 
 #[test]

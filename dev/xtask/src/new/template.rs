@@ -63,7 +63,8 @@ fn widget_with(line: &str, model: &Names, name: &Names) -> String {
 fn copied(original: &str, name: &Names, path: &str, store: bool) -> String {
     let mut text = renamed(original, name);
     if original.starts_with("  SystemCacheUser:") {
-        text = text.replace("DependsOn: AuthCacheUser", "DependsOn: SystemCacheUser");
+        text = without_line(&text, "DependsOn: ");
+        text = text.replacen("    Properties:\n", "    DependsOn: SystemCacheUser\n    Properties:\n", 1);
         text = text.replace(":limit:default:*", &format!(":limit:{}:*", name.snake));
     }
     if original.starts_with("  SystemFunction:") {

@@ -41,7 +41,16 @@ pub(crate) fn without(text: &str, quotas: &[String]) -> String {
         .map(str::trim)
         .filter(|name| !name.is_empty() && !quotas.iter().any(|quota| quota == name));
     let kept = kept.collect::<Vec<_>>().join(", ");
-    format!("{before}pub const ALL: &[Quota] = &[{kept}];{after}")
+    without_unused_imports(&format!("{before}pub const ALL: &[Quota] = &[{kept}];{after}"))
+}
+
+/// Without the names that the table imports and no longer uses.
+fn without_unused_imports(text: &str) -> String {
+    const IMPORT: &str = "use super::quota::{";
+    let Some((before, rest)) = text.split_once(IMPORT) else { return text.to_owned() };
+    let Some((names, after)) = rest.split_once('}') else { return text.to_owned() };
+    let used = names.split(", ").filter(|name| after.contains(name)).collect::<Vec<_>>();
+    format!("{before}{IMPORT}{}}}{after}", used.join(", "))
 }
 
 #[cfg(test)]
@@ -54,6 +63,8 @@ mod tests {
         let expected = "//! A\n\n/// D\npub const D: Quota = 1;\n\npub const ALL: &[Quota] = &[D];\n";
         assert_eq!(without(text, &["P".to_owned()]), expected);
         assert_eq!(without(text, &[]), text);
+        let text = "use super::quota::{A, B, C};\n\nuses A, C";
+        assert_eq!(without_unused_imports(text), text.replace("B, ", ""));
         assert_eq!(used_in("limited(quotas::A_B, x).limited(quotas::ALL)").collect::<Vec<_>>(), ["A_B"]);
     }
 }

@@ -1,16 +1,17 @@
 //! A function's resources in `template.yaml`. They are found by its names, and a block ends where the indentation does.
 
-use crate::blocks::{indentation, is_comment, is_widget, metrics_naming, without_block};
+use crate::blocks::{indentation, is_comment, is_widget, metrics, metrics_naming, without_block};
 use crate::names::Names;
 use crate::text::without_lines_that;
 
 /// `template` without the function, and without the conditions and parameters that only it needed.
 pub(crate) fn without(template: &str, function: &Names) -> String {
     let mut text = handed_on(template, function);
+    text = without_lines_that(&text, |line| is_widget(line) && is_of_alone(line, function));
     let widget = |line: &str| if is_widget(line) { widget_without(line, function) } else { line.to_owned() };
     text = text.lines().map(|line| widget(line) + "\n").collect();
     let names_it = |line: &str| !is_comment(line) && !is_widget(line) && function.are_in(line);
-    while let Some(at) = text.lines().position(names_it) {
+    while let Some(at) = text.lines().position(names_it).or_else(|| sum_of_nothing(&text)) {
         text = without_block(&text, at);
     }
     without_unused(template, &text)
@@ -32,6 +33,20 @@ fn handed_on(template: &str, function: &Names) -> String {
         Some(before) => template.replace(&format!("    DependsOn: {}CacheUser", function.pascal), before),
         None => template.to_owned(),
     }
+}
+
+/// Whether a widget of the dashboard shows metrics of the function and no others.
+fn is_of_alone(widget: &str, function: &Names) -> bool {
+    metrics(widget).all(|metric| function.are_in(metric))
+}
+
+/// The key of an alarm's metrics of which nothing is left but their sum.
+fn sum_of_nothing(template: &str) -> Option<usize> {
+    let lines: Vec<_> = template.lines().collect();
+    let is_alone =
+        |at: usize| lines.get(at + 1).is_none_or(|next| indentation(next) < indentation(lines[at]));
+    let sum = (0..lines.len()).find(|&at| lines[at].contains("SUM(METRICS())") && is_alone(at))?;
+    Some(sum - 1)
 }
 
 /// A widget of the dashboard without the metrics of the function.
@@ -138,6 +153,53 @@ Resources:
             .replace("        - !If [WithDemos, !Ref ADemoCacheUser, !Ref AWS::NoValue]\n", "");
         assert_eq!(one, expected);
         assert_eq!(parameters_lost(TEMPLATE, &one), [""; 0]);
+    }
+
+    #[test]
+    fn alarms_outputs_and_widgets_go_that_tell_of_the_function_alone() {
+        let kept = "\
+Resources:
+  Both:
+    Properties:
+      Metrics:
+        - { Id: all, Expression: SUM(METRICS()) }
+        - Id: system
+          Dimensions:
+            - { Name: function, Value: system }
+
+  Dashboard:
+    Body: |
+      {\"type\": 1, \"metrics\": [[\"N\", \"system\"]]},
+Outputs:
+  Url:
+    Value: !Ref Api
+";
+        let of_system = "          Dimensions:\n            - { Name: function, Value: system }\n";
+        let of_both = of_system.to_owned() + "        - Id: aDemo\n" + &of_system.replace("system", "a-demo");
+        let own = "  Own:
+    Properties:
+      Dimensions:
+        - { Name: stack, Value: !Ref AWS::StackName }
+        - { Name: function, Value: a-demo }
+
+  Sum:
+    Properties:
+      Metrics:
+        - { Id: all, Expression: SUM(METRICS()) }
+        - Id: aDemo
+          Dimensions:
+            - { Name: function, Value: a-demo }
+
+  Dashboard:
+    Body: |
+      {\"type\": 1, \"metrics\": [[\"N\", \"a-demo\"], [\"M\", \"a-demo\"]]},
+";
+        let template = kept
+            .replace(of_system, &of_both)
+            .replace("  Dashboard:\n    Body: |\n", own)
+            .replace("[\"N\", \"system\"]", "[\"N\", \"a-demo\"], [\"N\", \"system\"]")
+            .replace("Outputs:\n", "Outputs:\n  Group:\n    Description: Where\n    Value: !Ref ADemoLog\n");
+        assert_eq!(without(&template, &Names::of("a-demo").unwrap()), kept);
     }
 
     #[test]

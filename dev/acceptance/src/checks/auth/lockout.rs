@@ -1,31 +1,32 @@
 //! The lock of an account, at one that the run has made for it.
 
+use acceptance::response::Response;
+use acceptance::run::Run;
+use acceptance::verdict::{Checked, NotPassed, PASSED};
 use serde_json::Value;
 
-use crate::response::Response;
-use crate::run::Run;
-use crate::verdict::{Checked, NotPassed, PASSED};
+use super::People;
 
 /// Wrong guesses at one name from one network that lock it.
 const GUESSES: usize = 5;
 
 /// The lock tells nothing: the right password is answered like a wrong one.
-pub(crate) async fn locks(run: &Run) -> Checked {
-    run.victim.register(&run.client).await?.expect(201)?;
+pub(crate) async fn locks(run: &Run, people: &People) -> Checked {
+    people.victim.register(&run.client).await?.expect(201)?;
     let mut refusals = Vec::new();
     for number in 0..GUESSES {
         let wrong = format!("wrong guess {number}");
-        refusals.push(told(&run.victim.try_password(&run.client, &wrong).await?)?);
+        refusals.push(told(&people.victim.try_password(&run.client, &wrong).await?)?);
     }
-    let response = run.victim.try_password(&run.client, &run.victim.password).await?;
+    let response = people.victim.try_password(&run.client, &people.victim.password).await?;
     let locked = told(&response)?;
     response
         .ensure(refusals.iter().all(|refusal| *refusal == locked), "the answer that a wrong password gets")?;
     PASSED
 }
 
-pub(crate) async fn others(run: &Run) -> Checked {
-    run.account.open_session(&run.client).await?;
+pub(crate) async fn others(run: &Run, people: &People) -> Checked {
+    people.account.open_session(&run.client).await?;
     PASSED
 }
 

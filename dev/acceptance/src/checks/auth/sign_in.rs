@@ -1,27 +1,28 @@
 //! The account of the run, and its tokens.
 
+use acceptance::request::Request;
+use acceptance::run::Run;
+use acceptance::verdict::{Checked, NotPassed, PASSED, ensure};
 use serde_json::Value;
 
-use crate::account::{Account, Session};
-use crate::jwt;
-use crate::request::Request;
-use crate::run::Run;
-use crate::verdict::{Checked, NotPassed, PASSED, ensure};
+use super::People;
+use super::account::{Account, Session};
+use super::jwt;
 
-pub(crate) async fn register(run: &Run) -> Checked {
-    let response = run.account.register(&run.client).await?;
+pub(crate) async fn register(run: &Run, people: &People) -> Checked {
+    let response = people.account.register(&run.client).await?;
     response.expect(201)?.expect_header("cache-control", "no-store")?;
-    response.ensure(is_user(&response.json(), &run.account), "the new user with the role user")?;
+    response.ensure(is_user(&response.json(), &people.account), "the new user with the role user")?;
     PASSED
 }
 
-pub(crate) async fn register_again(run: &Run) -> Checked {
-    run.account.register(&run.client).await?.expect_problem(409)?;
+pub(crate) async fn register_again(run: &Run, people: &People) -> Checked {
+    people.account.register(&run.client).await?.expect_problem(409)?;
     PASSED
 }
 
-pub(crate) async fn sign_in(run: &mut Run) -> Checked {
-    let response = run.account.try_password(&run.client, &run.account.password).await?;
+pub(crate) async fn sign_in(run: &Run, people: &mut People) -> Checked {
+    let response = people.account.try_password(&run.client, &people.account.password).await?;
     response.expect(200)?.expect_header("cache-control", "no-store")?;
     let session = Session::of(&response);
     let is_whole = response.text("token_type") == "Bearer"
@@ -29,12 +30,12 @@ pub(crate) async fn sign_in(run: &mut Run) -> Checked {
         && !session.access.is_empty()
         && !session.refresh.is_empty();
     response.ensure(is_whole, "the members of RFC 6749 §5.1")?;
-    run.account.session = Some(session);
+    people.account.session = Some(session);
     PASSED
 }
 
-pub(crate) async fn verify(run: &Run) -> Checked {
-    let token = run.account.access()?;
+pub(crate) async fn verify(run: &Run, people: &People) -> Checked {
+    let token = people.account.access()?;
     let keys = run.client.send(&Request::get("/.well-known/jwks.json")).await?;
     let (header, claims) = jwt::verify(token, &keys.expect(200)?.json()).map_err(NotPassed::Failed)?;
     let is_whole = header["alg"] == "EdDSA"
@@ -49,22 +50,32 @@ pub(crate) async fn verify(run: &Run) -> Checked {
     Ok(format!("signed with key {}, keys in the set: {count}", header["kid"].as_str().unwrap_or_default()))
 }
 
-pub(crate) async fn me(run: &Run) -> Checked {
-    let response = run.client.send(&Request::get("/auth/me").bearer(run.account.access()?)).await?;
-    response.expect(200)?.ensure(is_user(&response.json(), &run.account), "the account of the run")?;
+pub(crate) async fn me(run: &Run, people: &People) -> Checked {
+    let response = run.client.send(&Request::get("/auth/me").bearer(people.account.access()?)).await?;
+    response.expect(200)?.ensure(is_user(&response.json(), &people.account), "the account of the run")?;
     PASSED
 }
 
-pub(crate) async fn forged(run: &Run) -> Checked {
-    let token = run.account.access()?;
+pub(crate) async fn forged(run: &Run, people: &People) -> Checked {
+    let token = people.account.access()?;
     let (signed, signature) = token.rsplit_once('.').unwrap_or_default();
     // Another first character changes the signature; the last one may hold bits that are not used.
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed}.{first}{}", signature.get(1..).unwrap_or_default());
     let response = run.client.send(&Request::get("/auth/me").bearer(&forged)).await?;
-    response.expect_problem(401)?;
-    let challenge = response.need_header("www-authenticate")?;
-    response.ensure(challenge.contains("error=\"invalid_token\""), "a challenge with invalid_token")?;
+    response.expect_refused_token(401, "invalid_token")?.expect_header("cache-control", "no-store")?;
+    PASSED
+}
+
+pub(crate) async fn unauthenticated(run: &Run) -> Checked {
+    let response = run.client.send(&Request::get("/auth/me")).await?;
+    response.expect_unauthenticated()?;
+    PASSED
+}
+
+pub(crate) async fn forbidden(run: &Run, people: &People) -> Checked {
+    let request = Request::get("/auth/admin-only").bearer(people.account.access()?);
+    run.client.send(&request).await?.expect_refused_token(403, "insufficient_scope")?;
     PASSED
 }
 

@@ -1,12 +1,11 @@
 //! An account of the run.
 
+use acceptance::client::Client;
+use acceptance::request::Request;
+use acceptance::response::Response;
+use acceptance::verdict::NotPassed;
 use serde_json::json;
 use uuid::Uuid;
-
-use crate::client::Client;
-use crate::request::Request;
-use crate::response::Response;
-use crate::verdict::NotPassed;
 
 /// A user with one session at most.
 pub(crate) struct Account {
@@ -72,10 +71,7 @@ impl Session {
 
     /// Fails unless neither token is worth anything.
     pub(crate) async fn expect_over(&self, client: &Client) -> Result<(), NotPassed> {
-        let refused = self.me(client).await?;
-        refused.expect_problem(401)?;
-        let challenge = refused.need_header("www-authenticate")?;
-        refused.ensure(challenge.contains("error=\"invalid_token\""), "a challenge with invalid_token")?;
+        self.me(client).await?.expect_refused_token(401, "invalid_token")?;
         self.refresh(client).await?.expect_invalid_grant()?;
         Ok(())
     }

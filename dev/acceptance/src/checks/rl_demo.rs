@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use super::if_deployed;
-use crate::checks::limits::expect_refusal;
-use crate::rate_limit::RateLimit;
-use crate::request::Request;
-use crate::run::Run;
-use crate::verdict::{Checked, PASSED, ensure};
+use acceptance::rate_limit::RateLimit;
+use acceptance::request::Request;
+use acceptance::run::Run;
+use acceptance::verdict::{Checked, PASSED, ensure};
 
 /// Uses the quota up, is refused, and passes after the wait that it was told.
 pub(crate) async fn ping(run: &Run) -> Checked {
     let request = Request::get("/rl-demo/ping");
     let ping = || run.client.send_once(&request);
     let mut response = run.client.send(&request).await?;
-    if_deployed(&response)?;
+    response.if_deployed()?;
     let mut limit = RateLimit::of(response.expect(200)?, "ping")?;
     if limit.remaining + 1 < limit.quota {
         // Somebody on this network was here just now.
@@ -27,7 +25,7 @@ pub(crate) async fn ping(run: &Run) -> Checked {
         ensure(told.remaining == remaining, || format!("expected {remaining} requests left, got {told:?}"))?;
     }
     let refused = ping().await?;
-    expect_refusal(&refused, "ping")?;
+    RateLimit::expect_used_up(&refused, "ping")?;
     run.client.wait(refused.retry_after().unwrap_or_default()).await;
     ping().await?.expect(200)?;
     PASSED

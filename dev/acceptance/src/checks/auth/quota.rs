@@ -1,19 +1,19 @@
 //! A quota, used up by the run's own session and therefore in nobody's way: that of password changes.
 
+use acceptance::rate_limit::RateLimit;
+use acceptance::request::Request;
+use acceptance::run::Run;
+use acceptance::verdict::{Checked, NotPassed, ensure};
 use serde_json::json;
 
-use crate::rate_limit::RateLimit;
-use crate::request::Request;
-use crate::response::Response;
-use crate::run::Run;
-use crate::verdict::{Checked, NotPassed, ensure};
+use super::People;
 
 /// The largest quota that is used up; an override may be larger.
 const LARGEST: u64 = 30;
 
 /// Nothing is changed: the body lacks what is needed.
-pub(crate) async fn counts_down(run: &Run) -> Checked {
-    let request = Request::post("/auth/password").bearer(run.account.access()?).json(&json!({}));
+pub(crate) async fn counts_down(run: &Run, people: &People) -> Checked {
+    let request = Request::post("/auth/password").bearer(people.account.access()?).json(&json!({}));
     let first = run.client.send(&request).await?;
     first.expect_problem(422)?;
     let limit = RateLimit::of(&first, "password")?;
@@ -31,15 +31,6 @@ pub(crate) async fn counts_down(run: &Run) -> Checked {
         })?;
     }
     let refused = run.client.send_once(&request).await?;
-    expect_refusal(&refused, "password")?;
+    RateLimit::expect_used_up(&refused, "password")?;
     Ok(format!("{} requests per {} s", limit.quota, limit.window))
-}
-
-/// Fails unless this is a 429 that tells when to come back.
-pub(crate) fn expect_refusal(response: &Response, name: &str) -> Result<(), NotPassed> {
-    let limit = RateLimit::of(response.expect_problem(429)?, name)?;
-    let wait = response.retry_after().unwrap_or_default().as_secs();
-    let is_sound = limit.remaining == 0 && (1..=limit.window).contains(&wait);
-    response.ensure(is_sound, "nothing left, and a Retry-After within the window")?;
-    Ok(())
 }

@@ -1,11 +1,9 @@
 //! `bf-demo`: a lock can be seen.
 
+use acceptance::request::Request;
+use acceptance::run::Run;
+use acceptance::verdict::{Checked, PASSED};
 use serde_json::json;
-
-use super::if_deployed;
-use crate::request::Request;
-use crate::run::Run;
-use crate::verdict::{Checked, PASSED};
 
 /// Guesses at a name of the run, so that nobody else is locked.
 pub(crate) async fn lock(run: &Run) -> Checked {
@@ -14,7 +12,7 @@ pub(crate) async fn lock(run: &Run) -> Checked {
         Request::post("/bf-demo/login").json(&body)
     };
     let first = run.client.send_once(&guess("wrong")).await?;
-    if_deployed(&first)?;
+    first.if_deployed()?;
     for failures in 1..=5 {
         let response =
             if failures == 1 { first.clone() } else { run.client.send_once(&guess("wrong")).await? };
