@@ -39,4 +39,4 @@ def check(template, least):
 if __name__ == "__main__":
     # Each in a process of its own, since checkov remembers the templates it has read.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-        list(processes.map(check, [TEMPLATE, FRONT], [50, 3]))
+        list(processes.map(check, [TEMPLATE, FRONT], [30, 3]))
