@@ -65,9 +65,11 @@ impl Registered {
         }
     }
 
+    // part of auth
     const fn reading_a_secret(self) -> Self {
         Self { reads_a_secret: true, ..self }
     }
+    // end of part
 
     /// Starts the function in this process.
     pub fn start(&self, env: &Env) -> Result<Arc<dyn Invoke>, config::Error> {

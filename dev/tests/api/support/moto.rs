@@ -12,14 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct Moto {
     moto: Server,
     url: String,
-    records: Arc<Mutex<Records>>,
-}
-
-/// The requests that went through the relay.
-#[derive(Default)]
-struct Records {
-    connections: usize,
-    bytes: Vec<u8>,
+    /// The requests that went through the relay.
+    records: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Moto {
@@ -29,11 +23,10 @@ impl Moto {
         moto.start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let records = Arc::new(Mutex::new(Records::default()));
+        let records = Arc::new(Mutex::new(Vec::new()));
         let (server, recorded) = (moto.address().to_owned(), records.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                recorded.lock().unwrap().connections += 1;
                 tokio::spawn(relay(client, server.clone(), recorded.clone()));
             }
         });
@@ -50,21 +43,11 @@ impl Moto {
         self.moto.url()
     }
 
-    /// The number of connections to the relay so far.
-    pub(crate) fn connections(&self) -> usize {
-        self.records.lock().unwrap().connections
-    }
-
     /// The actions called through the relay, in order.
     pub(crate) fn calls(&self) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.records.lock().unwrap().bytes).into_owned();
+        let text = String::from_utf8_lossy(&self.records.lock().unwrap()).into_owned();
         let targets = text.match_indices("secretsmanager.").map(|(at, found)| &text[at + found.len()..]);
         targets.map(|rest| rest.split("\r\n").next().unwrap().to_owned()).collect()
-    }
-
-    /// Deletes the records of all calls.
-    pub(crate) fn clear_records(&self) {
-        *self.records.lock().unwrap() = Records::default();
     }
 
     /// Creates a secret, with a value or without any, and returns its ARN.
@@ -98,14 +81,14 @@ impl Moto {
 }
 
 /// Forwards a connection to `server` and records what the client sends.
-async fn relay(client: TcpStream, server: String, records: Arc<Mutex<Records>>) {
+async fn relay(client: TcpStream, server: String, records: Arc<Mutex<Vec<u8>>>) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     let (mut requests, mut to_client) = client.into_split();
     let (mut responses, mut to_server) = server.into_split();
     let responding = tokio::spawn(async move { copy(&mut responses, &mut to_client).await });
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = requests.read(&mut buffer).await {
-        records.lock().unwrap().bytes.extend_from_slice(&buffer[..count]);
+        records.lock().unwrap().extend_from_slice(&buffer[..count]);
         if to_server.write_all(&buffer[..count]).await.is_err() {
             break;
         }
