@@ -8,8 +8,7 @@
 //! | `notes` | the routes of notes: a resource with a cached list, idempotent writes and roles |
 //! | `store` | the SQL of notes |
 //!
-//! It counts by quotas of the API. Its table and its role in the database are in [`SCHEMA`], since no migration may
-//! contain them.
+//! Its table and its role in the database are in [`SCHEMA`], since no migration may contain them.
 
 mod limits;
 mod note;
@@ -78,7 +77,7 @@ impl Function for Probe {
             authenticator: Authenticator::new(Verifier::from_env(env)?, postgres.clone()),
             idempotency: Idempotency::from_env(env)?,
             lockout: Lockout::new(&redis),
-            limiter: Limiter::from_env(env, redis.clone())?,
+            limiter: Limiter::with_quotas(env, redis.clone(), &[quotas::DEFAULT, limits::KNOCK])?,
             postgres,
             redis,
         })
@@ -94,7 +93,7 @@ impl Function for Probe {
         let note = routes!(notes::get_note, notes::update_note, notes::delete_note);
         Routes::new(&self.limiter)
             .limited(quotas::DEFAULT, routes!(limits::ping))
-            .limited(quotas::LOGIN, routes!(limits::knock))
+            .limited(limits::KNOCK, routes!(limits::knock))
             .limited(quotas::DEFAULT, routes!(limits::echo_query, limits::echo_form))
             .limited(quotas::DEFAULT, routes!(limits::guess))
             .limited(quotas::DEFAULT, routes!(notes::list_notes))

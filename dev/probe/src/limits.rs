@@ -7,7 +7,11 @@ use serde::Serialize;
 
 use shared::http::{ClientNetwork, Error, Form, Json, JsonResponse, Query, Result};
 use shared::protection::lockout::{Admission, Lockout, Rule};
+use shared::protection::quota::{MINUTE, Quota};
 use shared::validation::{Fields, FromFields, MultilineText};
+
+/// Knocks: 20 per minute and network, beside the quota of all other routes.
+pub(crate) const KNOCK: Quota = Quota::new("knock", 20).per(MINUTE);
 
 /// 5 wrong guesses at one name from one network within 2 minutes lock that name there for a minute.
 const RULE: Rule = Rule::new("probe", 5, Duration::from_mins(2), Duration::from_mins(1));
@@ -21,7 +25,7 @@ pub(crate) async fn ping() -> JsonResponse<&'static str> {
     JsonResponse("pong")
 }
 
-/// Counted by `login`, 20 per minute and network; does nothing else.
+/// Counted by [`KNOCK`]; does nothing else.
 #[utoipa::path(post, path = "/probe/knock", responses((status = 200)))]
 pub(crate) async fn knock() -> JsonResponse<&'static str> {
     JsonResponse("let in")

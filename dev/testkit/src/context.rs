@@ -13,6 +13,7 @@ use tokio_postgres::Client;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use shared::config::Env;
+use shared::protection::quotas;
 use stack::cache_users::ADMIN_VARIABLE;
 use stack::env_file;
 use stack::environment::variables_of;
@@ -97,6 +98,12 @@ impl TestContext {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// Sets every quota to `value`, written as `n/seconds`.
+    #[must_use]
+    pub fn with_every_quota(self, value: &str) -> Self {
+        quotas::ALL.iter().fold(self, |context, quota| context.with(&quota.variable(), value))
     }
 
     /// The value of a variable, empty if there is none.

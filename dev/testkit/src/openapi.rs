@@ -5,8 +5,11 @@
 
 use shared::config::Env;
 use shared::http::openapi;
-use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, Contact, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{
+    Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
+};
+use utoipa::openapi::{Contact, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
 
 use crate::functions::FUNCTIONS;
 
@@ -53,13 +56,10 @@ pub fn openapi() -> OpenApi {
         .description(Some(ABOUT))
         .contact(Some(Contact::builder().name(Some("The Bookshelf developers")).build()))
         .license(Some(license.build()));
-    let components =
-        ComponentsBuilder::new().security_scheme("password", SecurityScheme::OAuth2(password_flow()));
     let mut document = OpenApiBuilder::new()
         .info(info.build())
         .servers(Some([Server::new(SERVER)]))
         .tags(Some(tags()))
-        .components(Some(components.build()))
         .build();
     let env = placeholder_variables();
     for function in FUNCTIONS {
@@ -67,6 +67,13 @@ pub fn openapi() -> OpenApi {
     }
     document.paths.paths.retain(|path, _| !PAGES.contains(&path.as_str()));
     openapi::complete(&mut document);
+    if let Some(scheme) = security_scheme(&document) {
+        document
+            .components
+            .get_or_insert_default()
+            .security_schemes
+            .insert("password".to_owned(), scheme.into());
+    }
     document
 }
 
@@ -105,8 +112,22 @@ fn placeholder_variables() -> Env {
     ])
 }
 
-/// The password grant (RFC 6749 §4.3), with URLs relative to the server.
-fn password_flow() -> OAuth2 {
-    let flow = Password::with_refresh_url("auth/login", Scopes::new(), "auth/refresh");
-    OAuth2::with_description([Flow::Password(flow)], WHO_MAY_SIGN_IN)
+/// How a client gets a token: by the password grant (RFC 6749 §4.3), with URLs relative to the server, or from
+/// elsewhere if no function of this API issues tokens. `None` if no operation takes one.
+fn security_scheme(document: &OpenApi) -> Option<SecurityScheme> {
+    let mut operations = document.paths.paths.values().flat_map(operations);
+    operations.find(|operation| operation.security.as_ref().is_some_and(|needed| !needed.is_empty()))?;
+    if document.paths.paths.contains_key("/auth/login") {
+        let flow = Password::with_refresh_url("auth/login", Scopes::new(), "auth/refresh");
+        return Some(SecurityScheme::OAuth2(OAuth2::with_description(
+            [Flow::Password(flow)],
+            WHO_MAY_SIGN_IN,
+        )));
+    }
+    Some(SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build()))
+}
+
+fn operations(item: &PathItem) -> impl Iterator<Item = &Operation> {
+    let PathItem { get, put, post, delete, .. } = item;
+    [get, put, post, delete].into_iter().flatten()
 }

@@ -2,7 +2,6 @@
 //!
 //! The routes come from the `OpenAPI` descriptions of the functions, so that a new route is tested as well.
 
-use shared::protection::quotas;
 use testkit::functions::describe_all;
 use testkit::users::{sign_up, sign_up_as};
 use testkit::{Response, TestContext};
@@ -75,9 +74,7 @@ fn assert_refused(response: &Response, context: &str) {
 
 #[tokio::test]
 async fn a_broken_body_is_refused_by_every_route_that_takes_one() {
-    let context = quotas::ALL
-        .iter()
-        .fold(TestContext::new().await, |context, quota| context.with(&quota.variable(), "1000/60"));
+    let context = TestContext::new().await.with_every_quota("1000/60");
     let root = sign_up_as(&context, "root", "admin").await;
     // part of books
     let book = "insert into books (title, author) values ('T', 'A')";

@@ -45,7 +45,7 @@ async fn a_quota_counts_down_and_then_refuses() {
 
 #[tokio::test]
 async fn each_quota_is_counted_separately() {
-    let context = TestContext::new().await.with("RATE_LIMIT_LOGIN", "3/60");
+    let context = TestContext::new().await.with("RATE_LIMIT_KNOCK", "3/60");
     let probe = probe(&context);
     for _ in 0..3 {
         assert_eq!(probe.post("/probe/knock").send().await.status, 200);

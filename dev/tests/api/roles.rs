@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 const MIGRATION: &str = include_str!("../../../migrations/V8__roles.sql");
 
 /// The functions for which the migration makes roles.
-const FUNCTIONS: [&str; 3] = ["auth", "books", "system"];
+const FUNCTIONS: &[&str] = &["auth", "books", "system"];
 
 /// Statements forbidden to every function. They name the schema, since a role without rights to it sees nothing in it.
 const FORBIDDEN_TO_ALL: [&str; 16] = [
@@ -170,7 +170,7 @@ async fn a_migration_without_the_right_to_create_roles_skips_them() {
     transaction.batch_execute(become_another_role).await.unwrap();
     transaction.batch_execute(MIGRATION).await.unwrap();
     let sql = "select count(*) from pg_roles where rolname = any($1)";
-    let names = FUNCTIONS.map(|function| format!("bookshelf_{function}"));
+    let names = FUNCTIONS.iter().map(|function| format!("bookshelf_{function}")).collect::<Vec<_>>();
     let made: i64 = transaction.query_one(sql, &[&&names[..]]).await.unwrap().get(0);
     assert_eq!(made, 0);
     transaction.rollback().await.unwrap();

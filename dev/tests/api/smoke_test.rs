@@ -247,8 +247,7 @@ async fn functions_behind_a_cdn_are_asked_with_its_secret_as_their_stores_are() 
 /// Each deployment runs the hook once for each of its functions, and a day may have many deployments.
 #[tokio::test]
 async fn repeated_runs_use_up_no_quota_and_lock_nobody() {
-    let context =
-        TestContext::new().await.with("RATE_LIMIT_DEFAULT", "1/60").with("RATE_LIMIT_LOGIN", "1/60");
+    let context = TestContext::new().await.with_every_quota("1/60");
     let aws = FakeAws::start(every_function(&context), &[]).await;
     let context = aws.used_by(context);
     for run in 0..8 {

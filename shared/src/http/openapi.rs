@@ -164,7 +164,7 @@ impl IntoResponses for WithGrant {
 const NOT_STORED: &str = "/auth/";
 
 /// Adds what the attributes on handlers can't say: the headers that layers set, the components that the groups of
-/// responses refer to, and that an operation which names no security needs none.
+/// responses refer to, and that an operation which names no security needs none. Components that nothing refers to go.
 pub fn complete(document: &mut OpenApi) {
     let mut failures = BTreeSet::new();
     for (path, item) in &mut document.paths.paths {
@@ -186,6 +186,17 @@ pub fn complete(document: &mut OpenApi) {
         (FieldError::name(), FieldError::schema()),
     ] {
         components.schemas.insert(name.into_owned(), schema);
+    }
+    drop_unused(document);
+}
+
+/// Drops the headers and schemas to which nothing refers, such as the problem of token endpoints where there are none.
+fn drop_unused(document: &mut OpenApi) {
+    let text = document.to_json().unwrap_or_default();
+    let is_used = |kind: &str, name: &str| text.contains(&format!("\"#/components/{kind}/{name}\""));
+    if let Some(components) = &mut document.components {
+        components.headers.retain(|name, _| is_used("headers", name));
+        components.schemas.retain(|name, _| is_used("schemas", name));
     }
 }
 

@@ -7,7 +7,12 @@ use std::fs;
 use super::{crates, package_name, root, sources, words_after};
 
 /// The documents that name tests.
-const DOCUMENTS: [&str; 2] = ["SECURITY.md", "docs/ASVS.md"];
+const DOCUMENTS: &[&str] = &[
+    "SECURITY.md",
+    // part of auth
+    "docs/ASVS.md",
+    // end of part
+];
 
 /// The tests of the workspace by module and function. Those in `dev/tests/api` have no prefix, those in
 /// `dev/tests/e2e` begin with `e2e`, and unit tests with the name of their crate.
