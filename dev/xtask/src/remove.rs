@@ -3,6 +3,7 @@
 //! What belongs to a function is found by its name: folders, lines of manifests and lists, resources of the template,
 //! rows of tables, and [parts] that a comment marks. Its quotas are those that its code uses and no other code does.
 
+mod lines;
 mod parts;
 mod quotas;
 pub(crate) mod template;
@@ -84,9 +85,9 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
         let Some(before) = sources.find(&path) else { continue };
         let text = parts::without(&before, kebab);
         let text = match path.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("toml") => without_lines_that(&text, |line| is_manifest_line(line, kebab)),
-            Some("rs") => without_lines_that(&text, |line| is_rust_line(line, function)),
-            Some("md") => without_lines_that(&text, |line| is_row(line, function, &quotas)),
+            Some("toml") => without_lines_that(&text, |line| lines::is_of_manifest(line, kebab)),
+            Some("rs") => lines::without_entries(&text, function),
+            Some("md") => without_lines_that(&text, |line| lines::is_row(line, function, &quotas)),
             _ => text,
         };
         if text != ends_with_line_end(&before) {
@@ -110,7 +111,7 @@ fn remove_rest_of_module(sources: &Sources, path: &str) -> Result<()> {
     let Some((folder, name)) = module.rsplit_once('/') else { return Ok(()) };
     for above in [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs")] {
         if sources.find(&above).is_some() {
-            sources.edit(&above, |text| without_lines_that(text, |line| is_of_module(line, name)))?;
+            sources.edit(&above, |text| without_lines_that(text, |line| lines::is_of_module(line, name)))?;
         }
     }
     for event in sources.paths()?.iter().filter(|path| path.starts_with("events/") && path.contains(name)) {
@@ -131,40 +132,6 @@ fn remove_resources(sources: &Sources, function: &Names) -> Result<()> {
     let names_it = |line: &str| function.are_in(line);
     sources.edit("dev/deployment/stack-policy.json", |text| without_lines_that(text, names_it))?;
     sources.write("template.yaml", &after)
-}
-
-/// `rl-demo = { path = "functions/rl-demo" }`, `rl-demo = { workspace = true }`, `"/rl-demo/ping" = "rl-demo"`.
-fn is_manifest_line(line: &str, name: &str) -> bool {
-    line.starts_with(&format!("{name} = {{"))
-        || line.ends_with(&format!(" = \"{name}\"")) && line.starts_with('"')
-}
-
-/// The declaration of a module, and its row in the table of the module above.
-fn is_of_module(line: &str, name: &str) -> bool {
-    line.trim().ends_with(&format!("mod {name};"))
-        || [format!("//! | [`{name}`] |"), format!("//! | `{name}` |")]
-            .iter()
-            .any(|row| line.starts_with(row))
-}
-
-/// A module of tests, an entry in the list of functions, and entries of other lists: `"rl-demo/ping",` and
-/// `("/rl-demo/", "rl-demo"),`.
-fn is_rust_line(line: &str, function: &Names) -> bool {
-    let Names { kebab, snake, .. } = function;
-    let line = line.trim();
-    let is_entry = [format!("\"{kebab}/"), format!("\"{kebab}\""), format!("(\"{kebab}\"")];
-    line.ends_with(&format!("mod {snake};"))
-        || line.starts_with("Registered::") && line.contains(&format!("<{snake}::"))
-        || line.starts_with("Function {") && line.contains(&format!("name: \"{kebab}\""))
-        || line.ends_with(',') && is_entry.iter().any(|start| line.starts_with(start))
-        || line.starts_with('(') && line.ends_with(&format!("\"{kebab}\"),"))
-}
-
-/// A row of a table in a document whose first cell names the function, one of its files or one of its quotas.
-fn is_row(line: &str, function: &Names, quotas: &[String]) -> bool {
-    let Some(cell) = line.strip_prefix("| ").and_then(|row| row.split(" | ").next()) else { return false };
-    function.are_mentioned_in(cell)
-        || quotas.iter().any(|quota| cell == format!("`{}`", quota.to_lowercase()))
 }
 
 fn ends_with_line_end(text: &str) -> String {
@@ -212,34 +179,6 @@ fn report(sources: &Sources, functions: &[Names]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_of_manifests_lists_and_tables_are_found_by_the_name() {
-        let function = Names::of("a-demo").unwrap();
-        for line in ["a-demo = { workspace = true }", "\"/a-demo/ping\" = \"a-demo\""] {
-            assert!(is_manifest_line(line, "a-demo"), "{line}");
-        }
-        assert!(!is_manifest_line("name = \"a-demo\"", "a-demo"));
-        for line in [
-            "mod a_demo;",
-            "    Registered::http::<a_demo::App>(\"A\"),",
-            "    Function { name: \"a-demo\", x },",
-            "  \"a-demo/ping\",",
-            "(\"a-demo\", 1),",
-            "(\"/a-demo/\", \"a-demo\"),",
-        ] {
-            assert!(is_rust_line(line, &function), "{line}");
-        }
-        for line in ["pub(crate) mod a_demo;", "//! | [`a_demo`] | shows |", "//! | `a_demo` | shows |"] {
-            assert!(is_of_module(line, "a_demo") && !is_of_module(line, "demo"), "{line}");
-        }
-        assert!(!is_rust_line("let a = find(\"a-demo\");", &function));
-        let quotas = ["PING".to_owned()];
-        for line in ["| `a-demo` | x |", "| `ping` | 5 |", "| size of a-demo | us |"] {
-            assert!(is_row(line, &function, &quotas), "{line}");
-        }
-        assert!(!is_row("| limits | `a-demo` |", &function, &quotas));
-    }
 
     #[test]
     fn a_parameter_goes_from_what_deploys() {
