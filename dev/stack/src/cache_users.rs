@@ -84,7 +84,7 @@ fn users_in(template: &str) -> Vec<CacheUser> {
         let values = lines.filter_map(|line| Some(line.split_once(start)?.1.split_once(end)?.0.to_owned()));
         values.collect()
     };
-    // Both in the order of the users. A name there ends with an id: `UserName: !Join ['-', [bookshelf-system, !Select`.
+    // Both in the order of the users. A name ends with an id: `UserName: !Join ['-', [bookshelf-system, !Select`.
     let joined = value("UserName: !Join ['-', ", ('[', ','));
     let rights = value("AccessString: ", ('\'', '\''));
     let mut users: Vec<_> = joined

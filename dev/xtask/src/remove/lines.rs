@@ -18,8 +18,8 @@ pub(super) fn is_of_module(line: &str, name: &str) -> bool {
             .any(|row| line.starts_with(row))
 }
 
-/// `text`, in which lists have a line for each entry, without the entries of the function. A tuple on several lines goes
-/// with its first member.
+/// `text`, in which lists have a line for each entry, without the entries of the function. A tuple on several lines
+/// goes with its first member.
 pub(super) fn without_entries(text: &str, function: &Names) -> String {
     let lines: Vec<_> = text.lines().collect();
     let mut removed: Vec<_> = lines.iter().map(|line| is_entry(line, function)).collect();
