@@ -11,8 +11,11 @@ use tokio_postgres::error::SqlState;
 
 const MIGRATION: &str = include_str!("../../../migrations/V8__roles.sql");
 
-/// The functions for which the migration makes roles.
-const FUNCTIONS: &[&str] = &["auth", "books", "system"];
+/// The roles that the migration makes. They stay when a function goes.
+fn roles() -> Vec<&'static str> {
+    let list = MIGRATION.split_once("array[").and_then(|(_, rest)| rest.split_once(']')).unwrap().0;
+    list.split(", ").map(|name| name.trim_matches('\'')).collect()
+}
 
 /// Statements forbidden to every function. They name the schema, since a role without rights to it sees nothing in it.
 const FORBIDDEN_TO_ALL: [&str; 16] = [
@@ -120,18 +123,18 @@ async fn no_object_in_the_database_grants_rights_to_public() {
 #[tokio::test]
 async fn the_statement_timeout_of_the_server_is_shorter_than_that_of_the_client() {
     let database = TestContext::new().await.database().await;
-    for function in FUNCTIONS {
+    for role in roles() {
         let sql = "
             select rolcanlogin, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication, rolconfig
             from pg_roles where rolname = $1";
-        let row = database.query_one(sql, &[&format!("bookshelf_{function}")]).await.unwrap();
-        assert_eq!((row.get(0), row.get(1)), (true, false), "{function} may sign in and has no power");
+        let row = database.query_one(sql, &[&role]).await.unwrap();
+        assert_eq!((row.get(0), row.get(1)), (true, false), "{role} may sign in and has no power");
         let settings: Vec<String> = row.get(2);
         let limit = settings.iter().find_map(|setting| setting.strip_prefix("statement_timeout=")).unwrap();
         let limit: u128 = limit.trim_end_matches("ms").parse().unwrap();
-        assert!(limit < STATEMENT_TIMEOUT.as_millis(), "{function}: {settings:?}");
+        assert!(limit < STATEMENT_TIMEOUT.as_millis(), "{role}: {settings:?}");
         for name in ["lock_timeout=", "idle_in_transaction_session_timeout="] {
-            assert!(settings.iter().any(|setting| setting.starts_with(name)), "{function}: {settings:?}");
+            assert!(settings.iter().any(|setting| setting.starts_with(name)), "{role}: {settings:?}");
         }
     }
 }
@@ -144,11 +147,10 @@ async fn on_rds_the_roles_sign_in_with_iam_tokens() {
     let transaction = database.transaction().await.unwrap();
     transaction.batch_execute("create role rds_iam").await.unwrap();
     transaction.batch_execute(MIGRATION).await.unwrap();
-    for function in FUNCTIONS {
+    for role in roles() {
         let sql = "select pg_has_role($1, 'rds_iam', 'member')";
-        let member: bool =
-            transaction.query_one(sql, &[&format!("bookshelf_{function}")]).await.unwrap().get(0);
-        assert!(member, "{function}");
+        let member: bool = transaction.query_one(sql, &[&role]).await.unwrap().get(0);
+        assert!(member, "{role}");
     }
     transaction.rollback().await.unwrap();
 }
@@ -158,8 +160,8 @@ async fn a_migration_without_the_right_to_create_roles_skips_them() {
     let context = TestContext::new().await;
     let mut database = context.database().await;
     let transaction = database.transaction().await.unwrap();
-    for function in FUNCTIONS {
-        let rename = format!("alter role bookshelf_{function} rename to bookshelf_not_{function}");
+    for role in roles() {
+        let rename = format!("alter role {role} rename to not_{role}");
         transaction.batch_execute(&rename).await.unwrap();
     }
     let become_another_role = "
@@ -170,8 +172,7 @@ async fn a_migration_without_the_right_to_create_roles_skips_them() {
     transaction.batch_execute(become_another_role).await.unwrap();
     transaction.batch_execute(MIGRATION).await.unwrap();
     let sql = "select count(*) from pg_roles where rolname = any($1)";
-    let names = FUNCTIONS.iter().map(|function| format!("bookshelf_{function}")).collect::<Vec<_>>();
-    let made: i64 = transaction.query_one(sql, &[&&names[..]]).await.unwrap().get(0);
+    let made: i64 = transaction.query_one(sql, &[&roles()]).await.unwrap().get(0);
     assert_eq!(made, 0);
     transaction.rollback().await.unwrap();
 }
