@@ -188,6 +188,12 @@ async fn a_page_may_use_every_header_of_the_description() {
         let headers = parameters.filter(|parameter| parameter["in"] == "header");
         sent.extend(headers.map(|header| header["name"].as_str().unwrap().to_lowercase()));
     }
-    assert!(received.len() > 5 && received.is_subset(&readable), "{:?}", &received - &readable);
-    assert!(sent.len() == 3 && sent.is_subset(&permitted), "{:?}", &sent - &permitted);
+    for response in description["components"]["responses"].as_object().unwrap().values() {
+        received.extend(response["headers"].as_object().unwrap().keys().map(|name| name.to_lowercase()));
+    }
+    assert!(received.len() > 2 && received.is_subset(&readable), "{:?}", &received - &readable);
+    // part of auth, books
+    assert!(!sent.is_empty(), "an operation takes a header");
+    // end of part
+    assert!(sent.is_subset(&permitted), "{:?}", &sent - &permitted);
 }

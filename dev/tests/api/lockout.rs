@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use probe::{Probe, RIGHT_PASSWORD};
 use serde_json::json;
+use shared::lambda::function::Function as _;
 use shared::protection::lockout::{Admission, Lockout, Rule};
 use shared::stores::redis::Redis;
 use testkit::{Client, Response, TestContext};
@@ -96,6 +97,11 @@ async fn five_parallel_right_guesses_all_succeed_and_leave_no_keys() {
     assert!(keys(&context).await.iter().all(|key| !key.contains("lockout")), "{:?}", keys(&context).await);
 }
 
+/// The lockout by itself.
+fn lockout(context: &TestContext) -> Lockout {
+    Lockout::new(&Redis::from_env(&context.env_of(Probe::NAME)).unwrap())
+}
+
 /// A rule for tests of the module itself: three failures within 400 ms lock for 300 ms.
 const RULE: Rule = Rule::new("test", 3, Duration::from_millis(400), Duration::from_millis(300));
 
@@ -112,7 +118,7 @@ async fn fail(lockout: &Lockout) -> bool {
 #[tokio::test]
 async fn a_lock_expires_despite_attempts_and_all_attempts_are_allowed_again() {
     let context = TestContext::new().await;
-    let lockout = Lockout::new(&Redis::from_env(&context.env()).unwrap());
+    let lockout = lockout(&context);
     for _ in 0..2 {
         for _ in 0..3 {
             assert!(fail(&lockout).await);
@@ -134,7 +140,7 @@ async fn a_lock_expires_despite_attempts_and_all_attempts_are_allowed_again() {
 #[tokio::test]
 async fn a_failure_that_expires_during_another_attempt_does_not_count() {
     let context = TestContext::new().await;
-    let lockout = Lockout::new(&Redis::from_env(&context.env()).unwrap());
+    let lockout = lockout(&context);
     assert!(fail(&lockout).await && fail(&lockout).await);
     let Admission::Allowed(slow) = lockout.begin(vec![lockout.counter(RULE, &["somebody"])]).await.unwrap()
     else {
@@ -147,7 +153,7 @@ async fn a_failure_that_expires_during_another_attempt_does_not_count() {
 #[tokio::test]
 async fn an_abandoned_attempt_does_not_count() {
     let context = TestContext::new().await;
-    let lockout = Lockout::new(&Redis::from_env(&context.env()).unwrap());
+    let lockout = lockout(&context);
     for _ in 0..10 {
         let Admission::Allowed(attempt) =
             lockout.begin(vec![lockout.counter(RULE, &["somebody"])]).await.unwrap()
@@ -163,7 +169,7 @@ async fn repeated_locks_grow_up_to_a_limit_and_a_success_resets_them() {
     const GROWING: Rule = Rule::new("test", 1, Duration::from_mins(1), Duration::from_millis(100))
         .growing_to(Duration::from_millis(300));
     let context = TestContext::new().await;
-    let lockout = Lockout::new(&Redis::from_env(&context.env()).unwrap());
+    let lockout = lockout(&context);
     let begin = async || lockout.begin(vec![lockout.counter(GROWING, &["somebody"])]).await.unwrap();
     let lock = async || {
         let Admission::Allowed(attempt) = begin().await else { panic!("the lock before is over") };

@@ -20,7 +20,7 @@ const SECRET: &str = "x-origin-secret";
 const VIEWER: &str = "x-viewer-address";
 
 /// The same `context` behind a CDN, with one ping a minute for each client.
-fn behind_cdn(context: TestContext) -> TestContext {
+pub(crate) fn behind_cdn(context: TestContext) -> TestContext {
     context.with("ORIGIN_SECRET_DIGESTS", DIGESTS).with("RATE_LIMIT_DEFAULT", "1/60")
 }
 
@@ -36,7 +36,7 @@ async fn ping(probe: &Client, headers: &[(&str, &str)]) -> Response {
 }
 
 /// Asserts that `response` refuses the address that was asked, and tells nothing of a quota.
-fn assert_closed(response: &Response) {
+pub(crate) fn assert_closed(response: &Response) {
     let problem = response.json();
     assert_eq!(response.status, 403, "{}", response.text());
     assert_eq!(response.header("content-type"), Some("application/problem+json"));
@@ -66,14 +66,6 @@ async fn without_the_secret_every_route_is_closed_and_no_store_is_asked() {
             assert_closed(&client.get(&path).header(SECRET, "wrong").send().await);
         }
     }
-}
-
-#[tokio::test]
-async fn a_closed_token_endpoint_answers_as_oauth_demands() {
-    let context = behind_cdn(TestContext::new().await);
-    let closed = client(&context, "auth").post("/auth/login").send().await;
-    assert_closed(&closed);
-    assert_eq!(closed.json()["error"], "access_denied");
 }
 
 /// `event` with headers, each given as often as it stands in `headers`.

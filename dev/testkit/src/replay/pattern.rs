@@ -170,7 +170,7 @@ mod tests {
             ("{{digits}}", json!("10"), json!("010")),
             ("{{ada.id}}", json!(7), json!(8)),
             ("{{policy default}}", json!("\"default\";q=100;w=60"), json!("\"default\";q=99;w=60")),
-            ("r={{remaining login 1}};", json!("r=19;"), json!("r=20;")),
+            ("r={{remaining default 1}};", json!("r=99;"), json!("r=100;")),
             ("\"a\";r=4;t={{digits 1-9}}", json!("\"a\";r=4;t=9"), json!("\"a\";r=4;t=10")),
             (
                 "/users/{{ada.id}}/{{uuid}}",

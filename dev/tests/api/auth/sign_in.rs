@@ -6,6 +6,7 @@ use testkit::gateway_events::http_api_event;
 use testkit::users::{PASSWORD, sign_up};
 
 use super::{auth, log_in, refresh, register};
+use crate::origin_secret::{assert_closed, behind_cdn};
 use crate::support::responses::{assert_invalid, assert_problem, text, without_request_id};
 use crate::support::tasks::run;
 
@@ -304,4 +305,12 @@ async fn an_invalid_event_for_a_token_endpoint_gets_an_oauth_error() {
         assert_eq!(assert_problem(&response, 400)["error"], "invalid_request");
         assert_eq!(response.header("cache-control"), Some("no-store"));
     }
+}
+
+#[tokio::test]
+async fn a_closed_token_endpoint_answers_as_oauth_demands() {
+    let context = behind_cdn(TestContext::new().await);
+    let closed = auth(&context).post("/auth/login").send().await;
+    assert_closed(&closed);
+    assert_eq!(closed.json()["error"], "access_denied");
 }

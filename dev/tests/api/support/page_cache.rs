@@ -2,13 +2,16 @@
 
 use std::convert::Infallible;
 
+use probe::Probe;
 use shared::cache::{Cache, CachedPage, Lookup};
+use shared::lambda::function::Function as _;
 use shared::stores::redis::Redis;
 use testkit::TestContext;
 
 /// A cache of one kind of list, as one execution environment has it.
 pub(crate) fn cache(context: &TestContext) -> Cache {
-    Cache::from_env(&context.env(), Redis::from_env(&context.env()).unwrap(), "test").unwrap()
+    let env = context.env_of(Probe::NAME);
+    Cache::from_env(&env, Redis::from_env(&env).unwrap(), "test").unwrap()
 }
 
 /// Reads the page called `page` through the cache; `query` stands for the database.
