@@ -1,5 +1,5 @@
--- The table of notes, and the role of the function `probe`, with limits and rights as V8__roles.sql gives them.
-create table notes (
+-- The table of notes, with a name that no function of a copy gives its own, and the role of the function `probe`, with limits and rights as V8__roles.sql gives them.
+create table probe_notes (
     id bigint generated always as identity primary key,
     text text not null check (char_length(text) between 1 and 200)
 );
@@ -24,8 +24,8 @@ begin
 end $$;
 
 grant usage on schema public to bookshelf_probe;
-grant select, delete on notes to bookshelf_probe;
-grant insert (text), update (text) on notes to bookshelf_probe;
+grant select, delete on probe_notes to bookshelf_probe;
+grant insert (text), update (text) on probe_notes to bookshelf_probe;
 grant select, delete on pending_invalidations, idempotent_writes to bookshelf_probe;
 grant insert (list) on pending_invalidations to bookshelf_probe;
 grant update (mark, noted_at) on pending_invalidations to bookshelf_probe;

@@ -36,9 +36,9 @@ impl Store {
         missed: MissedPage,
     ) -> Result<CachedPage, Error> {
         let sql = format!(
-            "select (select count(*) from notes), page.*, {} as pending
+            "select (select count(*) from probe_notes), page.*, {} as pending
             from (select) as always
-            left join (select id, text from notes order by id offset $1 limit 10) as page on true",
+            left join (select id, text from probe_notes order by id offset $1 limit 10) as page on true",
             PendingInvalidation::sql(LIST)
         );
         let skipped = (number - 1).saturating_mul(10);
@@ -63,7 +63,7 @@ impl Store {
     ) -> Result<Note, idempotent_write::Error> {
         const SQL: &str = "
             with note as (
-                insert into notes (text) values ($1) returning id
+                insert into probe_notes (text) values ($1) returning id
             ), recorded as (
                 insert into idempotent_writes (id, validation, resource_id)
                 select $2, $3, id from note where $2 is not null
@@ -80,14 +80,14 @@ impl Store {
 
     /// The note with this id.
     pub(crate) async fn find(&self, id: i64) -> Result<Option<Note>, Error> {
-        const SQL: &str = "select id, text from notes where id = $1";
+        const SQL: &str = "select id, text from probe_notes where id = $1";
         let rows = self.postgres.read(SQL, &[(&id, Type::INT8)]).await?;
         Ok(rows.first().map(|row| note_at(row, 0)))
     }
 
     /// Changes the text of a note.
     pub(crate) async fn update(&self, id: i64, text: &NoteText) -> Result<Option<Note>, Error> {
-        const SQL: &str = "update notes set text = $2 where id = $1 returning id, text";
+        const SQL: &str = "update probe_notes set text = $2 where id = $1 returning id, text";
         let rows = self.postgres.write(SQL, &[(&id, Type::INT8), (&text.as_str(), Type::TEXT)]).await?;
         let note = rows.first().map(|row| note_at(row, 0));
         if note.is_some() {
@@ -98,7 +98,7 @@ impl Store {
 
     /// Deletes a note. Returns whether it was there.
     pub(crate) async fn delete(&self, id: i64) -> Result<bool, Error> {
-        const SQL: &str = "delete from notes where id = $1 returning id";
+        const SQL: &str = "delete from probe_notes where id = $1 returning id";
         let deleted = !self.postgres.write(SQL, &[(&id, Type::INT8)]).await?.is_empty();
         if deleted {
             self.cache.invalidate_or_record(&self.postgres).await;

@@ -6,9 +6,10 @@
 use shared::config::Env;
 use shared::http::openapi;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{
-    Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
-};
+// part of auth
+use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes};
+// end of part
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Contact, Info, License, OpenApi, OpenApiBuilder, Server, Tag};
 
 use crate::functions::FUNCTIONS;
@@ -38,10 +39,12 @@ const PAGES: &[&str] = &[
     // end of part
 ];
 
+// part of auth
 /// Who may sign in, in Markdown. Swagger UI shows it in the dialog *Authorize*.
 const WHO_MAY_SIGN_IN: &str = "\
 Any account: `POST /auth/register` makes one. On a local API also the administrator whose name and password `cargo \
 xtask up` prints.";
+// end of part
 
 /// The document in `openapi.json`.
 ///
@@ -112,20 +115,26 @@ fn placeholder_variables() -> Env {
     ])
 }
 
-/// How a client gets a token: by the password grant (RFC 6749 §4.3), with URLs relative to the server, or from
-/// elsewhere if no function of this API issues tokens. `None` if no operation takes one.
+/// How a client sends a token, and where it gets one if a function of this API issues tokens. `None` if no operation
+/// takes one.
 fn security_scheme(document: &OpenApi) -> Option<SecurityScheme> {
     let mut operations = document.paths.paths.values().flat_map(operations);
     operations.find(|operation| operation.security.as_ref().is_some_and(|needed| !needed.is_empty()))?;
+    // part of auth
     if document.paths.paths.contains_key("/auth/login") {
-        let flow = Password::with_refresh_url("auth/login", Scopes::new(), "auth/refresh");
-        return Some(SecurityScheme::OAuth2(OAuth2::with_description(
-            [Flow::Password(flow)],
-            WHO_MAY_SIGN_IN,
-        )));
+        return Some(SecurityScheme::OAuth2(password_flow()));
     }
+    // end of part
     Some(SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build()))
 }
+
+// part of auth
+/// The password grant (RFC 6749 §4.3), with URLs relative to the server.
+fn password_flow() -> OAuth2 {
+    let flow = Password::with_refresh_url("auth/login", Scopes::new(), "auth/refresh");
+    OAuth2::with_description([Flow::Password(flow)], WHO_MAY_SIGN_IN)
+}
+// end of part
 
 fn operations(item: &PathItem) -> impl Iterator<Item = &Operation> {
     let PathItem { get, put, post, delete, .. } = item;

@@ -35,7 +35,7 @@ pub struct TestUser {
     pub refresh: String,
 }
 
-/// A user without a role, signed in.
+/// A user with the role `user`, signed in.
 ///
 /// # Panics
 /// When the stack does not answer, or the name is taken.

@@ -1,6 +1,7 @@
 //! Tests of the function `books`.
 
 mod conditional_requests;
+mod idempotency;
 mod items;
 mod list_cache;
 mod lists;

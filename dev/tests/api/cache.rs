@@ -21,7 +21,7 @@ async fn a_repeated_read_comes_from_the_cache() {
     let probe = probe(&context);
     assert_eq!(total(&probe).await, 0);
     // A row that the API didn't write: only a query of the database returns it.
-    context.database().await.batch_execute("insert into notes (text) values ('T')").await.unwrap();
+    context.database().await.batch_execute("insert into probe_notes (text) values ('T')").await.unwrap();
     assert_eq!(total(&probe).await, 0);
     let other_page = probe.get("/probe/notes?page=11").send().await;
     assert_eq!(other_page.json()["total"], 1);
@@ -200,7 +200,7 @@ async fn a_damaged_entry_is_a_miss_and_is_replaced() {
         );
     }
     assert_eq!(total(&probe).await, 4);
-    context.database().await.batch_execute("delete from notes").await.unwrap();
+    context.database().await.batch_execute("delete from probe_notes").await.unwrap();
     assert_eq!(total(&probe).await, 4, "the cache works again");
 }
 

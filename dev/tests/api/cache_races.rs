@@ -108,8 +108,8 @@ async fn stale_reads(writer: usize, clients: &[Client], token: &str) -> usize {
         let changed = here.from_new_network().put(&path).bearer(token).json(&change).send().await;
         assert_eq!(changed.status, 200, "{}", changed.text());
         let list = clients[(writer + n) % 4].from_new_network().get("/probe/notes").send().await.json();
-        let probe = list["items"].as_array().unwrap();
-        let read = probe.iter().find(|note| note["id"] == created["id"]).unwrap();
+        let notes = list["items"].as_array().unwrap();
+        let read = notes.iter().find(|note| note["id"] == created["id"]).unwrap();
         stale += usize::from(read["text"] != text);
     }
     stale

@@ -207,6 +207,28 @@ async fn a_deployment_creates_keys_once_and_gets_the_same_public_keys_afterwards
     }
 }
 
+/// Adds the next key to a secret as the runbook says: an operator, who alone may read it, adds a value that is not
+/// current yet. Returns the id of that version.
+pub(crate) async fn add_next_key(moto: &Moto, arn: &str) -> String {
+    let value = moto.call("GetSecretValue", &json!({"SecretId": arn})).await;
+    let mut value: Value = serde_json::from_str(value["SecretString"].as_str().unwrap()).unwrap();
+    let next = generate();
+    value["JWT_PRIVATE_KEY"] = next.private_pem.into();
+    let (id, labels) = (hex::encode(next.public), ["AWSPENDING"]);
+    let put = json!({"SecretId": arn, "SecretString": value.to_string(), "ClientRequestToken": id, "VersionStages": labels});
+    moto.call("PutSecretValue", &put).await;
+    id
+}
+
+/// Makes a version of a secret the current one.
+pub(crate) async fn promote(moto: &Moto, arn: &str, id: &str) {
+    let described = moto.call("DescribeSecret", &json!({"SecretId": arn})).await;
+    let versions = described["VersionIdsToStages"].as_object().unwrap();
+    let current = versions.iter().find(|(_, labels)| labels[0] == "AWSCURRENT").unwrap().0;
+    let promote = json!({"SecretId": arn, "VersionStage": "AWSCURRENT", "MoveToVersionId": id, "RemoveFromVersionId": current});
+    moto.call("UpdateSecretVersionStage", &promote).await;
+}
+
 #[tokio::test]
 async fn a_key_rotation_publishes_the_next_key_before_it_signs_and_tokens_of_both_are_valid() {
     let moto = Moto::start().await;
@@ -224,22 +246,11 @@ async fn a_key_rotation_publishes_the_next_key_before_it_signs_and_tokens_of_bot
     };
     let ada = sign_up(&with_values(context.clone(), &stored().await), "ada").await;
 
-    // As the runbook says: an operator, who alone may read the secret, adds a value that is not current yet.
-    let value = moto.call("GetSecretValue", &json!({"SecretId": arn})).await;
-    let mut value: Value = serde_json::from_str(value["SecretString"].as_str().unwrap()).unwrap();
-    let next = generate();
-    value["JWT_PRIVATE_KEY"] = next.private_pem.into();
-    let (id, labels) = (hex::encode(next.public), ["AWSPENDING"]);
-    let put = json!({"SecretId": arn, "SecretString": value.to_string(), "ClientRequestToken": id, "VersionStages": labels});
-    moto.call("PutSecretValue", &put).await;
+    let id = add_next_key(&moto, &arn).await;
     let announced = deploy().await;
     assert_eq!((keys(&announced).len(), &keys(&announced)[0]), (2, &keys(&before)[0]));
     let context = with(context, &announced);
-    let described = moto.call("DescribeSecret", &json!({"SecretId": arn})).await;
-    let versions = described["VersionIdsToStages"].as_object().unwrap();
-    let current = versions.iter().find(|(_, labels)| labels[0] == "AWSCURRENT").unwrap().0;
-    let promote = json!({"SecretId": arn, "VersionStage": "AWSCURRENT", "MoveToVersionId": id, "RemoveFromVersionId": current});
-    moto.call("UpdateSecretVersionStage", &promote).await;
+    promote(&moto, &arn, &id).await;
     let promoted = deploy().await;
     assert_eq!(keys(&promoted), [keys(&announced)[1].clone(), keys(&announced)[0].clone()]);
 

@@ -122,7 +122,7 @@ async fn a_read_after_all_packets_were_dropped_is_right_within_two_seconds() {
         }
     };
     let context = TestContext::new().await;
-    let sql = "insert into notes (text) values ('T')";
+    let sql = "insert into probe_notes (text) values ('T')";
     context.database().await.batch_execute(sql).await.unwrap();
     let stores = ["DATABASE_URL", "REDIS_URL"]
         .map(|name| Proxy::listening_on(path.listener(), context.variable(name)).unwrap());

@@ -89,7 +89,7 @@ async fn a_configured_stage_prefix_is_removed_from_the_path() {
 async fn an_encoded_unreserved_character_in_a_path_is_that_character() {
     let context = TestContext::new().await;
     let probe = probe(&context);
-    context.database().await.batch_execute("insert into notes (text) values ('T')").await.unwrap();
+    context.database().await.batch_execute("insert into probe_notes (text) values ('T')").await.unwrap();
     for event in [function_url_event, rest_api_event] {
         for (path, status) in [
             ("/probe/n%6Ftes", 200),

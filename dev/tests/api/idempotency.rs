@@ -102,7 +102,7 @@ async fn a_retry_gets_the_first_response_and_another_body_is_refused() {
     assert_eq!(one.put("/probe/notes/1").bearer(&ada.access).json(&change).send().await.status, 200);
     assert_replayed(&create(&one, &ada, "k", &note("T")).await, &first);
     assert_eq!(create(&one, &ada, "l", &note("T")).await.json()["id"], 2);
-    assert_eq!(count(&context, "notes").await, 2);
+    assert_eq!(count(&context, "probe_notes").await, 2);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn the_same_key_of_two_callers_is_two_keys() {
     assert_replayed(&create(&probe, &ada, "k", &note("Ada's")).await, &of_ada);
     assert_replayed(&create(&probe, &bob, "k", &note("Bob's")).await, &of_bob);
     assert_eq!(records.all().await.unwrap().len(), 2);
-    assert_eq!(count(&context, "notes").await, 2);
+    assert_eq!(count(&context, "probe_notes").await, 2);
 }
 
 #[tokio::test]
@@ -178,9 +178,9 @@ async fn a_retry_during_the_first_request_is_told_to_wait() {
     let (one, other) = (probe(&context), probe(&context));
     let mut database = context.database().await;
     let lock = database.transaction().await.unwrap();
-    lock.batch_execute("lock table notes in exclusive mode").await.unwrap();
+    lock.batch_execute("lock table probe_notes in exclusive mode").await.unwrap();
     let first = begin(&one, &ada);
-    until_lock_is_awaited(&lock, "notes").await;
+    until_lock_is_awaited(&lock, "probe_notes").await;
     assert_in_progress(&create(&other, &ada, "k", &note("T")).await);
     assert_reused(&create(&other, &ada, "k", &note("other")).await);
     lock.commit().await.unwrap();
@@ -216,7 +216,7 @@ async fn exactly_one_of_ten_concurrent_requests_is_executed() {
             .filter(|response| response.status == 201 && response.header("idempotency-replayed").is_none());
         assert_eq!(executed.count(), 1);
     }
-    assert_eq!(count(&context, "notes").await, 3);
+    assert_eq!(count(&context, "probe_notes").await, 3);
 }
 
 #[tokio::test]
@@ -280,5 +280,5 @@ async fn a_key_can_be_used_again_after_its_record_expires() {
     let second = create(&probe, &ada, "k", &note("other")).await;
     assert_eq!((second.status, second.header("idempotency-replayed")), (201, None));
     assert_replayed(&create(&probe, &ada, "k", &note("other")).await, &second);
-    assert_eq!((count(&context, "notes").await, count(&context, "idempotent_writes").await), (2, 1));
+    assert_eq!((count(&context, "probe_notes").await, count(&context, "idempotent_writes").await), (2, 1));
 }

@@ -44,11 +44,11 @@ async fn a_statement_that_ran_into_a_limit_of_the_server_is_not_sent_again() {
         let (behind_proxy, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
         let probe = probe(&behind_proxy);
         assert_problem(&get(&probe, "/probe/notes/1").await, 404);
-        let sent = proxy.count("from notes where id");
+        let sent = proxy.count("from probe_notes where id");
         let lock = database.transaction().await.unwrap();
-        lock.batch_execute("lock table notes").await.unwrap();
+        lock.batch_execute("lock table probe_notes").await.unwrap();
         assert_problem(&get(&probe, "/probe/notes/1").await, 503);
-        assert_eq!(proxy.count("from notes where id"), sent + 1, "{limit}");
+        assert_eq!(proxy.count("from probe_notes where id"), sent + 1, "{limit}");
         drop(lock);
         assert_problem(&get(&probe, "/probe/notes/1").await, 404);
         assert_eq!(proxy.opened(), 1, "{limit}: the connection is kept");

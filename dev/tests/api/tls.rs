@@ -77,7 +77,7 @@ async fn every_store_works_over_tls_and_nothing_is_sent_outside_it() {
     }
     assert_eq!(probe.get("/probe/notes/1").send().await.status, 200);
     assert!(postgres.plaintext().chunks(8).all(|sent| sent == TLS_REQUEST), "{:?}", postgres.plaintext());
-    assert!(postgres.decrypted().concat().contains("insert into notes"));
+    assert!(postgres.decrypted().concat().contains("insert into probe_notes"));
     assert!(redis.plaintext().is_empty() && redis.decrypted().concat().contains("EVALSHA"));
     let synonym = context.variable("DATABASE_URL").replace("=require", "=verify-full");
     assert_eq!(readiness(&context.with("DATABASE_URL", &synonym)).await.status, 200);

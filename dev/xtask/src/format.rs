@@ -5,7 +5,7 @@ use stack::{Result, signals};
 
 /// Gives every entry of a list a line of its own, although several would fit.
 pub(crate) async fn spread_lists() -> Result<()> {
-    run(&["fmt", "--all", "--", "--config", "array_width=0"]).await
+    run(&["fmt", "--all", "--", "--config", "array_width=0,short_array_element_width_threshold=0"]).await
 }
 
 /// Formats the sources as they are committed.

@@ -21,6 +21,12 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// The modules of other crates that are about this function alone, if it has them: each has its name.
+    pub(crate) fn modules(&self) -> [String; 3] {
+        ["dev/tests/api", "dev/acceptance/src/checks", "functions/smoke-test/src/checks"]
+            .map(|folder| format!("{folder}/{}.rs", self.snake))
+    }
+
     /// The forms of `name`.
     ///
     /// # Errors

@@ -101,6 +101,9 @@ const FUNCTION_WITH_STORE: [File; 10] = [
 const MIGRATION: &str = sample!("migration.sql.txt");
 const MIGRATION_OF_STORE: &str = sample!("store/migration.sql.txt");
 
+const CHOOSE: &str =
+    "`remove` would take the module of that name out with the function. Choose another name.";
+
 /// Adds what is asked for.
 pub(crate) async fn run(command: &Command) -> Result<()> {
     match command {
@@ -116,6 +119,9 @@ pub(crate) async fn run(command: &Command) -> Result<()> {
             let sources = Sources::committed()?;
             if sources.read("Cargo.lock")?.contains(&format!("\nname = \"{}\"\n", name.kebab)) {
                 return Err(Error::new(format!("there is a crate called {} already", name.kebab)));
+            }
+            if let Some(module) = name.modules().iter().find(|module| sources.find(module).is_some()) {
+                return Err(Error::new(format!("{module} is about something else")).hint(CHOOSE));
             }
             format::spread_lists().await?;
             add_function(&sources, &name, *store)?;

@@ -69,11 +69,11 @@ fn check(function: &Names) -> Result<()> {
 }
 
 fn remove(sources: &Sources, function: &Names) -> Result<()> {
-    let Names { kebab, snake, .. } = function;
+    let kebab = &function.kebab;
     let quotas = quotas::of_alone(sources, kebab)?;
     sources.delete(&format!("functions/{kebab}"))?;
     sources.delete(&format!("events/{kebab}"))?;
-    for path in sources.paths()?.iter().filter(|path| path.ends_with(&format!("/{snake}.rs"))) {
+    for path in function.modules().iter().filter(|path| sources.find(path).is_some()) {
         sources.delete(path)?;
         remove_rest_of_module(sources, path)?;
     }
@@ -101,7 +101,7 @@ fn remove(sources: &Sources, function: &Names) -> Result<()> {
 }
 
 /// Deletes what belongs to a crate of which no manifest is left: its folder. To a module of which nothing is left: its
-/// folder, its place in the module above, and recorded events that have its name.
+/// folder, its place in the module above, and recorded events of its function that have its name.
 fn remove_rest_of_module(sources: &Sources, path: &str) -> Result<()> {
     if let Some(package) = path.strip_suffix("/Cargo.toml") {
         return sources.delete(package);
@@ -114,7 +114,11 @@ fn remove_rest_of_module(sources: &Sources, path: &str) -> Result<()> {
             sources.edit(&above, |text| without_lines_that(text, |line| lines::is_of_module(line, name)))?;
         }
     }
-    for event in sources.paths()?.iter().filter(|path| path.starts_with("events/") && path.contains(name)) {
+    let Some(function) = path.strip_prefix("functions/").and_then(|rest| rest.split('/').next()) else {
+        return Ok(());
+    };
+    let is_event = |path: &&String| path.starts_with(&format!("events/{function}/")) && path.contains(name);
+    for event in sources.paths()?.iter().filter(is_event) {
         sources.delete(event)?;
     }
     Ok(())
@@ -123,15 +127,21 @@ fn remove_rest_of_module(sources: &Sources, path: &str) -> Result<()> {
 fn remove_resources(sources: &Sources, function: &Names) -> Result<()> {
     let before = sources.read("template.yaml")?;
     let after = template::without(&before, function);
+    sources.write("template.yaml", &after)?;
     for parameter in template::parameters_lost(&before, &after) {
-        sources.edit("samconfig.toml", |text| without_override(text, &parameter))?;
-        sources.edit("dev/deployment/lifecycle.sh", |text| without_argument(text, &parameter))?;
+        edit_if_there(sources, "samconfig.toml", |text| without_override(text, &parameter))?;
+        edit_if_there(sources, "dev/deployment/lifecycle.sh", |text| without_argument(text, &parameter))?;
         let row = format!("| `{parameter}=");
-        sources.edit("docs/COST.md", |text| without_lines_that(text, |line| line.starts_with(&row)))?;
+        let is_row = |line: &str| line.starts_with(&row);
+        edit_if_there(sources, "docs/COST.md", |text| without_lines_that(text, is_row))?;
     }
     let names_it = |line: &str| function.are_in(line);
-    sources.edit("dev/deployment/stack-policy.json", |text| without_lines_that(text, names_it))?;
-    sources.write("template.yaml", &after)
+    edit_if_there(sources, "dev/deployment/stack-policy.json", |text| without_lines_that(text, names_it))
+}
+
+/// Edits a file that a copy of the project may not have any more.
+fn edit_if_there(sources: &Sources, path: &str, edit: impl FnOnce(&str) -> String) -> Result<()> {
+    if sources.find(path).is_some() { sources.edit(path, edit) } else { Ok(()) }
 }
 
 fn ends_with_line_end(text: &str) -> String {

@@ -19,7 +19,7 @@ pub(super) enum Step {
 #[serde(deny_unknown_fields)]
 pub(super) struct User {
     pub(super) user: String,
-    #[serde(default = "no_role", skip_serializing_if = "is_no_role")]
+    #[serde(default = "user_role", skip_serializing_if = "is_user_role")]
     pub(super) role: String,
 }
 
@@ -51,11 +51,11 @@ pub(super) struct Sql {
     pub(super) sql: String,
 }
 
-fn no_role() -> String {
+fn user_role() -> String {
     "user".to_owned()
 }
 
-fn is_no_role(role: &str) -> bool {
+fn is_user_role(role: &str) -> bool {
     role == "user"
 }
 

@@ -158,7 +158,7 @@ async fn after_a_password_change_no_session_of_the_old_password_is_valid() {
     let context =
         TestContext::new().await.with("RATE_LIMIT_LOGIN", "1000/60").with("RATE_LIMIT_PASSWORD", "1000/60");
     let ada = sign_up(&context, "ada").await;
-    let (auth, other) = (auth(&context), crate::auth::auth(&context));
+    let (auth, other) = (auth(&context), auth(&context));
     let mut passwords = [PASSWORD, NEW_PASSWORD];
     for round in 0..10 {
         let [current, next] = passwords;

@@ -13,7 +13,7 @@ async fn a_password_that_could_not_be_checked_does_not_count_as_a_guess() {
     let context = TestContext::new().await;
     sign_up(&context, "ada").await;
     let (context, proxy) = Proxy::replacing_url(context, "DATABASE_URL").await;
-    let auth = crate::auth::auth(&context);
+    let auth = auth(&context);
     proxy.set(Mode::Closed);
     for _ in 0..7 {
         assert_problem(&log_in(&auth, "ada", PASSWORD).await, 503);
@@ -28,8 +28,7 @@ async fn without_redis_guesses_are_counted_in_the_database() {
     sign_up(&context, "ada").await;
     sign_up(&context, "bob").await;
     let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
-    let environments =
-        [crate::auth::auth(&context), crate::auth::auth(&context)].map(|auth| auth.from_ip("192.0.2.1"));
+    let environments = [auth(&context), auth(&context)].map(|auth| auth.from_ip("192.0.2.1"));
     proxy.set(Mode::Closed);
     let right = PASSWORD;
     assert_eq!(log_in(&environments[0], "ada", right).await.status, 200);
@@ -49,15 +48,15 @@ async fn without_redis_guesses_are_counted_in_the_database() {
 async fn registration_is_unavailable_without_redis() {
     let (context, proxy) = Proxy::replacing_url(TestContext::new().await, "REDIS_URL").await;
     proxy.set(Mode::Swallowing);
-    let auth = crate::auth::auth(&context);
-    assert_problem(&crate::auth::register(&auth, "ada").await, 503);
+    let auth = auth(&context);
+    assert_problem(&register(&auth, "ada").await, 503);
 }
 
 #[tokio::test]
 async fn a_registration_waits_for_redis_where_a_ping_does_not() {
     let (context, proxies) = crate::connections::slow_stores(TestContext::new().await, 700, 0).await;
     let context = context.with("REDIS_PATIENCE_MS", "50");
-    let auth = crate::auth::auth(&context);
+    let auth = auth(&context);
     assert_eq!(register(&auth, "ada").await.status, 201);
     let probe = probe(&context);
     let ping = probe.get("/probe/ping").send().await;

@@ -52,6 +52,7 @@ async fn signing_in_and_out_makes_a_fixed_number_of_round_trips() {
     ] {
         assert_eq!(stores.trips(request).await, expected, "{what}");
     }
+    assert_eq!([stores.redis.connections(), stores.postgres.connections()], [1, 1]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use testkit::users::PASSWORD;
 use testkit::{Client, TestContext};
 
 use super::{auth, log_in, register};
+use crate::deployments;
 use crate::support::moto::Moto;
 use crate::support::responses::text;
 
@@ -38,18 +39,33 @@ async fn auth_reads_its_secret_with_one_call_and_signs_users_in() {
 }
 
 #[tokio::test]
-async fn auth_reads_the_secret_that_a_deployment_wrote() {
+async fn auth_signs_with_the_key_of_the_secret_and_accepts_the_one_before_after_a_rotation() {
     let moto = Moto::start().await;
     let context = TestContext::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.url());
     let arn = moto.create("bookshelf", None).await;
-    let maintenance = crate::deployments::start(&context).await;
-    let properties = json!({"Task": "keys", "SecretArn": arn});
-    let written = crate::deployments::handle(&maintenance, "Create", properties).await;
-    let context = context.with("JWT_PUBLIC_KEYS", written["Data"]["PublicKeys"].as_str().unwrap());
-    let auth = ExecutionEnvironment::start("auth", with_secret(context, &moto, &arn).variables()).await;
-    let auth = Client::of(auth.unwrap());
+    let maintenance = deployments::start(&context).await;
+    let deploy = async |kind| {
+        let properties = json!({"Task": "keys", "SecretArn": arn});
+        let written = deployments::handle(&maintenance, kind, properties).await;
+        let context =
+            context.clone().with("JWT_PUBLIC_KEYS", written["Data"]["PublicKeys"].as_str().unwrap());
+        let context = with_secret(context, &moto, &arn);
+        Client::of(ExecutionEnvironment::start("auth", context.variables()).await.unwrap())
+    };
+    let sign_in = async |auth: &Client| text(&log_in(auth, "ada", PASSWORD).await, "access_token");
+    let auth = deploy("Create").await;
     assert_eq!(register(&auth, "ada").await.status, 201);
-    assert_eq!(log_in(&auth, "ada", PASSWORD).await.status, 200);
+    let old = sign_in(&auth).await;
+    let id = deployments::add_next_key(&moto, &arn).await;
+    deploy("Update").await;
+    deployments::promote(&moto, &arn, &id).await;
+    let auth = deploy("Update").await;
+    let new = sign_in(&auth).await;
+    for token in [&old, &new] {
+        assert_eq!(auth.get("/auth/me").bearer(token).send().await.status, 200);
+    }
+    let header = |token: &str| token.split('.').next().unwrap().to_owned();
+    assert_ne!(header(&old), header(&new), "another key, another kid");
 }
 
 /// Starts `auth`, which must exit with one line, and returns that line.

@@ -1,11 +1,11 @@
 //! Many sessions of one user, and a session that is in the wrong hands.
 
 use serde_json::json;
-use testkit::users::{PASSWORD, sign_up};
+use testkit::users::{NETWORK, PASSWORD, sign_up};
 use testkit::{Client, Response, TestContext};
 use tokio::task::JoinSet;
 
-use super::{auth, log_in, refresh, session_of};
+use super::{auth, log_in, refresh, register, session_of};
 use crate::support::responses::{assert_invalid, assert_problem, text};
 
 const NEW_PASSWORD: &str = "tr0ubador on a horse";
@@ -136,4 +136,31 @@ async fn within_the_grace_a_used_token_is_answered_with_the_newest_of_its_line()
     let ended = "select ended_at is null from sessions where id = $1";
     let alive: bool = context.database().await.query_one(ended, &[&session]).await.unwrap().get(0);
     assert!(alive);
+}
+
+/// Tests of other functions sign users in by rows of their own, which must be those that a sign-in leaves.
+#[tokio::test]
+async fn a_sign_in_leaves_the_rows_that_users_of_other_tests_have() {
+    let context = TestContext::new().await;
+    sign_up(&context, "ada").await;
+    let auth = auth(&context);
+    assert_eq!(register(&auth, "bob").await.status, 201);
+    assert_eq!(log_in(&auth.from_ip(NETWORK), "bob", PASSWORD).await.status, 200);
+    // What differs from one sign-in to the next is left out; of times their distance counts.
+    let sql = "
+        select jsonb_build_object(
+            'user', to_jsonb(users) - '{id, username, username_key, password_hash, created_at}'::text[],
+            'session', to_jsonb(sessions) - '{id, user_id, created_at, last_used_at, expires_at}'::text[],
+            'session lasts', round(extract(epoch from sessions.expires_at - sessions.created_at) / 60),
+            'token', to_jsonb(refresh_tokens) - '{digest, session_id, jti, issued_at, expires_at}'::text[],
+            'token lasts', refresh_tokens.expires_at - issued_at
+        )::text
+        from users
+        join sessions on user_id = users.id
+        join refresh_tokens on session_id = sessions.id
+        order by users.id";
+    let rows = context.database().await.query(sql, &[]).await.unwrap();
+    let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0], rows[1], "left: testkit::users; right: auth");
 }

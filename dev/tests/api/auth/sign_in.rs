@@ -296,7 +296,7 @@ async fn the_public_keys_are_published() {
 #[tokio::test]
 async fn an_invalid_event_for_a_token_endpoint_gets_an_oauth_error() {
     let context = TestContext::new().await;
-    let auth = crate::auth::auth(&context);
+    let auth = auth(&context);
     let mut broken = http_api_event("POST", "/auth/login", "");
     broken["isBase64Encoded"] = true.into();
     broken["body"] = "***".into();

@@ -3,7 +3,7 @@
 use testkit::TestContext;
 use testkit::users::sign_up;
 
-use super::auth;
+use super::{auth, refresh};
 use crate::support::responses::assert_problem;
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn a_refresh_token_grants_no_access_and_an_access_token_can_not_refresh() 
     let ada = sign_up(&context, "ada").await;
     let auth = auth(&context);
     assert_problem(&auth.get("/auth/me").bearer(&ada.refresh).send().await, 401);
-    assert_problem(&crate::auth::refresh(&auth, &ada.access).await, 400);
+    assert_problem(&refresh(&auth, &ada.access).await, 400);
 }
 
 #[tokio::test]

@@ -29,8 +29,9 @@ async fn every_write_is_visible_to_the_next_read_in_every_environment() {
         seen.push(now);
     }
     // A change of nothing invalidates nothing: a row that the API did not write stays unseen.
-    context.database().await.batch_execute("delete from books").await.unwrap();
-    assert_eq!(writer.put("/books/2").bearer(&root.access).json(&no_change).send().await.status, 404);
+    let row = "insert into books (title, author) values ('unseen', 'A')";
+    context.database().await.batch_execute(row).await.unwrap();
+    assert_eq!(writer.put("/books/2").bearer(&root.access).json(&no_change).send().await.status, 200);
     assert_eq!(seen.last(), Some(&list().await));
 }
 
@@ -92,4 +93,36 @@ async fn every_query_has_its_own_cached_page() {
         key.contains(":cache:{books}:") && !key.ends_with(":lease") && !key.ends_with(":bytes")
     });
     assert_eq!(pages.count(), queries.len());
+}
+
+#[tokio::test]
+async fn every_write_records_an_invalidation_that_failed_and_the_next_miss_repeats_it() {
+    let context = TestContext::new().await;
+    let root = sign_up_as(&context, "root", "admin").await;
+    let (reader, database) = (books(&context), context.database().await);
+    let (context, proxy) = Proxy::replacing_url(context, "REDIS_URL").await;
+    let writer = books(&context);
+    let pending = async || {
+        let sql = "select count(*) from pending_invalidations where list = 'books'";
+        database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let list = async |query: &str| {
+        let list = reader.from_new_network().get(&format!("/books{query}")).send().await;
+        assert_eq!(list.status, 200, "{}", list.text());
+        list.json()["items"].clone()
+    };
+    for (page, request, status) in [
+        (100, writer.post("/books").json(&json!({"title": "T", "author": "A"})), 201),
+        (101, writer.put("/books/1").json(&json!({"title": "changed"})), 200),
+        (102, writer.delete("/books/1"), 204),
+    ] {
+        let before = list("").await;
+        proxy.set(Mode::Closed);
+        assert_eq!(request.bearer(&root.access).send().await.status, status);
+        proxy.set(Mode::Open);
+        assert_eq!((pending().await, list("").await), (1, before.clone()), "no read has missed yet");
+        list(&format!("?page={page}")).await;
+        assert_eq!(pending().await, 0);
+        assert_ne!(list("").await, before);
+    }
 }

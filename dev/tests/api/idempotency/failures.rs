@@ -24,7 +24,7 @@ use crate::support::responses::assert_problem;
 
 /// Returns when the database has a note.
 async fn until_a_note_exists(database: &Database) {
-    let query = "select exists (select from notes)";
+    let query = "select exists (select from probe_notes)";
     let appearing = async {
         while !database.query_one(query, &[]).await.unwrap().get::<_, bool>(0) {
             sleep(Duration::from_millis(5)).await;
@@ -42,9 +42,9 @@ async fn a_retry_gets_the_response_of_a_process_that_was_killed_after_its_commit
     let (context, proxy) = Proxy::replacing_url(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
     let killed = ExecutionEnvironment::start("probe", context.variables()).await.unwrap();
     let lock = database.transaction().await.unwrap();
-    lock.batch_execute("lock table notes in exclusive mode").await.unwrap();
+    lock.batch_execute("lock table probe_notes in exclusive mode").await.unwrap();
     let request = begin(&Client::of(killed.clone()), &ada);
-    until_lock_is_awaited(&lock, "notes").await;
+    until_lock_is_awaited(&lock, "probe_notes").await;
     // The claim is stored. From here on nothing reaches the table.
     proxy.set(Mode::Swallowing);
     lock.commit().await.unwrap();
@@ -59,7 +59,7 @@ async fn a_retry_gets_the_response_of_a_process_that_was_killed_after_its_commit
     let found = other.get(retry.header("location").unwrap()).send().await;
     assert_eq!((found.text(), found.header("etag")), (retry.text(), retry.header("etag")));
     assert_replayed(&create(&other, &ada, "k", &note("T")).await, &retry);
-    assert_eq!(count(&context, "notes").await, 1);
+    assert_eq!(count(&context, "probe_notes").await, 1);
     assert_eq!(the_record(&records).await["status"], "COMPLETED");
 }
 
@@ -71,9 +71,9 @@ async fn an_owner_that_lost_its_claim_changes_nothing() {
     let mut database = context.database().await;
     let frozen = ExecutionEnvironment::start("probe", context.variables()).await.unwrap();
     let lock = database.transaction().await.unwrap();
-    lock.batch_execute("lock table notes in exclusive mode").await.unwrap();
+    lock.batch_execute("lock table probe_notes in exclusive mode").await.unwrap();
     let request = begin(&Client::of(frozen.clone()), &ada);
-    until_lock_is_awaited(&lock, "notes").await;
+    until_lock_is_awaited(&lock, "probe_notes").await;
     frozen.freeze();
     let first = the_record(&records).await;
     lock.commit().await.unwrap();
@@ -90,7 +90,7 @@ async fn an_owner_that_lost_its_claim_changes_nothing() {
     assert!([201, 503].contains(&late.status), "{}", late.text());
     assert!(frozen.log().contains("another owner"), "{}", frozen.log());
     assert_eq!(the_record(&records).await, completed);
-    assert_eq!(count(&context, "notes").await, 1);
+    assert_eq!(count(&context, "probe_notes").await, 1);
 }
 
 #[tokio::test]
@@ -121,9 +121,9 @@ async fn a_write_that_happened_despite_a_503_is_not_executed_again() {
     let probe = probe(&context);
     let context = context.with("DATABASE_URL", &seen);
     let lock = database.transaction().await.unwrap();
-    lock.batch_execute("lock table notes in exclusive mode").await.unwrap();
+    lock.batch_execute("lock table probe_notes in exclusive mode").await.unwrap();
     let request = begin(&probe, &ada);
-    until_lock_is_awaited(&lock, "notes").await;
+    until_lock_is_awaited(&lock, "probe_notes").await;
     proxy.set(Mode::Swallowing);
     lock.commit().await.unwrap();
     until_a_note_exists(&database).await;
@@ -133,24 +133,24 @@ async fn a_write_that_happened_despite_a_503_is_not_executed_again() {
     let retry = create(&probe, &ada, "k", &note("T")).await;
     assert_eq!((retry.status, retry.header("idempotency-replayed")), (201, Some("true")), "{}", retry.text());
     assert_replayed(&create(&probe, &ada, "k", &note("T")).await, &retry);
-    assert_eq!(count(&context, "notes").await, 1);
+    assert_eq!(count(&context, "probe_notes").await, 1);
 }
 
 /// Creates a note under the unused `key` and retries it while `DynamoDB` is unusable: it is created once.
 async fn assert_idempotent_without_dynamodb(
     context: &TestContext,
-    probe: &[Client; 2],
+    clients: &[Client; 2],
     user: &TestUser,
     key: &str,
 ) {
-    let before = count(context, "notes").await;
+    let before = count(context, "probe_notes").await;
     let note_of_key = note(key);
-    let creating = create(&probe[0], user, key, &note_of_key);
+    let creating = create(&clients[0], user, key, &note_of_key);
     let first = timeout(Duration::from_secs(10), creating).await.expect("a response in time");
     assert_eq!(first.status, 201, "{key}: {}", first.text());
-    assert_replayed(&create(&probe[1], user, key, &note(key)).await, &first);
-    assert_reused(&create(&probe[0], user, key, &note("other")).await);
-    assert_eq!(count(context, "notes").await, before + 1, "{key}");
+    assert_replayed(&create(&clients[1], user, key, &note(key)).await, &first);
+    assert_reused(&create(&clients[0], user, key, &note("other")).await);
+    assert_eq!(count(context, "probe_notes").await, before + 1, "{key}");
 }
 
 #[tokio::test]
@@ -158,15 +158,15 @@ async fn writes_work_without_a_stopped_or_unresponsive_dynamodb_and_use_it_again
     let (context, records) = context().await;
     let ada = sign_up(&context, "ada").await;
     let (context, proxy) = Proxy::replacing_url(context, "AWS_ENDPOINT_URL_DYNAMODB").await;
-    let probe = [probe(&context), probe(&context)];
+    let clients = [probe(&context), probe(&context)];
     for (key, state) in [("stopped", Mode::Closed), ("unresponsive", Mode::Swallowing)] {
         proxy.set(state);
-        assert_idempotent_without_dynamodb(&context, &probe, &ada, key).await;
+        assert_idempotent_without_dynamodb(&context, &clients, &ada, key).await;
         // A claim that arrived only now would be a request in progress.
         proxy.forget_connections();
         proxy.set(Mode::Open);
         assert_eq!(
-            create(&probe[0], &ada, key, &note(key)).await.header("idempotency-replayed"),
+            create(&clients[0], &ada, key, &note(key)).await.header("idempotency-replayed"),
             Some("true")
         );
         assert_eq!(the_record(&records).await["status"], "COMPLETED", "{key}");
@@ -217,7 +217,7 @@ async fn without_dynamodb_one_of_ten_concurrent_requests_is_executed_and_all_get
     }
     let responses = requests.join_all().await;
     assert!(responses.iter().all(|response| response.0 == 201 && response == &responses[0]), "{responses:?}");
-    assert_eq!(count(&context, "notes").await, 1);
+    assert_eq!(count(&context, "probe_notes").await, 1);
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn lost_or_invalid_records_are_restored_from_the_database() {
         records.set_text(attribute, nonsense).await.unwrap();
         assert_replayed(&create(&probe, &ada, "k", &note("T")).await, &first);
     }
-    assert_eq!(count(&context, "notes").await, 1);
+    assert_eq!(count(&context, "probe_notes").await, 1);
 }
 
 #[tokio::test]

@@ -55,5 +55,5 @@ async fn powertools_and_this_api_read_each_others_records() {
     let response = create(&probe, &ada, "k", &note("T")).await;
     assert_eq!((response.status, response.json()), (201, json!({"by": "powertools"})));
     assert_replayed(&create(&probe, &ada, "k", &note("T")).await, &response);
-    assert_eq!(count(&context, "notes").await, 1);
+    assert_eq!(count(&context, "probe_notes").await, 1);
 }
