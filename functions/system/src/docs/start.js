@@ -9,7 +9,8 @@ async function start() {
   for (const server of spec.servers) {
     server.url = absolute(server.url);
   }
-  for (const flow of Object.values(spec.components.securitySchemes.password.flows)) {
+  const schemes = Object.values(spec.components.securitySchemes ?? {});
+  for (const flow of schemes.flatMap((scheme) => Object.values(scheme.flows ?? {}))) {
     flow.tokenUrl = absolute(flow.tokenUrl);
     flow.refreshUrl = absolute(flow.refreshUrl);
   }
