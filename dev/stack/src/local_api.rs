@@ -16,7 +16,6 @@ use self::{functions::Functions, log_view::LogView, sources::Sources};
 pub use self::{left_out::LeftOut, log_view::LogStyle};
 use crate::{
     Error, Result,
-    error::Context,
     ports::PortLock,
     process_spec::ProcessSpec,
     settings,
@@ -198,9 +197,7 @@ fn variables(name: &str, port: u16, stack: &Stack, options: &Options) -> Result<
 }
 
 fn lock_port(port: Option<u16>) -> Result<PortLock> {
-    let locks = workspace::target()?;
-    std::fs::create_dir_all(&locks).context(format!("create {}", locks.display()))?;
-    let Some(port) = port else { return PortLock::from(PORT, &locks) };
+    let Some(port) = port else { return PortLock::from(PORT) };
     let taken = || Error::new(format!("port {port} is taken; name another with --port, or none"));
-    PortLock::on(port, &locks)?.ok_or_else(taken)
+    PortLock::on(port)?.ok_or_else(taken)
 }

@@ -1,8 +1,8 @@
 //! Free ports on 127.0.0.1.
 
 use std::{
+    env,
     net::{Ipv4Addr, TcpListener},
-    path::Path,
 };
 
 use crate::{Error, Result, lock::Lock, random};
@@ -26,9 +26,10 @@ pub(crate) fn free_as(port: Option<u16>) -> Result<u16> {
     port.filter(|port| is_free(*port)).map_or_else(free, Ok)
 }
 
-/// A port that no other process of this project will take as long as this lives.
+/// A port that no other local API of this user will take as long as this lives, also none of another checkout or copy.
 ///
-/// Two that start at once would both see the same port free, and one would talk to the other's API.
+/// Two that start at once would both see the same port free, and one would talk to the other's API. So the locks are
+/// not in `target`, but where temporary files are.
 #[derive(Debug)]
 pub(crate) struct PortLock {
     pub(crate) port: u16,
@@ -37,15 +38,16 @@ pub(crate) struct PortLock {
 
 impl PortLock {
     /// Exactly `port`; `None` if it is taken.
-    pub(crate) fn on(port: u16, locks: &Path) -> Result<Option<Self>> {
-        let lock = Lock::acquire(&locks.join(format!(".port-{port}.lock")))?;
+    pub(crate) fn on(port: u16) -> Result<Option<Self>> {
+        let user = rustix::process::geteuid().as_raw();
+        let lock = Lock::acquire(&env::temp_dir().join(format!("local-api-{user}-{port}.lock")))?;
         Ok(lock.filter(|_| is_free(port)).map(|lock| Self { port, _lock: lock }))
     }
 
     /// The first free one from `port` on.
-    pub(crate) fn from(port: u16, locks: &Path) -> Result<Self> {
+    pub(crate) fn from(port: u16) -> Result<Self> {
         for port in port..=port.saturating_add(99) {
-            if let Some(claim) = Self::on(port, locks)? {
+            if let Some(claim) = Self::on(port)? {
                 return Ok(claim);
             }
         }

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use shared::lambda::function::Function;
+use shared::protection::quotas;
 use testkit::{Client, Response, TestContext};
 
 use crate::support::redis_keys::{connection, keys};
@@ -32,11 +33,13 @@ fn ascending(list: &Value) -> Vec<u64> {
 async fn the_window_shows_what_counts_against_its_caller_and_looking_does_not_count() {
     let context = TestContext::new().await;
     let demo = start::<rl_demo::App>(&context);
+    let (limit, window) = (quotas::PING.limit as usize, quotas::PING.window.as_millis());
     let empty = json!({
-        "quota": "ping", "limit": 5, "window_ms": 10_000, "remaining": 5, "next_passes_in_ms": 0, "leaves_in_ms": [],
+        "quota": "ping", "limit": limit, "window_ms": window, "remaining": limit, "next_passes_in_ms": 0,
+        "leaves_in_ms": [],
     });
     assert_eq!(show(&demo, WINDOW).await, empty);
-    for admitted in 1..=5 {
+    for admitted in 1..=limit {
         assert_eq!(demo.get("/rl-demo/ping").send().await.status, 200);
         // Another execution environment shows the same: the log is in Redis.
         for shown in [
@@ -45,16 +48,16 @@ async fn the_window_shows_what_counts_against_its_caller_and_looking_does_not_co
         ] {
             let leaves = ascending(&shown["leaves_in_ms"]);
             assert_eq!(leaves.len(), admitted, "{shown}");
-            assert!(leaves.iter().all(|wait| (1..=10_001).contains(wait)), "{shown}");
-            assert_eq!(shown["remaining"], 5 - admitted);
-            let next = if admitted == 5 { leaves[0] } else { 0 };
+            assert!(leaves.iter().all(|wait| (1..=window + 1).contains(&u128::from(*wait))), "{shown}");
+            assert_eq!(shown["remaining"], limit - admitted);
+            let next = if admitted == limit { leaves[0] } else { 0 };
             assert_eq!(shown["next_passes_in_ms"], next);
         }
     }
     let refused = demo.get("/rl-demo/ping").send().await;
     assert_problem(&refused, 429);
     let shown = show(&demo, WINDOW).await;
-    assert_eq!(ascending(&shown["leaves_in_ms"]).len(), 5, "a refused request is not in the log");
+    assert_eq!(ascending(&shown["leaves_in_ms"]).len(), limit, "a refused request is not in the log");
     let told = refused.retry_after().unwrap().as_millis();
     assert!(u128::from(shown["next_passes_in_ms"].as_u64().unwrap()) <= told, "{shown} after {told} ms");
     assert_eq!(show(&demo.from_new_network(), WINDOW).await, empty, "another network has another log");
@@ -68,7 +71,7 @@ async fn the_window_of_each_quota_is_shown_by_itself_and_of_no_other() {
     let shown = show(&demo, "/rl-demo/window?quota=login_sim").await;
     assert_eq!(
         (&shown["quota"], &shown["limit"], &shown["remaining"]),
-        (&json!("login_sim"), &json!(3), &json!(2))
+        (&json!("login_sim"), &json!(quotas::LOGIN_SIM.limit), &json!(quotas::LOGIN_SIM.limit - 1))
     );
     let shown = show(&demo, "/rl-demo/window?quota=ping").await;
     assert_eq!(

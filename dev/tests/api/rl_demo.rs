@@ -1,5 +1,6 @@
 //! The `rl-demo` function. What limits do is tested in `rate_limits`.
 
+use shared::protection::quotas;
 use testkit::{Client, TestContext};
 
 use crate::support::redis_keys::connection;
@@ -7,16 +8,16 @@ use crate::support::responses::assert_problem;
 use crate::template::cache_users::{self, key_patterns};
 
 #[tokio::test]
-async fn its_quotas_are_those_of_the_original() {
+async fn each_route_admits_as_many_as_its_quota_says() {
     let context = TestContext::new().await;
     let demo = Client::start::<rl_demo::App>(context.env()).unwrap();
-    for (method, path, policy, admitted) in [
-        ("GET", "/rl-demo/ping", "\"ping\";q=5;w=10", 5),
-        ("POST", "/rl-demo/login-sim", "\"login_sim\";q=3;w=60", 3),
-    ] {
-        for _ in 0..admitted {
+    for (method, path, quota) in
+        [("GET", "/rl-demo/ping", quotas::PING), ("POST", "/rl-demo/login-sim", quotas::LOGIN_SIM)]
+    {
+        let policy = format!("\"{}\";q={};w={}", quota.name, quota.limit, quota.window.as_secs());
+        for _ in 0..quota.limit {
             let response = demo.request(method, path).send().await;
-            assert_eq!((response.status, response.header("ratelimit-policy")), (200, Some(policy)));
+            assert_eq!((response.status, response.header("ratelimit-policy")), (200, Some(policy.as_str())));
         }
         assert_problem(&demo.request(method, path).send().await, 429);
     }

@@ -13,6 +13,7 @@ use stack::{Context as _, Error, Result};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::case;
+use super::pattern::times as times_of;
 use super::step::{Row, Send, Sql, Step, User};
 use super::transport::start_in_process;
 use super::values::Values;
@@ -153,7 +154,8 @@ impl<'a> SetUp<'a> {
     async fn send(&mut self, Send { send, status, times, name }: &Send) -> Result<()> {
         let event = self.values.fill(&case::event(send)?)?;
         let function = self.function(send.split('/').next().unwrap_or_default())?;
-        for _ in 0..*times {
+        let times = times_of(times).ok_or_else(|| Error::new(format!("{times} is no number of times")))?;
+        for _ in 0..times {
             let answer = expect(*status, function.event(event.clone()).send().await)?;
             if let Some(name) = name {
                 self.values.add(name, json!({"headers": answer.raw["headers"], "body": answer.json()}));

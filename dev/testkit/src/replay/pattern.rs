@@ -116,6 +116,17 @@ fn policy(quota: &Quota) -> String {
     format!("\"{}\";q={};w={}", quota.name, quota.limit, quota.window.as_secs())
 }
 
+/// How often a step is done: a number, or `{{remaining ping 0}}`.
+pub(super) fn times(value: &Value) -> Option<u32> {
+    match value {
+        Value::String(pattern) => {
+            let counted = pattern.strip_prefix("{{remaining ")?.strip_suffix("}}")?;
+            remaining(counted)?.parse().ok()
+        }
+        number => number.as_u64()?.try_into().ok(),
+    }
+}
+
 /// What is left of the quota after some requests: `ping 2`.
 fn remaining(counted: &str) -> Option<String> {
     let (quota, requests) = counted.split_once(' ')?;
@@ -169,8 +180,8 @@ mod tests {
             ("{{digits 1-60}}", json!("1"), json!(1)),
             ("{{digits}}", json!("10"), json!("010")),
             ("{{ada.id}}", json!(7), json!(8)),
-            ("{{policy default}}", json!("\"default\";q=100;w=60"), json!("\"default\";q=99;w=60")),
-            ("r={{remaining default 1}};", json!("r=99;"), json!("r=100;")),
+            ("{{policy default}}", json!(policy(&quotas::DEFAULT)), json!("\"default\";q=1;w=60")),
+            ("r={{remaining default 1}};", json!(format!("r={};", quotas::DEFAULT.limit - 1)), json!("r=0;")),
             ("\"a\";r=4;t={{digits 1-9}}", json!("\"a\";r=4;t=9"), json!("\"a\";r=4;t=10")),
             (
                 "/users/{{ada.id}}/{{uuid}}",
@@ -182,6 +193,21 @@ mod tests {
         ] {
             assert!(is_as_expected(&json!(pattern), &fitting), "{pattern} is {fitting}");
             assert!(!is_as_expected(&json!(pattern), &other), "{pattern} is {other}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_times_may_follow_from_a_quota() {
+        let limit = quotas::DEFAULT.limit;
+        for (value, expected) in [
+            (json!(3), Some(3)),
+            (json!("{{remaining default 0}}"), Some(limit)),
+            (json!("{{remaining default 1}}"), Some(limit - 1)),
+            (json!("{{remaining nothing 0}}"), None),
+            (json!("3"), None),
+            (json!(-1), None),
+        ] {
+            assert_eq!(times(&value), expected, "{value}");
         }
     }
 

@@ -31,7 +31,8 @@ pub(super) struct Row {
     pub(super) into: String,
 }
 
-/// The event of another case (`<function>/<case>`), sent `times` times and answered with `status` each time. With `as`
+/// The event of another case (`<function>/<case>`), sent `times` times, a number or a pattern that stands for one, and
+/// answered with `status` each time. With `as`
 /// the last answer yields values such as `{{<as>.headers.etag}}` and `{{<as>.body.items.0.id}}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +40,7 @@ pub(super) struct Send {
     pub(super) send: String,
     pub(super) status: u16,
     #[serde(default = "once", skip_serializing_if = "is_once")]
-    pub(super) times: u32,
+    pub(super) times: Value,
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
 }
@@ -59,11 +60,10 @@ fn is_user_role(role: &str) -> bool {
     role == "user"
 }
 
-fn once() -> u32 {
-    1
+fn once() -> Value {
+    1.into()
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_once(times: &u32) -> bool {
+fn is_once(times: &Value) -> bool {
     *times == 1
 }
