@@ -25,6 +25,9 @@ async fn a_function_that_was_left_out_answers_when_somebody_starts_it() {
     options.without = vec!["system".to_owned()];
     let api = LocalApi::start(options).await.unwrap();
     let started = api.processes().len();
+    // part of books
+    assert_eq!(crate::get(&api, "/books").await.status, 200, "the others serve without it");
+    // end of part
     let [left_out] = api.left_out() else { panic!("{:?}", api.left_out()) };
     let shell = Command::new("sh").args(["-c", &left_out.command()]).stdout(Stdio::null()).spawn().unwrap();
     let shell = Killed(shell);

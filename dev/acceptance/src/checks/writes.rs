@@ -1,8 +1,8 @@
 // part of auth and books
 //! Books that are written with an account.
 
+mod cached_lists;
 mod cleanup;
-mod fresh_lists;
 mod idempotency;
 mod items;
 mod refusals;
@@ -24,7 +24,10 @@ pub(crate) async fn check(writer: &mut Writer<'_>, report: &mut Report) {
     report.check("errors: 403 for a write without the role", refusals::forbidden(writer)).await;
     report.check("errors: 415 and 400 for a body that is no JSON", refusals::bodies(writer)).await;
     report.check("errors: 422 names every field", refusals::invalid_fields(writer)).await;
-    report.check("cache: a list shows every write before it", fresh_lists::fresh(writer)).await;
+    report.check("cache: a repeated list is the same", cached_lists::repeated(writer)).await;
+    report.check("cache: an unchanged list is not sent again", cached_lists::not_modified(writer)).await;
+    report.check("cache: a list shows every write before it", cached_lists::fresh(writer)).await;
+    report.check("cache: median time of a cached list", cached_lists::latency(writer)).await;
     report.check("idempotency: the same request twice is one book", idempotency::twice(writer)).await;
     report.check("idempotency: a key belongs to one body", idempotency::other_body(writer)).await;
     report.check("idempotency: two at once are one book", idempotency::twins(writer)).await;

@@ -82,6 +82,9 @@ def read_the_page(page: Page) -> None:
     """No summary shows Markdown as it is written."""
     summaries = page.locator(".opblock-summary-description").all_inner_texts()
     assert summaries and not any("`" in summary for summary in summaries), summaries
+    # part of auth and books
+    assert len(summaries) > 20, summaries
+    # end of part
     # part of auth
     # The keys come after all that people sign in with.
     of_auth = page.locator("[id^='operations-auth-']").all()

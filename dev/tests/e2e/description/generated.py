@@ -1,7 +1,7 @@
 """A client that openapi-python-client generates from the description: `generated.py URL DESCRIPTION`.
 
-It does all that it does with generated code: it signs in, pages through lists and reads problems, as far as the API has
-them.
+With generated code alone it asks for the health, signs in, refreshes its tokens, creates and pages through books, and
+reads problems, as far as the API has functions for it.
 """
 
 import sys

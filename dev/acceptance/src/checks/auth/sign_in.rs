@@ -52,7 +52,8 @@ pub(crate) async fn verify(run: &Run, people: &People) -> Checked {
 
 pub(crate) async fn me(run: &Run, people: &People) -> Checked {
     let response = run.client.send(&Request::get("/auth/me").bearer(people.account.access()?)).await?;
-    response.expect(200)?.ensure(is_user(&response.json(), &people.account), "the account of the run")?;
+    response.expect(200)?.expect_header("cache-control", "no-store")?;
+    response.ensure(is_user(&response.json(), &people.account), "the account of the run")?;
     PASSED
 }
 
@@ -69,7 +70,7 @@ pub(crate) async fn forged(run: &Run, people: &People) -> Checked {
 
 pub(crate) async fn unauthenticated(run: &Run) -> Checked {
     let response = run.client.send(&Request::get("/auth/me")).await?;
-    response.expect_unauthenticated()?;
+    response.expect_unauthenticated()?.expect_header("cache-control", "no-store")?;
     PASSED
 }
 
