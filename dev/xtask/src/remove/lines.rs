@@ -23,26 +23,23 @@ pub(super) fn is_of_module(line: &str, name: &str) -> bool {
 pub(super) fn without_entries(text: &str, function: &Names) -> String {
     let lines: Vec<_> = text.lines().collect();
     let mut removed: Vec<_> = lines.iter().map(|line| is_entry(line, function)).collect();
-    for first in
-        (1..lines.len()).filter(|&line| removed[line] && lines[line - 1].trim() == "(").collect::<Vec<_>>()
-    {
-        let open = first - 1;
-        let is_end =
-            |line: &&str| line.trim().starts_with(')') && indentation(line) == indentation(lines[open]);
-        let end = lines[first..].iter().position(is_end).unwrap_or_default();
-        removed[open..=first + end].fill(true);
+    for open in 0..lines.len().saturating_sub(1) {
+        if lines[open].trim() == "(" && removed[open + 1] {
+            let is_end =
+                |line: &&str| line.trim().starts_with(')') && indentation(line) == indentation(lines[open]);
+            let length = lines[open..].iter().position(is_end).unwrap_or_default();
+            removed[open..=open + length].fill(true);
+        }
     }
     without_lines(text, &removed)
 }
 
-/// A module of tests, an entry in the list of functions, and entries of other lists: `"rl-demo/ping",` and
-/// `("/rl-demo/", "rl-demo"),`.
+/// An entry in the list of functions, and entries of other lists: `"rl-demo/ping",` and `("/rl-demo/", "rl-demo"),`.
 fn is_entry(line: &str, function: &Names) -> bool {
     let Names { kebab, snake, .. } = function;
     let line = line.trim();
     let starts = [format!("\"{kebab}/"), format!("\"{kebab}\""), format!("(\"{kebab}\"")];
-    line.ends_with(&format!("mod {snake};"))
-        || line.starts_with("Registered::") && line.contains(&format!("<{snake}::"))
+    line.starts_with("Registered::") && line.contains(&format!("<{snake}::"))
         || line.starts_with("Function {") && line.contains(&format!("name: \"{kebab}\""))
         || line.ends_with(',') && starts.iter().any(|start| line.starts_with(start))
         || line.starts_with('(') && line.ends_with(&format!("\"{kebab}\"),"))
@@ -67,7 +64,6 @@ mod tests {
         }
         assert!(!is_of_manifest("name = \"a-demo\"", "a-demo"));
         for line in [
-            "mod a_demo;",
             "    Registered::http::<a_demo::App>(\"A\"),",
             "    Function { name: \"a-demo\", x },",
             "  \"a-demo/ping\",",
@@ -79,6 +75,8 @@ mod tests {
         for line in ["pub(crate) mod a_demo;", "//! | [`a_demo`] | shows |", "//! | `a_demo` | shows |"] {
             assert!(is_of_module(line, "a_demo") && !is_of_module(line, "demo"), "{line}");
         }
+        // Of another module, which only has the same name.
+        assert!(!is_entry("mod a_demo;", &function));
         assert!(!is_entry("let a = find(\"a-demo\");", &function));
         let quotas = ["PING".to_owned()];
         for line in ["| `a-demo` | x |", "| `ping` | 5 |", "| size of a-demo | us |"] {
