@@ -252,8 +252,8 @@ fn every_pattern_is_one_that_all_engines_understand() {
     );
     let document: Value = serde_json::from_str(text).unwrap();
     let patterns = patterns(&document);
-    // part of auth, books
-    assert!(!patterns.is_empty(), "the description has patterns");
+    // part of auth and books
+    assert!(patterns.len() > 10, "{patterns:?}");
     // end of part
     for (pattern, schema) in patterns {
         let compiled = regex::Regex::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
