@@ -6,9 +6,9 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
+use probe::Probe;
 use shared::lambda::EventHandler;
 use testkit::functions::find;
-use probe::Probe;
 use testkit::{Invoke, response_flaw};
 use tokio::runtime::{Builder, Runtime};
 
